@@ -1,0 +1,1 @@
+"""Continuation: curve problems, the tracer, starts and normal forms."""

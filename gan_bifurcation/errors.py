@@ -1,0 +1,116 @@
+"""Errors: misuse raises at the door, non-convergence is a value."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+__all__ = [
+    "GanBifurcationError",
+    "MisuseError",
+    "Outcome",
+    "ResultsError",
+    "StudyFileError",
+    "UnknownNameError",
+    "unknown_name",
+]
+
+# A name that came from outside is quoted up to this many characters, a list of known names up to this many names.
+_LONGEST_QUOTE = 60
+_MOST_NAMES = 12
+
+
+class GanBifurcationError(Exception):
+    """The base of every error that this package raises on purpose."""
+
+
+class MisuseError(GanBifurcationError, ValueError):
+    """Something was asked that cannot be done; the message says what was got, what was expected and what to do."""
+
+
+class UnknownNameError(MisuseError):
+    """A name that nothing here has; the message gives the nearest one."""
+
+
+class StudyFileError(MisuseError):
+    """A study file that cannot be run as it stands."""
+
+
+class ResultsError(GanBifurcationError):
+    """A folder of results that cannot be read or written."""
+
+
+def unknown_name(kind: str, got: str, known: Iterable[str]) -> UnknownNameError:
+    """An error for a name that is not known, with the nearest known name or else all of them.
+
+    Parameters
+    ----------
+    kind : str
+        What was asked for, as a noun: ``"model"``, ``"parameter of dirac_gan"``.
+    got : str
+        The name that came in.
+    known : iterable of str
+        The names that would have been taken.
+
+    Returns
+    -------
+    UnknownNameError
+        To be raised by the caller.
+
+    Examples
+    --------
+    >>> print(unknown_name("parameter", "sigm", ["eta_d", "sigma"]))
+    Unknown parameter 'sigm'. Did you mean 'sigma'?
+    >>> print(unknown_name("rule", "xyz", ["flow", "simultaneous"]))
+    Unknown rule 'xyz'. Known: flow, simultaneous.
+    >>> print(unknown_name("parameter", "a", []))
+    Unknown parameter 'a'. There are none.
+    """
+    names = [str(name) for name in known]
+    shown = quoted(str(got))
+    lowered = {name.lower(): name for name in reversed(names)}
+    near = get_close_matches(str(got)[: 2 * _LONGEST_QUOTE].lower(), list(lowered), n=1, cutoff=0.6)
+    if near:
+        hint = f"Did you mean '{lowered[near[0]]}'?"
+    elif names:
+        more = ", ..." if len(names) > _MOST_NAMES else "."
+        hint = f"Known: {', '.join(names[:_MOST_NAMES])}{more}"
+    else:
+        hint = "There are none."
+    return UnknownNameError(f"Unknown {kind} {shown}. {hint}")
+
+
+def quoted(text: str) -> str:
+    """Text from outside, on one line and bounded in length, for use in a message.
+
+    >>> quoted("x" * 100)[-6:]
+    "xx'..."
+
+    """
+    shortened = text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE]
+    inner = shortened.encode("unicode_escape").decode("ascii") if not shortened.isprintable() else shortened
+    return f"'{inner}'" if shortened is text else f"'{inner}'..."
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an iteration ended, as a value.
+
+    Attributes
+    ----------
+    code : str
+        One word for programs, such as ``"converged"`` or ``"step too small"``.
+    message : str
+        A sentence for people that names what to change.
+    converged : bool
+        Whether the result may be used.
+    """
+
+    code: str
+    message: str
+    converged: bool
+
+    def __bool__(self) -> bool:
+        return self.converged
+
+    def __str__(self) -> str:
+        return self.message

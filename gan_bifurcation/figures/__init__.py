@@ -1,0 +1,1 @@
+"""Figures: functions that draw a result on axes."""

@@ -1,0 +1,1 @@
+"""Regimes: attractors, the planar arrangement of curves, and the graph of regimes."""

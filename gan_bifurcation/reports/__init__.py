@@ -1,0 +1,1 @@
+"""Reports: a page that hands a result over."""

@@ -1,0 +1,1 @@
+"""Studies: TOML files that say what to compute, and running them."""
