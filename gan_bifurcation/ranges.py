@@ -53,7 +53,7 @@ class Range:
             )
         if self.log and self.low <= 0:
             raise MisuseError(
-                f"A logarithmic range needs positive bounds, but its low bound is {self.low:g}: use a plain pair (low, high)."
+                f"A logarithmic range needs positive bounds, but its low bound is {self.low:g}: use a plain pair."
             )
 
     def __iter__(self) -> Iterator[float]:
@@ -73,7 +73,7 @@ class Range:
         if fraction in (0.0, 1.0):
             return self.high if fraction else self.low
         if self.log:
-            return self.low * (self.high / self.low) ** fraction
+            return self.low * math.pow(self.high / self.low, fraction)
         return self.low + fraction * (self.high - self.low)
 
 
