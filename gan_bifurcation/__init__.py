@@ -11,9 +11,9 @@ make the regime map, and its graph is the record of where training converges, os
 Importing this package loads numpy at most: every public name is loaded when it is first used.
 """
 
-from importlib import import_module
-from types import ModuleType
-from typing import Any, Final
+from typing import Final
+
+from gan_bifurcation.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -23,12 +23,9 @@ _HOMES: Final[dict[str, str]] = {
     for module, names in {
         "branch": ("Branch", "Point"),
         "continuation": (
-            "bifurcation_set",
             "branch_point_to_branch",
             "find_equilibria",
             "flip_to_period_two",
-            "hopf_to_cycles",
-            "neimark_sacker_to_circles",
             "normal_form",
             "point",
             "spectrum",
@@ -42,15 +39,18 @@ _HOMES: Final[dict[str, str]] = {
             "StudyFileError",
             "UnknownNameError",
         ),
-        "game": ("DomainBound", "Equilibrium", "Game", "Player", "Symmetry", "check_game"),
+        "conformance": ("check_game", "check_rule"),
+        "expressions": ("Mean", "NodeTable", "symbol"),
+        "facts": ("DomainBound", "Equilibrium", "Symmetry"),
+        "game": ("Game", "Player"),
         "integrator": ("simulate",),
         "interop": ("register", "to_contclass"),
         "ranges": ("Range", "log_range"),
-        "regimes": ("judge", "regime_map"),
+        "regimes": ("regime_map",),
         "reports": ("write_report",),
-        "rules": ("Alternating", "Flow", "Simultaneous", "Update", "check_rule", "system"),
+        "rules": ("Alternating", "Flow", "Simultaneous", "Update", "system"),
         "studies": ("load", "run_study"),
-        "system": ("System", "iterate", "poincare", "restrict", "tie"),
+        "system": ("System", "iterate", "restrict", "tie"),
     }.items()
     for name in names
 }
@@ -58,38 +58,4 @@ _SUBPACKAGES: Final = ("figures", "models")
 
 __all__ = sorted([*_HOMES, *_SUBPACKAGES, "__version__"])
 
-
-class _Package(ModuleType):
-    """This package, with public names that a submodule of the same name cannot hide.
-
-    Importing the module ``gan_bifurcation.system`` sets the attribute ``system`` of the package; without this class,
-    ``gb.system(game, rule)`` would call a module from then on.
-    """
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (isinstance(value, ModuleType) and name in _HOMES):
-            ModuleType.__setattr__(self, name, value)
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name at its first use (PEP 562)."""
-    if name in _SUBPACKAGES:
-        return import_module(f"gan_bifurcation.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'gan_bifurcation' has no attribute '{name}'")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
-
-def _protect() -> None:
-    from sys import modules
-
-    modules[__name__].__class__ = _Package
-
-
-_protect()
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, _SUBPACKAGES)

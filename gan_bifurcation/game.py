@@ -1,0 +1,321 @@
+"""A game: two players, each with states and a loss that it descends, written once; everything else derives from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from functools import cached_property
+from typing import Any, Final
+
+import sympy
+
+from gan_bifurcation.errors import MisuseError, quoted, unknown_name
+from gan_bifurcation.expressions import Mean, derivative, is_smooth, parse, symbol
+from gan_bifurcation.facts import DomainBound, Equilibrium, Field, Symmetry, as_expression, checked_parameters
+
+__all__ = ["DomainBound", "Equilibrium", "Game", "Player", "Symmetry"]
+
+
+@dataclass(frozen=True)
+class Player:
+    """One player of a game.
+
+    Attributes
+    ----------
+    states : tuple of str
+        What the player moves.
+    loss : Expr or None
+        What it descends; None for a game whose vector field is given directly.
+    rate : str
+        The name of its learning rate.
+    """
+
+    states: tuple[str, ...]
+    loss: sympy.Expr | None
+    rate: str
+
+    def __post_init__(self) -> None:
+        if isinstance(self.states, str) or not self.states:
+            raise MisuseError(f"A player needs a tuple of states, but got {self.states!r}.")
+        object.__setattr__(self, "states", tuple(self.states))
+        if self.loss is not None:
+            object.__setattr__(self, "loss", as_expression(self.loss, "A player's loss"))
+
+
+_RATES: Final = ("eta_d", "eta_g")
+
+
+@dataclass(frozen=True, eq=False)
+class Game:
+    """Two players, their losses, and what is known of them.
+
+    Attributes
+    ----------
+    name : str
+    discriminator, generator : Player
+        Their learning rates are ``eta_d`` and ``eta_g``; an update rule makes them parameters of the system.
+    parameters : mapping of str to float
+        All other parameters, with defaults.
+    symmetries : tuple of Symmetry
+    domain : tuple of DomainBound
+    equilibria : tuple of Equilibrium
+    field : mapping of str to Expr, optional
+        The direction in which each state moves, for systems that are no gradients; otherwise minus the gradients.
+    paper : str
+        Key of the citation in the models' references.
+    description : str
+        One sentence.
+    why_not_smooth : str
+        Where the losses have kinks, if they have.
+
+    Examples
+    --------
+    >>> theta, psi = symbol("theta"), symbol("psi")
+    >>> game = Game("bilinear", Player(("psi",), -theta * psi, "eta_d"), Player(("theta",), theta * psi, "eta_g"))
+    >>> game.vector_field()
+    {'psi': theta, 'theta': -psi}
+    """
+
+    name: str
+    discriminator: Player
+    generator: Player
+    parameters: Mapping[str, float] = dataclass_field(default_factory=dict)
+    symmetries: tuple[Symmetry, ...] = ()
+    domain: tuple[DomainBound, ...] = ()
+    equilibria: tuple[Equilibrium, ...] = ()
+    field: Field | None = None
+    paper: str = ""
+    description: str = ""
+    why_not_smooth: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("symmetries", "domain", "equilibria"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._check_names()
+        object.__setattr__(self, "parameters", checked_parameters(self.parameters, f"the game '{self.name}'"))
+        self._check_expressions()
+        self._check_facts()
+
+    @classmethod
+    def from_strings(
+        cls,
+        name: str,
+        *,
+        discriminator: Mapping[str, Any],
+        generator: Mapping[str, Any],
+        parameters: Mapping[str, float] | None = None,
+        symmetries: Mapping[str, Mapping[str, str]] | None = None,
+        domain: Mapping[str, str] | None = None,
+        equilibria: Mapping[str, Mapping[str, str]] | None = None,
+        paper: str = "",
+        description: str = "",
+    ) -> "Game":
+        """A game from text, such as a TOML file holds; the text is parsed safely and never run.
+
+        Parameters
+        ----------
+        name : str
+        discriminator, generator : mapping
+            ``states`` (names) and ``loss`` (text). A generator without a loss descends minus the discriminator's.
+        parameters : mapping of str to float
+        symmetries : mapping of str to mapping
+            For each name, the image of each state that moves: ``{"half turn": {"x": "-x", "y": "-y"}}``.
+        domain : mapping of str to str
+            Expressions that are not negative inside, with the reasons.
+        equilibria : mapping of str to mapping
+            For each name, each state as text in the parameters; a state that is left out is 0.
+        paper, description : str
+
+        Examples
+        --------
+        >>> game = Game.from_strings(
+        ...     "damped",
+        ...     discriminator={"states": ["psi"], "loss": "-theta*psi + gamma/2*psi**2"},
+        ...     generator={"states": ["theta"], "loss": "theta*psi"},
+        ...     parameters={"gamma": 0.3},
+        ...     equilibria={"origin": {}},
+        ... )
+        >>> game.vector_field()["psi"]
+        -gamma*psi + theta
+        """
+        values = checked_parameters(parameters or {}, f"the game {quoted(str(name))}")
+        roles = {"discriminator": discriminator, "generator": generator}
+        states = {role: _states_of(role, table) for role, table in roles.items()}
+        names = {key: symbol(key) for key in (*states["discriminator"], *states["generator"], *values)}
+        if "loss" not in discriminator:
+            raise MisuseError(f"The discriminator of '{name}' needs a loss, as text.")
+        loss = parse(discriminator["loss"], names)
+        other = parse(generator["loss"], names) if "loss" in generator else -loss
+        constants = {key: symbol(key) for key in values}
+        everything = (*states["discriminator"], *states["generator"])
+        return cls(
+            name,
+            Player(states["discriminator"], loss, _RATES[0]),
+            Player(states["generator"], other, _RATES[1]),
+            values,
+            tuple(
+                Symmetry(key, {s: _signed(text) for s, text in action.items()})
+                for key, action in (symmetries or {}).items()
+            ),
+            tuple(DomainBound(text, reason) for text, reason in (domain or {}).items()),
+            tuple(
+                Equilibrium(
+                    key, {**dict.fromkeys(everything, sympy.S.Zero), **{s: parse(t, constants) for s, t in at.items()}}
+                )
+                for key, at in (equilibria or {}).items()
+            ),
+            paper=paper,
+            description=description,
+        )
+
+    @classmethod
+    def from_field(
+        cls,
+        name: str,
+        *,
+        discriminator: Field,
+        generator: Field,
+        parameters: Mapping[str, float] | None = None,
+        **facts: Any,
+    ) -> "Game":
+        """A game whose players move along given directions that are no gradients of losses.
+
+        Parameters
+        ----------
+        name : str
+        discriminator, generator : mapping of state to Expr
+            The direction of each state: minus what would be the gradient.
+        parameters : mapping of str to float
+        **facts
+            symmetries, domain, equilibria, paper, description, why_not_smooth.
+        """
+        directions = {
+            key: as_expression(value, f"The direction of '{key}'")
+            for key, value in (*discriminator.items(), *generator.items())
+        }
+        players = Player(tuple(discriminator), None, _RATES[0]), Player(tuple(generator), None, _RATES[1])
+        return cls(name, *players, parameters or {}, field=directions, **facts)
+
+    @property
+    def players(self) -> tuple[Player, Player]:
+        return self.discriminator, self.generator
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The discriminator's states, then the generator's."""
+        return self.discriminator.states + self.generator.states
+
+    @property
+    def rates(self) -> tuple[str, str]:
+        return self.discriminator.rate, self.generator.rate
+
+    @cached_property
+    def smooth(self) -> bool:
+        """False if abs, sign, min, max or a choice occurs in a loss or direction."""
+        return all(is_smooth(expression) for expression in self._given())
+
+    def gradient(self) -> dict[str, sympy.Expr]:
+        """The derivative of each player's own loss by each of its states."""
+        return {name: -direction for name, direction in self._field.items()}
+
+    def vector_field(self) -> dict[str, sympy.Expr]:
+        """The direction in which each state moves per unit of its player's learning rate: minus the gradient."""
+        return dict(self._field)
+
+    @cached_property
+    def _field(self) -> dict[str, sympy.Expr]:
+        if self.field is not None:
+            return {name: self.field[name] for name in self.states}
+        field = {}
+        for player in self.players:
+            # Without a field there are losses: the checks have seen to it.
+            loss = sympy.S.Zero if player.loss is None else player.loss
+            field.update({name: derivative(-loss, symbol(name)) for name in player.states})
+        return field
+
+    def _given(self) -> list[sympy.Expr]:
+        return list(self.field.values()) if self.field is not None else [player.loss for player in self.players]
+
+    def _check_names(self) -> None:
+        symbol(self.name)
+        names = [*self.states, *self.parameters, *self.rates]
+        for name in names:
+            symbol(name)
+            if "__" in name:
+                raise MisuseError(
+                    f"The name '{name}' in '{self.name}' contains '__', which update rules use: rename it."
+                )
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            hint = (
+                "a rate is not listed among the parameters" if twice[0] in self.rates else "every name may occur once"
+            )
+            raise MisuseError(
+                f"The game '{self.name}' uses the name '{twice[0]}' twice, in states, parameters or rates: {hint}."
+            )
+        if any((player.loss is None) != (self.field is not None) for player in self.players):
+            raise MisuseError(f"The game '{self.name}' needs either a loss for each player or a field, and not both.")
+
+    def _check_expressions(self) -> None:
+        for role, player in (("discriminator", self.discriminator), ("generator", self.generator)):
+            if player.loss is not None:
+                self._check_symbols(player.loss, [*self.states, *self.parameters], f"the {role}'s loss")
+        if self.field is not None:
+            if set(self.field) != set(self.states):
+                raise MisuseError(
+                    f"The field of '{self.name}' must give every state: expected {', '.join(self.states)}."
+                )
+            for state, direction in self.field.items():
+                self._check_symbols(direction, [*self.states, *self.parameters], f"the direction of '{state}'")
+
+    def _check_symbols(self, expression: sympy.Expr, known: Sequence[str], where: str) -> None:
+        for used in sorted(expression.free_symbols, key=str):
+            if used.name not in known:
+                raise unknown_name(f"name in {where} of '{self.name}'", used.name, known)
+            if used != symbol(used.name):
+                raise MisuseError(
+                    f"'{used.name}' in {where} of '{self.name}' is not a real symbol: make it with gb.symbol."
+                )
+        for mean in expression.atoms(Mean):
+            clash = {column.name for column in mean.table.columns}.intersection(
+                [*self.states, *self.parameters, *self.rates]
+            )
+            if clash:
+                raise MisuseError(
+                    f"The random variable '{min(clash)}' in {where} of '{self.name}' has a name that is taken."
+                )
+
+    def _check_facts(self) -> None:
+        for symmetry in self.symmetries:
+            for state in symmetry.action:
+                if state not in self.states:
+                    raise unknown_name(f"state in the symmetry '{symmetry.name}' of '{self.name}'", state, self.states)
+        names = {name: symbol(name) for name in (*self.states, *self.parameters)}
+        for bound in self.domain:
+            parse(bound.expression, names)
+        for known in self.equilibria:
+            for state in known.state:
+                if state not in self.states:
+                    raise unknown_name(f"state in the equilibrium '{known.name}' of '{self.name}'", state, self.states)
+            missing = [state for state in self.states if state not in known.state]
+            if missing:
+                raise MisuseError(f"The equilibrium '{known.name}' of '{self.name}' lacks the state '{missing[0]}'.")
+            for expression in known.state.values():
+                value = as_expression(expression, f"The equilibrium '{known.name}'")
+                self._check_symbols(value, list(self.parameters), f"the equilibrium '{known.name}'")
+            if known.condition:
+                parse(known.condition, {name: symbol(name) for name in self.parameters})
+
+
+def _states_of(role: str, table: Mapping[str, Any]) -> tuple[str, ...]:
+    for key in table:
+        if key not in ("states", "loss"):
+            raise unknown_name(f"key of the {role}", key, ("states", "loss"))
+    states = table.get("states")
+    if not isinstance(states, list | tuple) or not states or not all(isinstance(state, str) for state in states):
+        raise MisuseError(f"The {role} needs 'states', a list of names, but got {quoted(repr(states))}.")
+    return tuple(states)
+
+
+def _signed(text: str) -> tuple[int, str]:
+    bare = text.strip()
+    return (-1, bare[1:].strip()) if bare.startswith("-") else (1, bare)

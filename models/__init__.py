@@ -1,0 +1,72 @@
+"""The models: functions with keyword-only parameters that return a `Game`; a file a paper, with known facts beside."""
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from gan_bifurcation.errors import unknown_name
+from gan_bifurcation.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from gan_bifurcation.game import Game
+
+# Where each model lives; its module loads when the model is first used.
+_HOMES: Final[dict[str, str]] = {
+    "bilinear": "gan_bifurcation.models.dirac_gan",
+    "dirac_gan": "gan_bifurcation.models.dirac_gan",
+    "kernel_gan": "gan_bifurcation.models.kernel_gan",
+    "lq_gan": "gan_bifurcation.models.lq_gan",
+}
+
+__all__ = sorted([*_HOMES, "citation", "get", "names"])
+
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+
+
+def names() -> list[str]:
+    """The names of all models, sorted.
+
+    >>> "dirac_gan" in names()
+    True
+    """
+    return sorted(_HOMES)
+
+
+def get(name: str) -> "Callable[..., Game]":
+    """The function that makes a model, by its name.
+
+    >>> get("dirac_gan")(gamma=0.3).parameters
+    {'gamma': 0.3}
+    >>> get("dirac_gun")
+    Traceback (most recent call last):
+    ...
+    gan_bifurcation.errors.UnknownNameError: Unknown model 'dirac_gun'. Did you mean 'dirac_gan'?
+    """
+    if name not in _HOMES:
+        raise unknown_name("model", str(name), names())
+    model: Callable[..., Game] = __getattr__(name)
+    return model
+
+
+def citation(keys: str) -> str:
+    """The BibTeX entries of papers.
+
+    Parameters
+    ----------
+    keys : str
+        Keys of the entries, separated by commas, as in `Game.paper`.
+
+    Examples
+    --------
+    >>> print(citation("mescheder2018").splitlines()[0])
+    @inproceedings{mescheder2018,
+    """
+    text = files("gan_bifurcation.models").joinpath("references.bib").read_text(encoding="utf-8")
+    entries = {
+        entry.partition("{")[2].partition(",")[0].strip(): "@" + entry.strip() for entry in text.split("\n@")[1:]
+    }
+    wanted = [key.strip() for key in keys.split(",") if key.strip()]
+    for key in wanted:
+        if key not in entries:
+            raise unknown_name("citation", key, entries)
+    return "\n\n".join(entries[key] for key in wanted)
