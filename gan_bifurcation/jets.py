@@ -1,0 +1,268 @@
+"""Taylor jets over the tape: all derivatives along a curve, exactly, by the recurrences of the elementary functions.
+
+A jet is a row of Taylor coefficients c[0..K] of t -> c[0] + c[1] t + ... The base point c[0] is real; the higher coefficients
+may be complex, so that forms in a complex eigenvector come without polarisation. Composition is evaluation: the jet of an
+iterate is the tape run again on the jet that came out.
+
+References
+----------
+Griewank, Walther: Evaluating Derivatives, 2nd ed. (2008), table 13.2 (recurrences).
+"""
+
+from math import acos, asin, atan, erf, erfc
+from typing import Any
+
+import numpy as np
+
+from gan_bifurcation import opcodes as op
+from gan_bifurcation.kernels import TWO_OVER_SQRT_PI, TapeData, _sigmoid, _softplus, _unary_value, jit
+
+Jets = Any  # float64 or complex128 array (slots, order + 1); the code is compiled for both
+
+
+@jit
+def _multiply(a: Jets, b: Jets, out: Jets) -> None:
+    for k in range(out.shape[0] - 1, -1, -1):
+        total = a[0] * b[k]
+        for j in range(1, k + 1):
+            total += a[j] * b[k - j]
+        out[k] = total
+
+
+@jit
+def _divide(a: Jets, b: Jets, out: Jets) -> None:
+    for k in range(out.shape[0]):
+        total = a[k]
+        for j in range(1, k + 1):
+            total -= b[j] * out[k - j]
+        out[k] = total / b[0]
+
+
+@jit
+def _integrate(x: Jets, u: Jets, out: Jets, k: int) -> None:
+    """Coefficient k of y, where y' = u(t) x'(t)."""
+    total = k * x[k] * u[0]
+    for j in range(1, k):
+        total += j * x[j] * u[k - j]
+    out[k] = total / k
+
+
+@jit
+def _sqrt(x: Jets, out: Jets) -> None:
+    out[0] = np.sqrt(x[0])
+    for k in range(1, out.shape[0]):
+        total = x[k]
+        for j in range(1, k):
+            total -= out[j] * out[k - j]
+        out[k] = total / (2.0 * out[0])
+
+
+@jit
+def _exp(x: Jets, out: Jets) -> None:
+    out[0] = np.exp(x[0])
+    for k in range(1, out.shape[0]):
+        _integrate(x, out, out, k)
+
+
+@jit
+def _pair(code: int, x: Jets, out: Jets, other: Jets) -> None:
+    """sin/cos and sinh/cosh together: each is the other's derivative, up to sign."""
+    x0 = x[0].real
+    if code == op.SIN or code == op.COS:
+        out[0] = np.sin(x0)
+        other[0] = np.cos(x0)
+        sign = -1.0
+    else:
+        out[0] = np.sinh(x0)
+        other[0] = np.cosh(x0)
+        sign = 1.0
+    for k in range(1, out.shape[0]):
+        _integrate(x, other, out, k)
+        _integrate(x, out, other, k)
+        other[k] = sign * other[k]
+    if code == op.COS or code == op.COSH:
+        out[:] = other
+
+
+@jit
+def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
+    n = out.shape[0]
+    x0 = x[0].real
+    if code == op.NEG:
+        for k in range(n):
+            out[k] = -x[k]
+    elif code == op.SQRT:
+        _sqrt(x, out)
+    elif code == op.EXP:
+        _exp(x, out)
+    elif code == op.LOG:
+        out[0] = _unary_value(op.LOG, x0)
+        for k in range(1, n):
+            total = k * x[k]
+            for j in range(1, k):
+                total -= j * out[j] * x[k - j]
+            out[k] = total / (k * x[0])
+    elif code == op.SIN or code == op.COS or code == op.SINH or code == op.COSH:
+        _pair(code, x, out, u)
+    elif code == op.TAN or code == op.TANH:
+        sign = 1.0 if code == op.TAN else -1.0
+        out[0] = _unary_value(code, x0)
+        for k in range(1, n):
+            square = out[0] * out[k - 1]
+            for j in range(1, k):
+                square += out[j] * out[k - 1 - j]
+            u[k - 1] = sign * square
+            if k == 1:
+                u[0] += 1.0
+            _integrate(x, u, out, k)
+    elif code == op.ASIN or code == op.ACOS or code == op.ATAN:
+        _multiply(x, x, u)
+        if code == op.ATAN:
+            u[0] += 1.0
+            w[:] = u
+            out[0] = atan(x0)
+            sign = 1.0
+        else:
+            for k in range(n):
+                u[k] = -u[k]
+            u[0] += 1.0
+            _sqrt(u, w)
+            sign = 1.0 if code == op.ASIN else -1.0
+            out[0] = asin(x0) if code == op.ASIN else acos(x0)
+        u[:] = 0.0
+        u[0] = sign
+        _divide(u.copy(), w, u)
+        for k in range(1, n):
+            _integrate(x, u, out, k)
+    elif code == op.ERF or code == op.ERFC:
+        sign = 1.0 if code == op.ERF else -1.0
+        _multiply(x, x, u)
+        for k in range(n):
+            u[k] = -u[k]
+        _exp(u, w)
+        for k in range(n):
+            w[k] = sign * TWO_OVER_SQRT_PI * w[k]
+        out[0] = erf(x0) if code == op.ERF else erfc(x0)
+        for k in range(1, n):
+            _integrate(x, w, out, k)
+    elif code == op.SIGMOID or code == op.LOG_SIGMOID or code == op.SOFTPLUS:
+        # u = sigmoid(x), w = sigmoid(-x), carried together: 1 - u would cancel where u is near one.
+        u[0] = _sigmoid(x0)
+        w[0] = _sigmoid(-x0)
+        for k in range(1, n):
+            total = 0.0 * x[k]
+            for j in range(1, k + 1):
+                product = u[0] * w[k - j]
+                for i in range(1, k - j + 1):
+                    product += u[i] * w[k - j - i]
+                total += j * x[j] * product
+            u[k] = total / k
+            w[k] = -total / k
+        if code == op.SIGMOID:
+            out[:] = u
+        elif code == op.LOG_SIGMOID:
+            out[0] = -_softplus(-x0)
+            for k in range(1, n):
+                _integrate(x, w, out, k)
+        else:
+            out[0] = _softplus(x0)
+            for k in range(1, n):
+                _integrate(x, u, out, k)
+    elif code == op.ABS:
+        sign = 1.0 if x0 > 0.0 else (-1.0 if x0 < 0.0 else 0.0)
+        for k in range(n):
+            out[k] = sign * x[k]
+    else:  # SIGN
+        out[:] = 0.0
+        out[0] = _unary_value(op.SIGN, x0)
+
+
+@jit
+def _power_integer(x: Jets, exponent: int, out: Jets, u: Jets, w: Jets) -> None:
+    out[:] = 0.0
+    out[0] = 1.0
+    u[:] = x
+    k = abs(exponent)
+    while k > 0:
+        if k & 1:
+            _multiply(out, u, w)
+            out[:] = w
+        k >>= 1
+        if k > 0:
+            _multiply(u, u, w)
+            u[:] = w
+    if exponent < 0:
+        u[:] = 0.0
+        u[0] = 1.0
+        w[:] = out
+        _divide(u, w, out)
+
+
+@jit
+def run_jet(tape: TapeData, s: Jets) -> None:
+    """Taylor coefficients of all slots; `s` (slots, order + 1) holds the inputs' jets and the constants."""
+    base = tape.n_inputs + tape.constants.shape[0]
+    code = tape.code
+    order = s.shape[1]
+    u = np.zeros_like(s[0])
+    w = np.zeros_like(s[0])
+    table = row = 0
+    i = 0
+    while i < code.shape[0]:
+        o = code[i, 0]
+        y = s[base + i]
+        a = s[code[i, 1]] if o < op.LOOP_BEGIN or o == op.ACCUMULATE else s[0]
+        if o <= op.DIV:
+            b = s[code[i, 2]]
+            if o == op.MUL:
+                _multiply(a, b, y)
+            elif o == op.ADD:
+                for k in range(order):
+                    y[k] = a[k] + b[k]
+            elif o == op.SUB:
+                for k in range(order):
+                    y[k] = a[k] - b[k]
+            else:
+                _divide(a, b, y)
+        elif o == op.POWER_INTEGER:
+            _power_integer(a, code[i, 2], y, u, w)
+        elif o == op.POWER_REAL:
+            c = s[code[i, 2], 0].real
+            y[0] = a[0].real ** c
+            for k in range(1, order):
+                total = 0.0 * a[0]
+                for j in range(1, k + 1):
+                    total += (c * j - (k - j)) * a[j] * y[k - j]
+                y[k] = total / (k * a[0])
+        elif o <= op.SIGN:
+            _unary_jet(o, a, y, u, w)
+        elif o <= op.SELECT_NONNEGATIVE:
+            b = s[code[i, 2]]
+            if o == op.MINIMUM:
+                first = a[0].real <= b[0].real
+            elif o == op.MAXIMUM:
+                first = a[0].real >= b[0].real
+            elif o == op.SELECT_POSITIVE:
+                first = s[code[i, 3], 0].real > 0.0
+            else:
+                first = s[code[i, 3], 0].real >= 0.0
+            y[:] = a if first else b
+        elif o == op.LOOP_BEGIN:
+            table = code[i, 1]
+            row = 0
+            j = i + 1
+            while code[j, 0] != op.LOOP_END:
+                if code[j, 0] == op.ACCUMULATE:
+                    s[base + j] = 0.0
+                j += 1
+        elif o == op.NODE:
+            y[:] = 0.0
+            y[0] = tape.tables[tape.layout[table, 0] + row * tape.layout[table, 2] + code[i, 1] + 1]
+        elif o == op.ACCUMULATE:
+            weight = tape.tables[tape.layout[table, 0] + row * tape.layout[table, 2]]
+            for k in range(order):
+                y[k] += weight * a[k]
+        elif row + 1 < tape.layout[table, 1]:  # LOOP_END
+            row += 1
+            i = code[i, 1]
+        i += 1

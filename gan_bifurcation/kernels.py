@@ -1,0 +1,428 @@
+"""The compiled interpreters of the tape: value, Jacobian, second directional derivative, Taylor jet.
+
+Compiled once and cached: a system is data (`TapeData`), never a new compilation. Work arrays are made by the caller, with
+the constants of the tape loaded, so that nothing is allocated in a hot loop.
+"""
+
+from math import acos, asin, atan, cos, cosh, erf, erfc, exp, log, log1p, sin, sinh, sqrt, tan, tanh
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bifurcation import opcodes as op
+
+FloatArray = NDArray[np.float64]
+
+jit: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
+
+TWO_OVER_SQRT_PI = 1.1283791670955126
+
+
+class TapeData(NamedTuple):
+    """The arrays of a tape as the compiled code takes them."""
+
+    n_inputs: int
+    code: NDArray[np.int32]  # (operations, 4): opcode and three operands
+    constants: FloatArray
+    outputs: NDArray[np.int64]
+    tables: FloatArray  # rows of all node tables, flattened; the weight is the first column
+    layout: NDArray[np.int64]  # (tables, 3): offset, rows, columns (with the weight)
+    prefix: int  # operations at the front that depend on parameters and constants only
+
+
+@jit
+def n_slots(tape: TapeData) -> int:
+    return tape.n_inputs + tape.constants.shape[0] + tape.code.shape[0]
+
+
+@jit
+def _sigmoid(x: float) -> float:
+    if x >= 0.0:
+        return 1.0 / (1.0 + exp(-x))
+    e = exp(x)
+    return e / (1.0 + e)
+
+
+@jit
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + log1p(exp(-abs(x)))
+
+
+@jit
+def _integer_power(x: float, n: int) -> float:
+    result = 1.0
+    base = x
+    k = abs(n)
+    while k > 0:
+        if k & 1:
+            result *= base
+        base *= base
+        k >>= 1
+    return 1.0 / result if n < 0 else result
+
+
+@jit
+def _unary_value(code: int, x: float) -> float:
+    if code == op.NEG:
+        return -x
+    if code == op.SQRT:
+        return sqrt(x) if x >= 0.0 else np.nan
+    if code == op.EXP:
+        return exp(x) if x < 709.78 else np.inf
+    if code == op.LOG:
+        return log(x) if x > 0.0 else (-np.inf if x == 0.0 else np.nan)
+    if code == op.SIN:
+        return sin(x) if abs(x) < np.inf else np.nan
+    if code == op.COS:
+        return cos(x) if abs(x) < np.inf else np.nan
+    if code == op.TAN:
+        return tan(x) if abs(x) < np.inf else np.nan
+    if code == op.SINH:
+        return sinh(x) if abs(x) < 710.0 else x * np.inf
+    if code == op.COSH:
+        return cosh(x) if abs(x) < 710.0 else np.inf
+    if code == op.TANH:
+        return tanh(x)
+    if code == op.ASIN:
+        return asin(x) if abs(x) <= 1.0 else np.nan
+    if code == op.ACOS:
+        return acos(x) if abs(x) <= 1.0 else np.nan
+    if code == op.ATAN:
+        return atan(x)
+    if code == op.ERF:
+        return erf(x)
+    if code == op.ERFC:
+        return erfc(x)
+    if code == op.SIGMOID:
+        return _sigmoid(x)
+    if code == op.LOG_SIGMOID:
+        return -_softplus(-x)
+    if code == op.SOFTPLUS:
+        return _softplus(x)
+    if code == op.ABS:
+        return abs(x)
+    # SIGN; zero at zero
+    return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else x)
+
+
+@jit
+def _unary_derivatives(code: int, x: float, y: float) -> tuple[float, float]:
+    """First and second derivative of a unary operation at x, given its value y."""
+    if code == op.NEG:
+        return -1.0, 0.0
+    if code == op.SQRT:
+        d = 0.5 / y
+        return d, -0.5 * d / x
+    if code == op.EXP:
+        return y, y
+    if code == op.LOG:
+        return 1.0 / x, -1.0 / (x * x)
+    if code == op.SIN:
+        return cos(x), -y
+    if code == op.COS:
+        return -sin(x), -y
+    if code == op.TAN:
+        d = 1.0 + y * y
+        return d, 2.0 * y * d
+    if code == op.SINH:
+        return cosh(x), y
+    if code == op.COSH:
+        return sinh(x), y
+    if code == op.TANH:
+        d = 1.0 - y * y
+        return d, -2.0 * y * d
+    if code == op.ASIN:
+        d = 1.0 / sqrt(1.0 - x * x)
+        return d, x * d * d * d
+    if code == op.ACOS:
+        d = 1.0 / sqrt(1.0 - x * x)
+        return -d, -x * d * d * d
+    if code == op.ATAN:
+        d = 1.0 / (1.0 + x * x)
+        return d, -2.0 * x * d * d
+    if code == op.ERF or code == op.ERFC:
+        d = TWO_OVER_SQRT_PI * exp(-x * x)
+        if code == op.ERFC:
+            d = -d
+        return d, -2.0 * x * d
+    if code == op.SIGMOID:
+        s = _sigmoid(-x)
+        return y * s, y * s * (s - y)
+    if code == op.LOG_SIGMOID:
+        s = _sigmoid(-x)
+        return s, -s * _sigmoid(x)
+    if code == op.SOFTPLUS:
+        s = _sigmoid(x)
+        return s, s * _sigmoid(-x)
+    if code == op.ABS:
+        return (1.0 if x > 0.0 else (-1.0 if x < 0.0 else 0.0)), 0.0
+    return 0.0, 0.0
+
+
+@jit
+def load_constants(tape: TapeData, v: FloatArray) -> None:
+    for i in range(tape.constants.shape[0]):
+        v[tape.n_inputs + i] = tape.constants[i]
+
+
+@jit
+def run_value(tape: TapeData, v: FloatArray, start: int) -> None:
+    """Evaluate all slots; `v` (slots,) holds inputs and constants. `start=tape.prefix` skips what only depends on parameters."""
+    base = tape.n_inputs + tape.constants.shape[0]
+    code = tape.code
+    table = row = 0
+    i = start
+    n = code.shape[0]
+    while i < n:
+        o = code[i, 0]
+        s = base + i
+        if o <= op.DIV:
+            a = v[code[i, 1]]
+            b = v[code[i, 2]]
+            if o == op.MUL:
+                v[s] = a * b
+            elif o == op.ADD:
+                v[s] = a + b
+            elif o == op.SUB:
+                v[s] = a - b
+            else:
+                v[s] = a / b
+        elif o == op.POWER_INTEGER:
+            v[s] = _integer_power(v[code[i, 1]], code[i, 2])
+        elif o == op.POWER_REAL:
+            x = v[code[i, 1]]
+            v[s] = x ** v[code[i, 2]] if x >= 0.0 else np.nan
+        elif o <= op.SIGN:
+            v[s] = _unary_value(o, v[code[i, 1]])
+        elif o == op.MINIMUM:
+            v[s] = min(v[code[i, 1]], v[code[i, 2]])
+        elif o == op.MAXIMUM:
+            v[s] = max(v[code[i, 1]], v[code[i, 2]])
+        elif o == op.SELECT_POSITIVE:
+            v[s] = v[code[i, 1]] if v[code[i, 3]] > 0.0 else v[code[i, 2]]
+        elif o == op.SELECT_NONNEGATIVE:
+            v[s] = v[code[i, 1]] if v[code[i, 3]] >= 0.0 else v[code[i, 2]]
+        elif o == op.LOOP_BEGIN:
+            table = code[i, 1]
+            row = 0
+            j = i + 1
+            while code[j, 0] != op.LOOP_END:
+                if code[j, 0] == op.ACCUMULATE:
+                    v[base + j] = 0.0
+                j += 1
+        elif o == op.NODE:
+            v[s] = tape.tables[tape.layout[table, 0] + row * tape.layout[table, 2] + code[i, 1] + 1]
+        elif o == op.ACCUMULATE:
+            v[s] += tape.tables[tape.layout[table, 0] + row * tape.layout[table, 2]] * v[code[i, 1]]
+        elif row + 1 < tape.layout[table, 1]:  # LOOP_END
+            row += 1
+            i = code[i, 1]
+        i += 1
+
+
+@jit
+def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
+    """Value and gradient of all slots; `g` (slots, directions) holds the seeds in the rows of the inputs, zeros in those of the constants."""
+    base = tape.n_inputs + tape.constants.shape[0]
+    code = tape.code
+    m = g.shape[1]
+    table = row = 0
+    i = 0
+    n = code.shape[0]
+    while i < n:
+        o = code[i, 0]
+        s = base + i
+        ia = code[i, 1]
+        if o <= op.DIV:
+            ib = code[i, 2]
+            a = v[ia]
+            b = v[ib]
+            if o == op.MUL:
+                v[s] = a * b
+                for j in range(m):
+                    g[s, j] = a * g[ib, j] + b * g[ia, j]
+            elif o == op.ADD:
+                v[s] = a + b
+                for j in range(m):
+                    g[s, j] = g[ia, j] + g[ib, j]
+            elif o == op.SUB:
+                v[s] = a - b
+                for j in range(m):
+                    g[s, j] = g[ia, j] - g[ib, j]
+            else:
+                q = a / b
+                r = 1.0 / b
+                v[s] = q
+                for j in range(m):
+                    g[s, j] = (g[ia, j] - q * g[ib, j]) * r
+        elif o <= op.SIGN:
+            x = v[ia]
+            if o == op.POWER_INTEGER:
+                k = code[i, 2]
+                y = _integer_power(x, k)
+                d = k * _integer_power(x, k - 1)
+            elif o == op.POWER_REAL:
+                c = v[code[i, 2]]
+                y = x**c if x >= 0.0 else np.nan
+                d = c * x ** (c - 1.0) if x >= 0.0 else np.nan
+            else:
+                y = _unary_value(o, x)
+                d, _ = _unary_derivatives(o, x, y)
+            v[s] = y
+            for j in range(m):
+                g[s, j] = d * g[ia, j]
+        elif o <= op.SELECT_NONNEGATIVE:
+            ib = code[i, 2]
+            if o == op.MINIMUM:
+                first = v[ia] <= v[ib]
+            elif o == op.MAXIMUM:
+                first = v[ia] >= v[ib]
+            elif o == op.SELECT_POSITIVE:
+                first = v[code[i, 3]] > 0.0
+            else:
+                first = v[code[i, 3]] >= 0.0
+            source = ia if first else ib
+            v[s] = v[source]
+            for j in range(m):
+                g[s, j] = g[source, j]
+        elif o == op.LOOP_BEGIN:
+            table = ia
+            row = 0
+            k = i + 1
+            while code[k, 0] != op.LOOP_END:
+                if code[k, 0] == op.ACCUMULATE:
+                    v[base + k] = 0.0
+                    for j in range(m):
+                        g[base + k, j] = 0.0
+                k += 1
+        elif o == op.NODE:
+            v[s] = tape.tables[tape.layout[table, 0] + row * tape.layout[table, 2] + ia + 1]
+        elif o == op.ACCUMULATE:
+            weight = tape.tables[tape.layout[table, 0] + row * tape.layout[table, 2]]
+            v[s] += weight * v[ia]
+            for j in range(m):
+                g[s, j] += weight * g[ia, j]
+        elif row + 1 < tape.layout[table, 1]:  # LOOP_END
+            row += 1
+            i = ia
+        i += 1
+
+
+@jit
+def run_second(tape: TapeData, v: FloatArray, d: FloatArray, g: FloatArray, h: FloatArray) -> None:
+    """Value, directional derivative, gradient, and gradient of the directional derivative of all slots.
+
+    With `d` (slots,) seeded by a direction u and `g` (slots, directions) by the unit vectors, the outputs' rows of `h` are
+    the second derivative D2f(u, e_j): what curves of bifurcation points need of their bordered scalar.
+    """
+    base = tape.n_inputs + tape.constants.shape[0]
+    code = tape.code
+    m = g.shape[1]
+    table = row = 0
+    i = 0
+    n = code.shape[0]
+    while i < n:
+        o = code[i, 0]
+        s = base + i
+        ia = code[i, 1]
+        if o <= op.DIV:
+            ib = code[i, 2]
+            a = v[ia]
+            b = v[ib]
+            da = d[ia]
+            db = d[ib]
+            if o == op.MUL:
+                v[s] = a * b
+                d[s] = da * b + a * db
+                for j in range(m):
+                    ga = g[ia, j]
+                    gb = g[ib, j]
+                    g[s, j] = a * gb + b * ga
+                    h[s, j] = da * gb + a * h[ib, j] + db * ga + b * h[ia, j]
+            elif o == op.ADD:
+                v[s] = a + b
+                d[s] = da + db
+                for j in range(m):
+                    g[s, j] = g[ia, j] + g[ib, j]
+                    h[s, j] = h[ia, j] + h[ib, j]
+            elif o == op.SUB:
+                v[s] = a - b
+                d[s] = da - db
+                for j in range(m):
+                    g[s, j] = g[ia, j] - g[ib, j]
+                    h[s, j] = h[ia, j] - h[ib, j]
+            else:
+                q = a / b
+                r = 1.0 / b
+                dq = (da - q * db) * r
+                v[s] = q
+                d[s] = dq
+                for j in range(m):
+                    gq = (g[ia, j] - q * g[ib, j]) * r
+                    g[s, j] = gq
+                    h[s, j] = (h[ia, j] - gq * db - q * h[ib, j] - dq * g[ib, j]) * r
+        elif o <= op.SIGN:
+            x = v[ia]
+            if o == op.POWER_INTEGER:
+                k = code[i, 2]
+                y = _integer_power(x, k)
+                d1 = k * _integer_power(x, k - 1)
+                d2 = k * (k - 1) * _integer_power(x, k - 2)
+            elif o == op.POWER_REAL:
+                c = v[code[i, 2]]
+                y = x**c if x >= 0.0 else np.nan
+                d1 = c * x ** (c - 1.0) if x >= 0.0 else np.nan
+                d2 = c * (c - 1.0) * x ** (c - 2.0) if x >= 0.0 else np.nan
+            else:
+                y = _unary_value(o, x)
+                d1, d2 = _unary_derivatives(o, x, y)
+            da = d[ia]
+            v[s] = y
+            d[s] = d1 * da
+            curvature = d2 * da
+            for j in range(m):
+                g[s, j] = d1 * g[ia, j]
+                h[s, j] = curvature * g[ia, j] + d1 * h[ia, j]
+        elif o <= op.SELECT_NONNEGATIVE:
+            ib = code[i, 2]
+            if o == op.MINIMUM:
+                first = v[ia] <= v[ib]
+            elif o == op.MAXIMUM:
+                first = v[ia] >= v[ib]
+            elif o == op.SELECT_POSITIVE:
+                first = v[code[i, 3]] > 0.0
+            else:
+                first = v[code[i, 3]] >= 0.0
+            source = ia if first else ib
+            v[s] = v[source]
+            d[s] = d[source]
+            for j in range(m):
+                g[s, j] = g[source, j]
+                h[s, j] = h[source, j]
+        elif o == op.LOOP_BEGIN:
+            table = ia
+            row = 0
+            k = i + 1
+            while code[k, 0] != op.LOOP_END:
+                if code[k, 0] == op.ACCUMULATE:
+                    v[base + k] = 0.0
+                    d[base + k] = 0.0
+                    for j in range(m):
+                        g[base + k, j] = 0.0
+                        h[base + k, j] = 0.0
+                k += 1
+        elif o == op.NODE:
+            v[s] = tape.tables[tape.layout[table, 0] + row * tape.layout[table, 2] + ia + 1]
+        elif o == op.ACCUMULATE:
+            weight = tape.tables[tape.layout[table, 0] + row * tape.layout[table, 2]]
+            v[s] += weight * v[ia]
+            d[s] += weight * d[ia]
+            for j in range(m):
+                g[s, j] += weight * g[ia, j]
+                h[s, j] += weight * h[ia, j]
+        elif row + 1 < tape.layout[table, 1]:  # LOOP_END
+            row += 1
+            i = ia
+        i += 1

@@ -1,0 +1,270 @@
+"""Systems and points as plain data on disk: JSON and arrays, checked when read, never executed."""
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from gan_bifurcation import opcodes as op
+from gan_bifurcation.branch import Point
+from gan_bifurcation.errors import ResultsError
+from gan_bifurcation.expressions import LogSigmoid, Mean, NodeTable, Sigmoid, Softplus, symbol
+from gan_bifurcation.system import System
+from gan_bifurcation.tape import Tape
+
+Arrays = dict[str, NDArray[Any]]
+
+# A results file of a stranger may claim any size; nothing larger is read.
+MOST_BYTES = 1 << 30
+
+
+def system_record(system: System) -> tuple[dict[str, Any], Arrays]:
+    """A system as JSON-ready data and arrays: its tape, not its source."""
+    tape = system.tape
+    arrays: Arrays = {"tape_code": tape.code, "tape_constants": tape.constants, "tape_outputs": tape.outputs}
+    for k, (nodes, weights) in enumerate(tape.tables):
+        arrays[f"tape_nodes_{k}"], arrays[f"tape_weights_{k}"] = nodes, weights
+    text = {
+        "kind": system.kind,
+        "name": system.name,
+        "states": list(system.states),
+        "parameters": dict(system.parameters),
+        "iterations": system.iterations,
+        "domain": [list(d) for d in system.domain],
+        "prefix": tape.prefix,
+        "tables": len(tape.tables),
+        "description": system.description,
+    }
+    return text, arrays
+
+
+def system_from_record(text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> System:
+    """The system that `system_record` described; the tape is checked operand by operand, for compiled code trusts it."""
+    states = tuple(str(s) for s in text["states"])
+    parameters = {str(k): float(v) for k, v in text["parameters"].items()}
+    tables = tuple(
+        (np.asarray(arrays[f"tape_nodes_{k}"], float), np.asarray(arrays[f"tape_weights_{k}"], float)) for k in range(int(text["tables"]))
+    )
+    tape = Tape(
+        (*states, *parameters),
+        np.asarray(arrays["tape_code"], np.int32),
+        np.asarray(arrays["tape_constants"], float),
+        np.asarray(arrays["tape_outputs"], np.int64),
+        tables,
+        int(text["prefix"]),
+    )
+    check_tape(tape)
+    if text["kind"] not in ("flow", "map"):
+        raise ResultsError(f"A saved system is a {text['kind']!r}, expected a flow or a map.")
+    assignments, rhs = decompile(tape)
+    return System(
+        text["kind"], str(text["name"]), states, parameters, assignments, rhs, int(text["iterations"]),
+        tuple((str(e), str(r)) for e, r in text["domain"]), description=str(text["description"]), _tape=tape,
+    )  # fmt: skip
+
+
+def check_tape(tape: Tape) -> None:
+    """Refuse a tape whose operands do not point backwards, whose loops do not nest, or whose opcodes are unknown."""
+    base = len(tape.inputs) + len(tape.constants)
+    bad = ResultsError("A saved system is damaged (its program is not well formed); compute it again.")
+    if tape.code.ndim != 2 or tape.code.shape[1] != 4 or not 0 <= tape.prefix <= len(tape.code):
+        raise bad
+    begin = -1
+    for i, (o, a, b, c) in enumerate(tape.code.tolist()):
+        slots = {op.LOOP_BEGIN: (), op.NODE: (), op.LOOP_END: (), op.POWER_INTEGER: (a,)}.get(o)
+        if slots is None:
+            if o in (op.ADD, op.SUB, op.MUL, op.DIV, op.POWER_REAL, op.MINIMUM, op.MAXIMUM):
+                slots = (a, b)
+            elif o in (op.SELECT_POSITIVE, op.SELECT_NONNEGATIVE):
+                slots = (a, b, c)
+            elif o in op.UNARY_NAMES or o == op.ACCUMULATE:
+                slots = (a,)
+            else:
+                raise bad
+        if not all(0 <= s < base + i for s in slots):
+            raise bad
+        if o == op.LOOP_BEGIN:
+            if begin >= 0 or not 0 <= a < len(tape.tables):
+                raise bad
+            begin = i
+            nodes, weights = tape.tables[a]
+            if nodes.ndim != 2 or weights.shape != nodes.shape[:1] or not len(weights):
+                raise bad
+        elif o == op.NODE and (begin < 0 or not 0 <= a < tape.tables[tape.code[begin, 1]][0].shape[1]):
+            raise bad
+        elif o == op.ACCUMULATE and begin < 0:
+            raise bad
+        elif o == op.LOOP_END:
+            if a != begin:
+                raise bad
+            begin = -1
+    if begin >= 0 or not all(0 <= s < base + len(tape.code) for s in tape.outputs.tolist()):
+        raise bad
+
+
+_FUNCTIONS: Mapping[int, Any] = {
+    op.SQRT: sympy.sqrt, op.EXP: sympy.exp, op.LOG: sympy.log, op.SIN: sympy.sin, op.COS: sympy.cos, op.TAN: sympy.tan,
+    op.SINH: sympy.sinh, op.COSH: sympy.cosh, op.TANH: sympy.tanh, op.ASIN: sympy.asin, op.ACOS: sympy.acos,
+    op.ATAN: sympy.atan, op.ERF: sympy.erf, op.ERFC: sympy.erfc, op.SIGMOID: Sigmoid, op.LOG_SIGMOID: LogSigmoid,
+    op.SOFTPLUS: Softplus, op.ABS: sympy.Abs, op.SIGN: sympy.sign, op.NEG: lambda x: -x,
+}  # fmt: skip
+
+
+def decompile(tape: Tape) -> tuple[tuple[tuple[sympy.Symbol, sympy.Expr], ...], tuple[sympy.Expr, ...]]:
+    """A tape as SymPy assignments and right-hand sides again (one assignment per operation outside loops)."""
+    values: list[Any] = [symbol(s) for s in tape.inputs]
+    values += [sympy.Integer(int(c)) if float(c).is_integer() else sympy.Float(float(c), 17) for c in tape.constants]
+    assignments: list[tuple[sympy.Symbol, sympy.Expr]] = []
+    table: NodeTable | None = None
+    for i, (o, a, b, c) in enumerate(tape.code.tolist()):
+        value: Any = sympy.Integer(0)
+        if o == op.LOOP_BEGIN:
+            nodes, weights = tape.tables[a]
+            columns = tuple(sympy.Symbol(f"node{a}_{k}", real=True) for k in range(nodes.shape[1]))
+            table = NodeTable(f"table{a}", columns, nodes, weights)
+        elif o == op.LOOP_END:
+            table = None
+        elif o == op.NODE and table is not None:
+            value = table.columns[a]
+        elif o == op.ACCUMULATE and table is not None:
+            value = Mean(values[a], table)
+        elif o == op.ADD:
+            value = values[a] + values[b]
+        elif o == op.SUB:
+            value = values[a] - values[b]
+        elif o == op.MUL:
+            value = values[a] * values[b]
+        elif o == op.DIV:
+            value = values[a] / values[b]
+        elif o == op.POWER_INTEGER:
+            value = values[a] ** b
+        elif o == op.POWER_REAL:
+            value = values[a] ** values[b]
+        elif o in (op.MINIMUM, op.MAXIMUM):
+            value = (sympy.Min if o == op.MINIMUM else sympy.Max)(values[a], values[b])
+        elif o == op.SELECT_POSITIVE:
+            value = sympy.Piecewise((values[a], values[c] > 0), (values[b], True))
+        elif o == op.SELECT_NONNEGATIVE:
+            value = sympy.Piecewise((values[a], values[c] >= 0), (values[b], True))
+        else:
+            value = _FUNCTIONS[o](values[a])
+        if table is None and o != op.LOOP_END:
+            name = symbol(f"v{i}")
+            assignments.append((name, value))
+            value = name
+        elif o == op.ACCUMULATE:
+            name = symbol(f"v{i}")
+            assignments.append((name, value))
+            value = name
+        values.append(value)
+    return tuple(assignments), tuple(values[s] for s in tape.outputs.tolist())
+
+
+def _pairs(values: Any) -> list[list[float]]:
+    return [[float(v.real), float(v.imag)] for v in np.asarray(values, dtype=complex).ravel()]
+
+
+def _plain(value: Any) -> Any:
+    """A normal form's entry as JSON: complex numbers as {"re", "im"}."""
+    if isinstance(value, complex):
+        return {"re": value.real, "im": value.imag}
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    return value
+
+
+def _from_plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return complex(value["re"], value["im"]) if set(value) == {"re", "im"} else {k: _from_plain(v) for k, v in value.items()}
+    return value
+
+
+def point_record(point: Point) -> dict[str, Any]:
+    """A point as JSON-ready data (its system is that of the branch, at the point's parameters)."""
+    return {
+        "label": point.label, "name": point.name, "parameters": point.parameters, "state": point.x.tolist(),
+        "spectrum": _pairs(point.spectrum), "normal_form": {k: _plain(v) for k, v in point.normal_form.items()},
+        "residual": point.residual, "free": list(point.free), "multiplicity": point.multiplicity, "note": point.note,
+        "index": point.index, "critical": _pairs([point.critical])[0], "level": point.level, "condition": point.condition,
+        "vectors": {k: _pairs(v) for k, v in point.vectors.items()},
+    }  # fmt: skip
+
+
+def point_from_record(system: System, r: Mapping[str, Any]) -> Point:
+    """The point that `point_record` described."""
+    return Point(
+        system.with_parameters(**{str(k): float(v) for k, v in r["parameters"].items()}),
+        system.state_vector(r["state"]),
+        np.array([complex(*z) for z in r["spectrum"]]),
+        str(r["label"]),
+        str(r["name"]),
+        {str(k): _from_plain(v) for k, v in r["normal_form"].items()},
+        float(r["residual"]),
+        tuple(map(str, r["free"])),
+        int(r["multiplicity"]),
+        str(r["note"]),
+        {str(k): np.array([complex(*z) for z in v]) for k, v in r["vectors"].items()},
+        float(r["index"]),
+        complex(*r["critical"]),
+        str(r["level"]),
+        str(r["condition"]),
+    )
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name and rename it, so that a killed run leaves the old file or the new one."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ResultsError(f"Cannot write '{path}' ({error.strerror or error}); choose a folder that is writable.") from error
+
+
+def _base(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix in (".npz", ".json") else path
+
+
+def write_files(path: Path, text: str, arrays: Mapping[str, NDArray[Any]]) -> Path:
+    """Write ``path.npz``, then ``path.json``; the second makes the pair complete. Returns the base path."""
+    import io
+
+    base = _base(path)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{k: np.asarray(v) for k, v in arrays.items()})  # type: ignore[arg-type]
+    write_atomically(base.with_name(base.name + ".npz"), buffer.getvalue())
+    write_atomically(base.with_name(base.name + ".json"), text.encode())
+    return base
+
+
+def read_files(path: Path) -> tuple[dict[str, Any], Arrays]:
+    """Read what `write_files` wrote."""
+    base = _base(path)
+    try:
+        with zipfile.ZipFile(base.with_name(base.name + ".npz")) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
+                raise ResultsError(f"The arrays of '{base}' are larger than {MOST_BYTES >> 20} MiB; they are not read.")
+        with np.load(base.with_name(base.name + ".npz"), allow_pickle=False) as stored:
+            arrays = {k: stored[k] for k in stored.files}
+        text = json.loads(base.with_name(base.name + ".json").read_text())
+    except FileNotFoundError as error:
+        raise ResultsError(f"'{error.filename}' does not exist; give the name under which a branch was saved.") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ResultsError(f"The results '{base}' are damaged ({type(error).__name__}); compute them again.") from error
+    if not isinstance(text, dict):
+        raise ResultsError(f"The results '{base}' are damaged (no JSON object); compute them again.")
+    return text, arrays

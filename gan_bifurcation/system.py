@@ -1,0 +1,430 @@
+"""Systems: a flow or a map with named states and parameters, given by a tape. Immutable; a derived system is a system."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from gan_bifurcation import evaluation
+from gan_bifurcation import tape as tapes
+from gan_bifurcation.errors import MisuseError, unknown_name
+from gan_bifurcation.expressions import parse, symbol
+from gan_bifurcation.linear_states import find_linear_states
+
+if TYPE_CHECKING:
+    from gan_bifurcation.game import Game, Symmetry
+    from gan_bifurcation.rules import Rule, Update
+
+FloatArray = NDArray[np.float64]
+Kind = Literal["flow", "map"]
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """A dynamical system x' = f(x, p) (``kind="flow"``) or x -> f(x, p) (``kind="map"``).
+
+    Make one with :func:`gan_bifurcation.system`, :meth:`from_equations`, :meth:`from_function` or :meth:`from_pydstool`.
+
+    Attributes
+    ----------
+    kind : "flow" or "map"
+    name : str
+    states : tuple of str
+    parameters : mapping of str to float
+        Current values, in the order of the tape's inputs.
+    assignments : tuple of (Symbol, Expr)
+        Intermediate values of the right-hand side, evaluated in order.
+    rhs_expressions : tuple of Expr
+        One per state, in states, parameters and intermediates.
+    iterations : int
+        The map is iterated this often (1: the map itself).
+    domain : tuple of (str, str)
+        Inequalities ``expression >= 0`` that hold inside the domain, each with the reason why leaving it matters.
+    symmetries, known_equilibria, game, rule
+        Provenance, where the system was made from a game.
+    """
+
+    kind: Kind
+    name: str
+    states: tuple[str, ...]
+    parameters: Mapping[str, float]
+    assignments: tuple[tapes.Assignment, ...]
+    rhs_expressions: tuple[sympy.Expr, ...]
+    iterations: int = 1
+    domain: tuple[tuple[str, str], ...] = ()
+    symmetries: "tuple[Symmetry, ...]" = ()
+    known_equilibria: tuple[Any, ...] = ()
+    description: str = ""
+    game: "Game | None" = None
+    rule: "Rule | None" = None
+    _tape: tapes.Tape | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+        if self.kind not in ("flow", "map"):
+            raise MisuseError(f"A system's kind is 'flow' or 'map', got {self.kind!r}.")
+        if not self.states:
+            raise MisuseError("A system needs at least one state, got none; give its equations.")
+        twice = set(self.states) & set(self.parameters)
+        if twice or len(set(self.states)) < len(self.states):
+            raise MisuseError(f"Names must be distinct, but these occur twice: {', '.join(sorted(twice)) or self.states}.")
+        if len(self.rhs_expressions) != len(self.states):
+            raise MisuseError(f"Got {len(self.rhs_expressions)} equations for {len(self.states)} states; give one for each state.")
+        for name, number in self.parameters.items():
+            if not np.isfinite(number):
+                raise MisuseError(f"Parameter '{name}' is {number}, expected a finite number.")
+        if self._tape is None:
+            object.__setattr__(
+                self,
+                "_tape",
+                tapes.build(self.assignments, self.rhs_expressions, (*self.states, *self.parameters), len(self.states)),
+            )
+
+    # -- construction ---------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_equations(
+        cls,
+        kind: Kind,
+        equations: Mapping[str, str],
+        parameters: Mapping[str, float] | None = None,
+        name: str = "system",
+        domain: Sequence[tuple[str, str]] = (),
+    ) -> "System":
+        """A system from equations as text, parsed safely (nothing is executed).
+
+        Parameters
+        ----------
+        kind : "flow" or "map"
+        equations : mapping of state to text
+            Right-hand sides; the keys are the states.
+        parameters : mapping of str to float
+        name : str
+        domain : sequence of (expression, reason)
+            Inside the domain every expression is >= 0.
+
+        Returns
+        -------
+        System
+
+        Raises
+        ------
+        MisuseError
+            If the text is not an expression, or uses an unknown name or function.
+
+        Examples
+        --------
+        >>> henon = System.from_equations("map", {"x": "a - x**2 + b*y", "y": "x"}, parameters={"a": 0.1, "b": 0.3})
+        >>> henon.rhs([1.0, 2.0]).tolist()
+        [-0.3, 1.0]
+        """
+        parameters = dict(parameters or {})
+        names = {n: symbol(n) for n in (*equations, *parameters)}
+        rhs = tuple(parse(text, names) for text in equations.values())
+        return cls(kind, name, tuple(equations), parameters, (), rhs, domain=tuple(domain))
+
+    @classmethod
+    def from_function(
+        cls,
+        kind: Kind,
+        function: Callable[[Any, Any], Sequence[Any]],
+        states: Sequence[str],
+        parameters: Mapping[str, float] | None = None,
+        name: str | None = None,
+    ) -> "System":
+        """A system from a Python function, traced once: its derivatives of every order are then exact.
+
+        Parameters
+        ----------
+        kind : "flow" or "map"
+        function : callable
+            ``function(x, p)`` returns one value per state; ``x`` is an array of the states, ``p`` has the parameters as
+            attributes. Operators, NumPy's elementary functions and ``scipy.special.erf``-like functions of
+            :mod:`gan_bifurcation.tracing` may be used; a branch on the value of a state cannot be traced.
+        states : sequence of str
+        parameters : mapping of str to float
+        name : str, optional
+
+        Returns
+        -------
+        System
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> pendulum = System.from_function("flow", lambda x, p: [x[1], -np.sin(x[0]) - p.c * x[1]], ["angle", "speed"], {"c": 0.1})
+        >>> pendulum.rhs([0.0, 1.0]).tolist()
+        [1.0, -0.1]
+        """
+        from gan_bifurcation.tracing import trace_function
+
+        parameters = dict(parameters or {})
+        rhs = trace_function(function, tuple(states), tuple(parameters))
+        return cls(kind, name or getattr(function, "__name__", "system"), tuple(states), parameters, (), rhs)
+
+    @classmethod
+    def from_pydstool(cls, generator: Any) -> "System":
+        """A system from a PyDSTool Generator (its specifications are parsed, not run)."""
+        from gan_bifurcation.interop.pydstool import from_pydstool
+
+        return from_pydstool(generator)
+
+    @classmethod
+    def from_update(
+        cls,
+        update: "Update",
+        *,
+        parameters: Mapping[str, float],
+        name: str,
+        domain: Sequence[tuple[str, str]] = (),
+        symmetries: "Sequence[Symmetry]" = (),
+        known_equilibria: Sequence[Any] = (),
+        game: "Game | None" = None,
+        rule: "Rule | None" = None,
+        description: str = "",
+    ) -> "System":
+        """A system from what an update rule assembled of a game (see :mod:`gan_bifurcation.rules`)."""
+        return cls(
+            update.kind,
+            name,
+            tuple(update.states),
+            parameters,
+            tuple(update.assignments),
+            tuple(update.rhs),
+            domain=tuple(domain),
+            symmetries=tuple(symmetries),
+            known_equilibria=tuple(known_equilibria),
+            game=game,
+            rule=rule,
+            description=description,
+        )
+
+    # -- sizes and vectors ----------------------------------------------------------------------------------------
+
+    @property
+    def tape(self) -> tapes.Tape:
+        """The compiled right-hand side; inputs are the states, then the parameters."""
+        assert self._tape is not None
+        return self._tape
+
+    @property
+    def n(self) -> int:
+        """Number of states."""
+        return len(self.states)
+
+    @property
+    def m(self) -> int:
+        """Number of parameters."""
+        return len(self.parameters)
+
+    @property
+    def smooth(self) -> bool:
+        return self.tape.smooth
+
+    def parameter_vector(self, **changes: float) -> FloatArray:
+        """Parameters in the tape's order, shape (m,)."""
+        return np.array([float(changes.get(k, v)) for k, v in self.parameters.items()])
+
+    def state_vector(self, state: Any) -> FloatArray:
+        """A state as an array (n,), from a mapping of all state names or a sequence.
+
+        Raises
+        ------
+        MisuseError
+            If names or the length do not fit, or a value is not finite.
+        """
+        if isinstance(state, Mapping):
+            for name in state:
+                if name not in self.states:
+                    raise unknown_name("state", name, self.states)
+            missing = [s for s in self.states if s not in state]
+            if missing:
+                raise MisuseError(f"The state lacks a value for {', '.join(missing[:5])}; give all of {', '.join(self.states)}.")
+            x = np.array([float(state[s]) for s in self.states])
+        else:
+            x = np.array(state, dtype=float).ravel()
+        if x.shape != (self.n,):
+            raise MisuseError(f"Got a state of {x.size} numbers, expected {self.n}: {', '.join(self.states)}.")
+        if not np.all(np.isfinite(x)):
+            raise MisuseError(f"The state {x.tolist()} is not finite; give finite numbers.")
+        return x
+
+    def parameter_index(self, name: str) -> int:
+        """Position of a parameter in the parameter vector."""
+        names = tuple(self.parameters)
+        if name not in names:
+            raise unknown_name("parameter", name, names)
+        return names.index(name)
+
+    # -- evaluation -----------------------------------------------------------------------------------------------
+
+    def _joint(self, x: Any, p: Any) -> FloatArray:
+        return np.concatenate([np.asarray(x, dtype=float), self.parameter_vector() if p is None else np.asarray(p, dtype=float)])
+
+    def rhs(self, x: Any, p: Any = None) -> FloatArray:
+        """Right-hand side at a state (n,) and a parameter vector (m,) (default: the system's own)."""
+        f = np.empty(self.n)
+        data = self.tape.data
+        evaluation.value(data, self.iterations, self.n, self._joint(x, p), evaluation.make_work(data, self.n, False), f)
+        return f
+
+    def jacobian(self, x: Any, p: Any = None) -> FloatArray:
+        """Derivative in states and parameters, shape (n, n + m)."""
+        f, j = np.empty(self.n), np.empty((self.n, self.n + self.m))
+        data = self.tape.data
+        evaluation.jacobian(data, self.iterations, self.n, self._joint(x, p), evaluation.make_work(data, self.n, False), f, j)
+        return j
+
+    def jet(self, inputs: Any) -> NDArray[Any]:
+        """Taylor coefficients of the right-hand side along a curve in the joint space.
+
+        Parameters
+        ----------
+        inputs : array (n + m, order + 1)
+            Taylor coefficients of states and parameters; the first column is the (real) base point.
+
+        Returns
+        -------
+        array (n, order + 1)
+        """
+        from gan_bifurcation.jets import run_jet
+
+        inputs = np.asarray(inputs)
+        dtype = np.complex128 if np.iscomplexobj(inputs) else np.float64
+        data = self.tape.data
+        slots = np.zeros((self.tape.slots, inputs.shape[1]), dtype=dtype)
+        slots[: data.n_inputs] = inputs
+        slots[data.n_inputs : data.n_inputs + len(data.constants), 0] = data.constants
+        for _ in range(self.iterations):
+            run_jet(data, slots)
+            result = slots[data.outputs].copy()
+            slots[: self.n] = result
+        return result
+
+    # -- derived systems ------------------------------------------------------------------------------------------
+
+    def with_parameters(self, **values: float) -> "System":
+        """The same system at other parameter values.
+
+        Examples
+        --------
+        >>> s = System.from_equations("map", {"x": "r*x*(1 - x)"}, parameters={"r": 2.0})
+        >>> s.with_parameters(r=3.0).parameters["r"]
+        3.0
+        """
+        for name in values:
+            if name not in self.parameters:
+                raise unknown_name("parameter", name, tuple(self.parameters))
+        return replace(self, parameters={**self.parameters, **{k: float(v) for k, v in values.items()}})
+
+    @cached_property
+    def linear_states(self) -> tuple[int, ...]:
+        """Positions of states w with w+ = c w + b(other states), one c(p) for all: see :mod:`gan_bifurcation.linear_states`.
+
+        Empty where their elimination does not make the spectrum smaller.
+        """
+        return find_linear_states(self) if self.iterations == 1 else ()
+
+    def equations(self) -> dict[str, sympy.Expr]:
+        """Right-hand sides with all intermediates substituted (for printing; of the map itself, not of an iterate)."""
+        known: dict[sympy.Basic, sympy.Expr] = {}
+        for s, e in self.assignments:
+            known[s] = e.xreplace(known)
+        return {s: e.xreplace(known) for s, e in zip(self.states, self.rhs_expressions, strict=True)}
+
+    def equilibrium_guess(self) -> FloatArray | None:
+        """The first known equilibrium whose condition holds at the current parameters, shape (n,)."""
+        values = {symbol(k): v for k, v in self.parameters.items()}
+        for known in self.known_equilibria:
+            if known.holds(self.parameters):
+                return np.array([float(known.state[s].xreplace(values)) if s in known.state else 0.0 for s in self.states])
+        return None
+
+
+def tie(system: System, **ties: str) -> System:
+    """Express parameters by others: ``tie(system, eta_g="eta_d")``, ``tie(system, eta_g="2*eta_d")``.
+
+    Parameters
+    ----------
+    system : System
+    **ties : str
+        Parameter to remove = expression in the remaining parameters.
+
+    Returns
+    -------
+    System
+
+    Examples
+    --------
+    >>> s = System.from_equations("map", {"x": "a*x + b"}, parameters={"a": 0.5, "b": 1.0})
+    >>> tie(s, b="2*a").rhs([1.0]).tolist()
+    [1.5]
+    """
+    for name in ties:
+        system.parameter_index(name)
+    kept = {k: v for k, v in system.parameters.items() if k not in ties}
+    names = {k: symbol(k) for k in kept}
+    head = tuple((symbol(name), parse(str(text), names)) for name, text in ties.items())
+    known = tuple(
+        replace(k, state={s: e.xreplace(dict(head)) for s, e in k.state.items()}, ties={**k.ties, **dict(head)})
+        for k in system.known_equilibria
+    )
+    return replace(system, parameters=kept, assignments=head + system.assignments, known_equilibria=known, _tape=None)
+
+
+def iterate(system: System, times: int) -> System:
+    """The k-th iterate of a map; its fixed points are the map's points of period dividing k.
+
+    Examples
+    --------
+    >>> s = System.from_equations("map", {"x": "2*x"})
+    >>> iterate(s, 3).rhs([1.0]).tolist()
+    [8.0]
+    """
+    if system.kind != "map":
+        raise MisuseError(f"Only a map can be iterated, got the flow '{system.name}'; use a Poincare map or a step rule.")
+    if times < 1:
+        raise MisuseError(f"A map is iterated at least once, got {times}.")
+    return replace(system, iterations=system.iterations * int(times))
+
+
+def restrict(system: System, symmetry: "Symmetry") -> System:
+    """The system on the fixed-point subspace of a symmetry (a signed permutation of states), which the dynamics keeps.
+
+    Parameters
+    ----------
+    system : System
+    symmetry : Symmetry
+
+    Returns
+    -------
+    System
+        Its states are one representative of every class of states that the symmetry ties together.
+    """
+    value: dict[str, tuple[int, str]] = {}
+    for start in system.states:
+        if start in value:
+            continue
+        sign, name, seen = 1, start, {}
+        while name not in seen:
+            seen[name] = sign
+            step, name = symmetry.action.get(name, (1, name))
+            sign *= step
+        for other, s in seen.items():
+            # A state that is carried to minus itself is zero on the subspace.
+            value[other] = (0 if sign != seen[name] else s, start)
+    kept = tuple(s for s in system.states if value[s][1] == s and value[s][0] != 0)
+    if not kept:
+        raise MisuseError(f"The symmetry '{symmetry.name}' fixes only the origin, so there is no subspace to restrict to.")
+    image = {symbol(s): sign * symbol(rep) for s, (sign, rep) in value.items() if s not in kept}
+    assignments = tuple((s, e.xreplace(image)) for s, e in system.assignments)
+    rhs = tuple(e.xreplace(image) for s, e in zip(system.states, system.rhs_expressions, strict=True) if s in kept)
+    return replace(
+        system, name=f"{system.name} ({symmetry.name})", states=kept, assignments=assignments, rhs_expressions=rhs,
+        symmetries=(), known_equilibria=(), _tape=None,
+    )  # fmt: skip

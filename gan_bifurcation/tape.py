@@ -1,0 +1,524 @@
+"""The tape: a straight-line program of elementary operations, built from SymPy expressions, run by one compiled interpreter."""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any, Final
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from gan_bifurcation import opcodes as op
+from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.expressions import LogSigmoid, Mean, NodeTable, Sigmoid, Softplus
+from gan_bifurcation.kernels import TapeData
+
+FloatArray = NDArray[np.float64]
+Assignment = tuple[sympy.Symbol, sympy.Expr]
+
+_UNARY: Final[Mapping[type, int]] = {
+    sympy.exp: op.EXP, sympy.log: op.LOG, sympy.sin: op.SIN, sympy.cos: op.COS, sympy.tan: op.TAN, sympy.sinh: op.SINH,
+    sympy.cosh: op.COSH, sympy.tanh: op.TANH, sympy.asin: op.ASIN, sympy.acos: op.ACOS, sympy.atan: op.ATAN,
+    sympy.erf: op.ERF, sympy.erfc: op.ERFC, sympy.Abs: op.ABS, sympy.sign: op.SIGN, Sigmoid: op.SIGMOID,
+    LogSigmoid: op.LOG_SIGMOID, Softplus: op.SOFTPLUS,
+}  # fmt: skip
+_COMMUTATIVE: Final = frozenset({op.ADD, op.MUL, op.MINIMUM, op.MAXIMUM})
+NON_SMOOTH: Final = frozenset(
+    {op.ABS, op.SIGN, op.MINIMUM, op.MAXIMUM, op.SELECT_POSITIVE, op.SELECT_NONNEGATIVE}
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Tape:
+    """A program: inputs, constants and operations each fill one slot, in this order; outputs name slots.
+
+    Attributes
+    ----------
+    inputs : tuple of str
+        Names of the inputs: the states, then the parameters.
+    code : int32 array (operations, 4)
+        Opcode (see `opcodes`) and three operands.
+    constants : float64 array
+    outputs : int64 array
+        Slots of the results.
+    tables : tuple of (nodes, weights)
+        Quadrature nodes (rows, columns) and weights (rows,) of the expectations.
+    prefix : int
+        How many operations at the front depend on parameters and constants only.
+    """
+
+    inputs: tuple[str, ...]
+    code: NDArray[np.int32]
+    constants: FloatArray
+    outputs: NDArray[np.int64]
+    tables: tuple[tuple[FloatArray, FloatArray], ...]
+    prefix: int
+
+    @property
+    def slots(self) -> int:
+        return len(self.inputs) + len(self.constants) + len(self.code)
+
+    @property
+    def operations(self) -> int:
+        return len(self.code)
+
+    @cached_property
+    def smooth(self) -> bool:
+        """False if an operation such as abs, min or a piecewise choice occurs."""
+        return not NON_SMOOTH.intersection(self.code[:, 0].tolist())
+
+    @cached_property
+    def data(self) -> TapeData:
+        """The arrays for the compiled interpreters."""
+        flat, layout, offset = [], [], 0
+        for nodes, weights in self.tables:
+            rows = np.column_stack([weights, nodes])
+            layout.append((offset, *rows.shape))
+            flat.append(rows.ravel())
+            offset += rows.size
+        return TapeData(
+            len(self.inputs),
+            np.ascontiguousarray(self.code, dtype=np.int32),
+            np.ascontiguousarray(self.constants, dtype=np.float64),
+            np.ascontiguousarray(self.outputs, dtype=np.int64),
+            np.concatenate(flat) if flat else np.zeros(0),
+            np.array(layout, dtype=np.int64).reshape(-1, 3),
+            self.prefix,
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the program: equal for equal programs, on every machine."""
+        h = hashlib.sha256("\0".join(self.inputs).encode())
+        for array in (self.code, self.constants, self.outputs, *(a for pair in self.tables for a in pair)):
+            h.update(repr(array.shape).encode())
+            h.update(np.ascontiguousarray(array).tobytes())
+        return h.hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        names = ("inputs", "code", "constants", "outputs", "tables", "prefix")
+        return {name: getattr(self, name) for name in names}
+
+    def evaluate(self, inputs: Sequence[Any], library: Any = None) -> list[Any]:
+        """Run the tape in plain Python over any scalar type.
+
+        Parameters
+        ----------
+        inputs : sequence of scalars
+            States, then parameters: floats, mpmath numbers, interval balls, ...
+        library : module or object, optional
+            Where the functions sqrt, exp, sin, erf, ... of that scalar type are found (`math` by default; `mpmath`).
+
+        Returns
+        -------
+        list of scalars
+
+        Examples
+        --------
+        >>> import sympy
+        >>> x = sympy.Symbol("x", real=True)
+        >>> build([], [sympy.sin(x) ** 2], ["x"]).evaluate([0.5])
+        [0.2298488470659301]
+        """
+        functions = _scalar_functions(library if library is not None else math)
+        v: list[Any] = [*inputs, *self.constants.tolist()]
+        base = len(v)
+        v.extend([None] * len(self.code))
+        code = self.code.tolist()
+        i = 0
+        table = row = 0
+        while i < len(code):
+            o, a, b, c = code[i]
+            s = base + i
+            if o in _PYTHON_BINARY:
+                v[s] = _PYTHON_BINARY[o](v[a], v[b])
+            elif o == op.POWER_INTEGER:
+                v[s] = v[a] ** b
+            elif o == op.SELECT_POSITIVE:
+                v[s] = v[a] if v[c] > 0 else v[b]
+            elif o == op.SELECT_NONNEGATIVE:
+                v[s] = v[a] if v[c] >= 0 else v[b]
+            elif o == op.LOOP_BEGIN:
+                table, row, j = a, 0, i + 1
+                while code[j][0] != op.LOOP_END:
+                    if code[j][0] == op.ACCUMULATE:
+                        v[base + j] = 0.0
+                    j += 1
+            elif o == op.NODE:
+                v[s] = float(self.tables[table][0][row, a])
+            elif o == op.ACCUMULATE:
+                v[s] = v[s] + float(self.tables[table][1][row]) * v[a]
+            elif o == op.LOOP_END:
+                if row + 1 < len(self.tables[table][1]):
+                    row += 1
+                    i = a
+            else:
+                v[s] = functions[op.UNARY_NAMES[o]](v[a])
+            i += 1
+        return [v[k] for k in self.outputs.tolist()]
+
+
+_PYTHON_BINARY: Final[Mapping[int, Callable[[Any, Any], Any]]] = {
+    op.ADD: lambda a, b: a + b,
+    op.SUB: lambda a, b: a - b,
+    op.MUL: lambda a, b: a * b,
+    op.DIV: lambda a, b: a / b,
+    op.POWER_REAL: lambda a, b: a**b,
+    op.MINIMUM: lambda a, b: a if a <= b else b,
+    op.MAXIMUM: lambda a, b: a if a >= b else b,
+}
+
+
+def _scalar_functions(library: Any) -> Mapping[str, Callable[[Any], Any]]:
+    """The unary operations over a library of scalar functions; what it lacks is composed from what it has."""
+
+    def sigmoid(x: Any) -> Any:
+        return 1 / (1 + library.exp(-x)) if x >= 0 else library.exp(x) / (1 + library.exp(x))
+
+    def softplus(x: Any) -> Any:
+        return (x if x > 0 else 0 * x) + library.log(1 + library.exp(-abs(x)))
+
+    own = SimpleNamespace(
+        neg=lambda x: -x,
+        abs=abs,
+        sign=lambda x: (x > 0) - (x < 0),
+        sigmoid=sigmoid,
+        softplus=softplus,
+        logsigmoid=lambda x: -softplus(-x),
+    )
+    return {name: getattr(own, name, None) or getattr(library, name, None) for name in op.UNARY_NAMES.values()}
+
+
+@dataclass(frozen=True)
+class _Instruction:
+    code: int
+    a: int = 0
+    b: int = 0
+    c: int = 0
+
+
+class _Builder:
+    """Lowers expressions with value numbering: equal expressions and equal operations share one slot.
+
+    Slots are negative for constants while building (their number is not known yet), inputs come first, operations follow.
+    """
+
+    def __init__(self, inputs: Sequence[str]) -> None:
+        self.inputs = tuple(inputs)
+        self.known: dict[sympy.Basic, int] = {sympy.Symbol(n, real=True): i for i, n in enumerate(self.inputs)}
+        self.constants: dict[float, int] = {}
+        self.code: list[_Instruction] = []
+        self.numbered: dict[_Instruction, int] = {}
+        self.tables: list[NodeTable] = []
+        self.columns: frozenset[sympy.Symbol] = frozenset()
+
+    def constant(self, value: float) -> int:
+        if not math.isfinite(value):
+            raise MisuseError(f"An expression contains the constant {value}, expected finite numbers; check the equations.")
+        return self.constants.setdefault(value, -1 - len(self.constants))
+
+    def emit(self, code: int, a: int = 0, b: int = 0, c: int = 0) -> int:
+        if code in _COMMUTATIVE and b < a:
+            a, b = b, a
+        instruction = _Instruction(code, a, b, c)
+        if code < op.LOOP_BEGIN and instruction in self.numbered:
+            return self.numbered[instruction]
+        slot = len(self.inputs) + len(self.code)
+        self.code.append(instruction)
+        if code < op.LOOP_BEGIN:
+            self.numbered[instruction] = slot
+        return slot
+
+    def lower(self, e: sympy.Basic) -> int:
+        slot = self.known.get(e)
+        if slot is None:
+            slot = self._lower(e)
+            self.known[e] = slot
+        return slot
+
+    def _lower(self, e: sympy.Basic) -> int:
+        if isinstance(e, sympy.Symbol):
+            raise MisuseError(
+                f"An expression uses '{e.name}', which is neither a state nor a parameter ({', '.join(self.inputs)}); declare it."
+            )
+        if e.is_Number or isinstance(e, sympy.NumberSymbol) or not e.free_symbols and not e.has(Mean):
+            return self.constant(_as_float(e))
+        if isinstance(e, sympy.Add):
+            return self._sum(e)
+        if isinstance(e, sympy.Mul):
+            return self._product(e)
+        if isinstance(e, sympy.Pow):
+            return self._power(e.base, e.exp)
+        if type(e) in _UNARY:
+            return self.emit(_UNARY[type(e)], self.lower(e.args[0]))
+        if isinstance(e, sympy.Min | sympy.Max):
+            code = op.MINIMUM if isinstance(e, sympy.Min) else op.MAXIMUM
+            slots = [self.lower(a) for a in e.args]
+            result = slots[0]
+            for s in slots[1:]:
+                result = self.emit(code, result, s)
+            return result
+        if isinstance(e, sympy.Piecewise):
+            return self._piecewise(e)
+        raise MisuseError(
+            f"The function '{type(e).__name__}' cannot be put on the tape; use + - * / **, the elementary functions, erf, erfc, "
+            "sigmoid, logsigmoid, softplus, abs, sign, minimum, maximum or where."
+        )
+
+    def _sum(self, e: sympy.Add) -> int:
+        plus: list[int] = []
+        minus: list[int] = []
+        for term in sorted(e.args, key=sympy.default_sort_key):
+            c, rest = term.as_coeff_Mul()
+            if c.is_negative and rest is not sympy.S.One:
+                minus.append(self.lower(-term))
+            else:
+                plus.append(self.lower(term))
+        if not plus:
+            result = self.emit(op.NEG, minus.pop(0))
+        else:
+            result = plus.pop(0)
+        for s in plus:
+            result = self.emit(op.ADD, result, s)
+        for s in minus:
+            result = self.emit(op.SUB, result, s)
+        return result
+
+    def _product(self, e: sympy.Mul) -> int:
+        above: list[int] = []
+        below: list[int] = []
+        coefficient = 1.0
+        for factor in sorted(e.args, key=sympy.default_sort_key):
+            if not factor.free_symbols and not factor.has(Mean):
+                coefficient *= _as_float(factor)
+            elif isinstance(factor, sympy.Pow) and factor.exp.is_number and factor.exp.is_negative:
+                below.append(self._power(factor.base, -factor.exp))
+            else:
+                above.append(self.lower(factor))
+        negative = False
+        if coefficient == -1.0 and above:
+            negative = True
+        elif coefficient != 1.0 or not above:
+            above.insert(0, self.constant(coefficient))
+        result = self._chain(above)
+        if below:
+            result = self.emit(op.DIV, result, self._chain(below))
+        return self.emit(op.NEG, result) if negative else result
+
+    def _chain(self, slots: list[int]) -> int:
+        result = slots[0]
+        for s in slots[1:]:
+            result = self.emit(op.MUL, result, s)
+        return result
+
+    def _power(self, base: sympy.Expr, exponent: sympy.Expr) -> int:
+        if base is sympy.S.Exp1:
+            return self.emit(op.EXP, self.lower(exponent))
+        if exponent.is_Integer:
+            n = int(exponent)
+            if abs(n) > 2**20:
+                raise MisuseError(f"The exponent {n} is too large; expected at most 1048576 in size.")
+            x = self.lower(base)
+            if n == 1:
+                return x
+            if n < 0:
+                return self.emit(op.DIV, self.constant(1.0), self._power(base, -exponent))
+            if n == 2:
+                return self.emit(op.MUL, x, x)
+            if n == 3:
+                return self.emit(op.MUL, self.emit(op.MUL, x, x), x)
+            return self.emit(op.POWER_INTEGER, x, n)
+        if exponent == sympy.S.Half:
+            return self.emit(op.SQRT, self.lower(base))
+        if exponent == -sympy.S.Half:
+            return self.emit(op.DIV, self.constant(1.0), self.emit(op.SQRT, self.lower(base)))
+        if not exponent.free_symbols:
+            return self.emit(op.POWER_REAL, self.lower(base), self.constant(_as_float(exponent)))
+        # b**e = exp(e log b): the base must be positive.
+        return self.emit(op.EXP, self.emit(op.MUL, self.lower(exponent), self.emit(op.LOG, self.lower(base))))
+
+    def _piecewise(self, e: sympy.Piecewise) -> int:
+        *pieces, (last, condition) = [tuple(piece) for piece in e.args]
+        if condition != True:  # noqa: E712 - SymPy's true
+            pieces.append((last, condition))
+            last = sympy.Float(0.0)
+        result = self.lower(last)
+        for value, condition in reversed(pieces):
+            result = self._select(condition, self.lower(value), result)
+        return result
+
+    def _select(self, condition: sympy.Basic, then: int, otherwise: int) -> int:
+        if condition == True:  # noqa: E712
+            return then
+        if condition == False:  # noqa: E712
+            return otherwise
+        if isinstance(condition, sympy.And):
+            for part in condition.args:
+                then = self._select(part, then, otherwise)
+            return then
+        if isinstance(condition, sympy.Or):
+            for part in condition.args:
+                otherwise = self._select(part, then, otherwise)
+            return otherwise
+        if isinstance(condition, sympy.Gt | sympy.Lt | sympy.Ge | sympy.Le):
+            strict = isinstance(condition, sympy.Gt | sympy.Lt)
+            difference = self.lower(condition.gts - condition.lts)
+            return self.emit(op.SELECT_POSITIVE if strict else op.SELECT_NONNEGATIVE, then, otherwise, difference)
+        raise MisuseError(f"The condition '{condition}' is not a comparison by < <= > >=, joined by and/or.")
+
+    def lower_means(self, expressions: Iterable[sympy.Basic]) -> None:
+        """One loop per table for all expectations that can be evaluated now."""
+        ready: dict[NodeTable, list[Mean]] = {}
+        for e in expressions:
+            for mean in e.atoms(Mean):
+                if mean not in self.known and all(s in self.known for s in mean.free_symbols):
+                    group = ready.setdefault(mean.table, [])
+                    if mean not in group:
+                        group.append(mean)
+        for table, means in ready.items():
+            self._loop(table, sorted(means, key=sympy.default_sort_key))
+
+    def _loop(self, table: NodeTable, means: list[Mean]) -> None:
+        if table not in self.tables:
+            self.tables.append(table)
+        columns = frozenset(table.columns)
+        for mean in means:
+            self._hoist(mean.body, columns)
+        outer_known, outer_numbered = dict(self.known), dict(self.numbered)
+        begin = len(self.code)
+        self.emit(op.LOOP_BEGIN, self.tables.index(table))
+        for k, column in enumerate(table.columns):
+            self.known[column] = self.emit(op.NODE, k)
+        bodies = [self.lower(mean.body) for mean in means]
+        sums = [self.emit(op.ACCUMULATE, body) for body in bodies]
+        self.emit(op.LOOP_END, begin)
+        # What was computed inside holds the last row's values: forget it.
+        self.known, self.numbered = outer_known, outer_numbered
+        self.known.update(zip(means, sums, strict=True))
+
+    def _hoist(self, e: sympy.Basic, columns: frozenset[sympy.Symbol]) -> None:
+        if not isinstance(e, sympy.Expr):
+            for a in e.args:
+                self._hoist(a, columns)
+        elif not (e.free_symbols & columns):
+            self.lower(e)
+        else:
+            for a in e.args:
+                self._hoist(a, columns)
+
+
+def _as_float(e: sympy.Basic) -> float:
+    value = complex(e)
+    if value.imag != 0.0:
+        raise MisuseError(f"The constant '{e}' is not real; write the equations in real numbers.")
+    return value.real
+
+
+def build(assignments: Sequence[Assignment], outputs: Sequence[sympy.Expr], inputs: Sequence[str], states: int = 0) -> Tape:
+    """Lower expressions to a tape.
+
+    Parameters
+    ----------
+    assignments : sequence of (Symbol, Expr)
+        Intermediate values, evaluated in order; later expressions may use their symbols.
+    outputs : sequence of Expr
+        The results.
+    inputs : sequence of str
+        Names of the inputs; the first `states` of them are states, the others parameters.
+    states : int
+
+    Returns
+    -------
+    Tape
+
+    Raises
+    ------
+    MisuseError
+        If an expression uses an undeclared name, a function that the tape lacks, or a number that is not finite.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> a, x = sympy.symbols("a x", real=True)
+    >>> build([], [a * x * (1 - x)], ["x", "a"], states=1).operations
+    3
+    """
+    builder = _Builder(inputs)
+    pending = [sympy.sympify(e) for _, e in assignments] + [sympy.sympify(e) for e in outputs]
+    builder.lower_means(pending)
+    for symbol, expression in assignments:
+        builder.known[symbol] = builder.lower(expression)
+        if builder.tables or any(e.has(Mean) for e in pending):
+            builder.lower_means(pending)
+    slots = [builder.lower(sympy.sympify(e)) for e in outputs]
+    return _finish(builder, slots, states)
+
+
+def _finish(builder: _Builder, outputs: list[int], states: int) -> Tape:
+    """Put what depends on parameters only in front, drop what no output needs, and number the slots for good."""
+    n_in = len(builder.inputs)
+    code = builder.code
+    operands = [_operands(i) for i in code]
+    in_loop = np.zeros(len(code), dtype=bool)
+    depth = 0
+    for k, instruction in enumerate(code):
+        depth += instruction.code == op.LOOP_BEGIN
+        in_loop[k] = depth > 0
+        depth -= instruction.code == op.LOOP_END
+    needed = np.array(in_loop)
+    for k in outputs:
+        if k >= n_in:
+            needed[k - n_in] = True
+    for k in range(len(code) - 1, -1, -1):
+        if needed[k]:
+            for s in operands[k]:
+                if s >= n_in:
+                    needed[s - n_in] = True
+    early = np.zeros(len(code), dtype=bool)
+    for k in range(len(code)):
+        early[k] = not in_loop[k] and all(s < 0 or (s >= states if s < n_in else early[s - n_in]) for s in operands[k])
+    order = [k for k in range(len(code)) if needed[k] and early[k]]
+    prefix = len(order)
+    order += [k for k in range(len(code)) if needed[k] and not early[k]]
+    base = n_in + len(builder.constants)
+    place = {k: base + i for i, k in enumerate(order)}
+
+    def slot(s: int) -> int:
+        if s < 0:
+            return n_in - 1 - s
+        return s if s < n_in else place[s - n_in]
+
+    rows = []
+    for k in order:
+        i = code[k]
+        if i.code in (op.LOOP_BEGIN, op.NODE):
+            rows.append((i.code, i.a, 0, 0))
+        elif i.code == op.LOOP_END:
+            rows.append((i.code, place[i.a] - base, 0, 0))
+        elif i.code == op.POWER_INTEGER:
+            rows.append((i.code, slot(i.a), i.b, 0))
+        else:
+            used = len(operands[k])
+            rows.append((i.code, slot(i.a), slot(i.b) if used > 1 else 0, slot(i.c) if used > 2 else 0))
+    return Tape(
+        builder.inputs,
+        np.array(rows, dtype=np.int32).reshape(-1, 4),
+        np.array(list(builder.constants), dtype=np.float64),
+        np.array([slot(s) for s in outputs], dtype=np.int64),
+        tuple((np.array(t.nodes, dtype=float), np.array(t.weights, dtype=float)) for t in builder.tables),
+        prefix,
+    )
+
+
+def _operands(i: _Instruction) -> tuple[int, ...]:
+    if i.code in (op.LOOP_BEGIN, op.NODE, op.LOOP_END):
+        return ()
+    if i.code in _PYTHON_BINARY:
+        return (i.a, i.b)
+    if i.code in (op.SELECT_POSITIVE, op.SELECT_NONNEGATIVE):
+        return (i.a, i.b, i.c)
+    return (i.a,)
