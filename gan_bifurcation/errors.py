@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 
 __all__ = [
     "GanBifurcationError",
@@ -17,6 +17,7 @@ __all__ = [
 # A name that came from outside is quoted up to this many characters, a list of known names up to this many names.
 _LONGEST_QUOTE = 60
 _MOST_NAMES = 12
+_LIKE_ENOUGH = 0.6
 
 
 class GanBifurcationError(Exception):
@@ -67,16 +68,19 @@ def unknown_name(kind: str, got: str, known: Iterable[str]) -> UnknownNameError:
     """
     names = [str(name) for name in known]
     shown = quoted(str(got))
-    lowered = {name.lower(): name for name in reversed(names)}
-    near = get_close_matches(str(got)[: 2 * _LONGEST_QUOTE].lower(), list(lowered), n=1, cutoff=0.6)
-    if near:
-        hint = f"Did you mean '{lowered[near[0]]}'?"
+    nearest = max(names, key=lambda name: _likeness(str(got), name), default="")
+    if _likeness(str(got), nearest) >= _LIKE_ENOUGH:
+        hint = f"Did you mean '{nearest}'?"
     elif names:
         more = ", ..." if len(names) > _MOST_NAMES else "."
         hint = f"Known: {', '.join(names[:_MOST_NAMES])}{more}"
     else:
         hint = "There are none."
     return UnknownNameError(f"Unknown {kind} {shown}. {hint}")
+
+
+def _likeness(got: str, name: str) -> float:
+    return SequenceMatcher(None, got[: 2 * _LONGEST_QUOTE].lower(), name.lower()).ratio()
 
 
 def quoted(text: str) -> str:
