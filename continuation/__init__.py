@@ -1,1 +1,22 @@
 """Continuation: curve problems, the tracer, starts and normal forms."""
+
+from typing import Final
+
+from gan_bifurcation.lazy import lazy_names
+
+_HOMES: Final = {
+    name: f"gan_bifurcation.continuation.{module}"
+    for module, names in {
+        "trace": ("trace",),
+        "march": ("StepControl",),
+        "events": ("Event",),
+        "equilibria": ("find_equilibria", "point"),
+        "normal_forms": ("normal_form",),
+        "starts": ("Start", "branch_point_to_branch", "flip_to_period_two"),
+        "spectra": ("spectrum",),
+    }.items()
+    for name in names
+}
+__all__ = sorted(_HOMES)
+
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

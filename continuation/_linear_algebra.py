@@ -1,0 +1,160 @@
+"""Small dense linear algebra in compiled code: LU with partial pivoting, orthonormal pairs, spectra."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bifurcation.kernels import FloatArray, jit
+
+
+@jit
+def lu_factor(a: FloatArray, pivots: NDArray[np.int64]) -> float:
+    """Factorise `a` in place; return the sign of its determinant (0 if a pivot vanishes or is not finite)."""
+    n = a.shape[0]
+    sign = 1.0
+    for k in range(n):
+        best = k
+        size = abs(a[k, k])
+        for i in range(k + 1, n):
+            if abs(a[i, k]) > size:
+                size = abs(a[i, k])
+                best = i
+        pivots[k] = best
+        if not (size > 0.0 and size < np.inf):
+            return 0.0
+        if best != k:
+            sign = -sign
+            for j in range(n):
+                t = a[k, j]
+                a[k, j] = a[best, j]
+                a[best, j] = t
+        if a[k, k] < 0.0:
+            sign = -sign
+        r = 1.0 / a[k, k]
+        for i in range(k + 1, n):
+            factor = a[i, k] * r
+            a[i, k] = factor
+            if factor != 0.0:
+                for j in range(k + 1, n):
+                    a[i, j] -= factor * a[k, j]
+    return sign
+
+
+@jit
+def lu_solve(a: FloatArray, pivots: NDArray[np.int64], b: FloatArray) -> None:
+    """Solve A x = b in place with the factors of `lu_factor`."""
+    n = a.shape[0]
+    for k in range(n):
+        j = pivots[k]
+        if j != k:
+            t = b[k]
+            b[k] = b[j]
+            b[j] = t
+    for i in range(1, n):
+        total = b[i]
+        for j in range(i):
+            total -= a[i, j] * b[j]
+        b[i] = total
+    for i in range(n - 1, -1, -1):
+        total = b[i]
+        for j in range(i + 1, n):
+            total -= a[i, j] * b[j]
+        b[i] = total / a[i, i]
+
+
+@jit
+def lu_solve_transposed(a: FloatArray, pivots: NDArray[np.int64], b: FloatArray) -> None:
+    """Solve A^T x = b in place with the factors of `lu_factor`."""
+    n = a.shape[0]
+    for i in range(n):
+        b[i] /= a[i, i]
+        for j in range(i + 1, n):
+            b[j] -= a[i, j] * b[i]
+    for i in range(n - 1, -1, -1):
+        for j in range(i):
+            b[j] -= a[i, j] * b[i]
+    for k in range(n - 1, -1, -1):
+        j = pivots[k]
+        if j != k:
+            t = b[k]
+            b[k] = b[j]
+            b[j] = t
+
+
+@jit
+def orthonormalise(v: FloatArray) -> None:
+    """Gram-Schmidt on the columns of `v` (n, 1 or 2), in place, twice for accuracy."""
+    for c in range(v.shape[1]):
+        for _ in range(2):
+            for d in range(c):
+                dot = 0.0
+                for i in range(v.shape[0]):
+                    dot += v[i, c] * v[i, d]
+                for i in range(v.shape[0]):
+                    v[i, c] -= dot * v[i, d]
+            norm = 0.0
+            for i in range(v.shape[0]):
+                norm += v[i, c] * v[i, c]
+            norm = np.sqrt(norm)
+            for i in range(v.shape[0]):
+                v[i, c] /= norm
+
+
+@jit
+def eigenvalues(a: FloatArray) -> NDArray[np.complex128]:
+    """Eigenvalues of a real square matrix (n, n); NaN where it is not finite."""
+    n = a.shape[0]
+    out = np.empty(n, dtype=np.complex128)
+    for i in range(n):
+        for j in range(n):
+            if not abs(a[i, j]) < np.inf:
+                out[:] = np.nan
+                return out
+    if n == 1:
+        out[0] = a[0, 0]
+    elif n == 2:
+        half = 0.5 * (a[0, 0] + a[1, 1])
+        gap = 0.5 * (a[0, 0] - a[1, 1])
+        square = gap * gap + a[0, 1] * a[1, 0]
+        if square < 0.0:
+            root = np.sqrt(-square)
+            out[0] = complex(half, root)
+            out[1] = complex(half, -root)
+        else:
+            # The larger root first; the smaller from the product, where half and the root would cancel.
+            root = np.sqrt(square)
+            large = half + root if half >= 0.0 else half - root
+            out[0] = large
+            product = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
+            other = half - root if half >= 0.0 else half + root
+            out[1] = product / large if abs(other) < 0.5 * abs(large) else other
+    else:
+        # LAPACK's real routine refuses complex results in compiled code, so the matrix is cast.
+        out[:] = np.linalg.eigvals(a.astype(np.complex128))
+        for i in range(n):
+            if abs(out[i].imag) <= 1e-14 * abs(out[i].real):
+                out[i] = out[i].real
+    return out
+
+
+@jit
+def reduced_spectrum(
+    a: FloatArray, linear: NDArray[np.int64], rest: NDArray[np.int64]
+) -> NDArray[np.complex128]:
+    """Eigenvalues without the structural ones: 2N values if M > N linear states are given, else all n.
+
+    For A = [[c I, B], [C, D]] those of [[c I, C B], [I, D]] (see `gan_bifurcation.linear_states`).
+    """
+    m, k = linear.shape[0], rest.shape[0]
+    if m <= k:
+        return eigenvalues(a)
+    q = np.zeros((2 * k, 2 * k))
+    for i in range(k):
+        q[i, i] = a[linear[0], linear[0]]
+        q[k + i, i] = 1.0
+        for j in range(k):
+            q[k + i, k + j] = a[rest[i], rest[j]]
+            total = 0.0
+            for w in range(m):
+                total += a[rest[i], linear[w]] * a[linear[w], rest[j]]
+            q[i, k + j] = total
+    return eigenvalues(q)

@@ -1,0 +1,146 @@
+"""Marching along a curve: the compiled tracer in chunks, as an iterator; stopping and recording live outside."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bifurcation.continuation import _kernels
+from gan_bifurcation.continuation.problem import CurveProblem
+from gan_bifurcation.errors import MisuseError, Outcome
+
+FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+
+CHUNK: Final = 64
+
+
+@dataclass(frozen=True)
+class StepControl:
+    """Step sizes in units of the scaled unknowns (a window has length 1).
+
+    Attributes
+    ----------
+    first, smallest, largest : float
+    angle : float
+        Largest angle between consecutive tangents, radians.
+    limit : float
+        The branch ends where a scaled state exceeds this.
+    """
+
+    first: float = 5e-3
+    smallest: float = 1e-9
+    largest: float = 3e-2
+    angle: float = 0.25
+    limit: float = 1e6
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.smallest <= self.first <= self.largest:
+            raise MisuseError(
+                f"Step sizes must satisfy 0 < smallest <= first <= largest, got {self.smallest:g}, {self.first:g}, {self.largest:g}."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """Consecutive points of a curve in scaled unknowns.
+
+    Attributes
+    ----------
+    u, t : array (N, unknowns)
+        Points and unit tangents.
+    spectra : complex array (N, reduced)
+    structural : array (N,)
+    signs : array (N,)
+        Sign of the determinant of [Jacobian; tangent]: changes at branch points.
+    """
+
+    u: FloatArray
+    t: FloatArray
+    spectra: ComplexArray
+    structural: FloatArray
+    signs: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.u)
+
+    def slice(self, part: slice) -> "Strip":
+        return Strip(self.u[part], self.t[part], self.spectra[part], self.structural[part], self.signs[part])
+
+
+def join(strips: list[Strip]) -> Strip:
+    """One strip after the other."""
+    return Strip(*(np.concatenate([getattr(s, name) for s in strips]) for name in ("u", "t", "spectra", "structural", "signs")))
+
+
+def record(problem: CurveProblem, u: FloatArray, previous: FloatArray) -> Strip | None:
+    """A single point as a strip, its tangent on the side of `previous`; None where the tangent is not unique."""
+    t = np.zeros(problem.size)
+    sign = _kernels.tangent_at(problem.compiled, u, problem.scratch, previous, t)
+    if sign == 0.0:
+        return None
+    return _strip_here(problem, u, t, sign)
+
+
+def _strip_here(problem: CurveProblem, u: FloatArray, t: FloatArray, sign: float) -> Strip:
+    spectrum = _kernels.spectrum_at(problem.compiled, problem.scratch)
+    linear, _ = problem.linear_split
+    c = problem.scratch.j[linear[0], linear[0]] if len(linear) else np.nan
+    return Strip(u[None].copy(), t[None].copy(), spectrum[None], np.array([c]), np.array([sign]))
+
+
+def start_tangent(problem: CurveProblem, u: FloatArray) -> tuple[FloatArray, int]:
+    """A unit tangent at a point of the curve, and the dimension of the null space of the Jacobian (1 where it is regular).
+
+    Rank is read from the gap of the singular values: relative to the largest, below 1e-9 is zero.
+    """
+    _, d = problem.residual(u)
+    _, s, right = np.linalg.svd(d)
+    nullity = problem.size - int(np.sum(s > 1e-9 * max(s[0], 1e-300)))
+    return right[-1], nullity
+
+
+def project(problem: CurveProblem, guess: FloatArray, row: FloatArray) -> Strip | None:
+    """The point of the curve in the plane through `guess` with normal `row`."""
+    u, ok = problem.newton(guess, row, float(row @ guess))
+    return record(problem, u, row) if ok else None
+
+
+def march(problem: CurveProblem, start: Strip, control: StepControl) -> Iterator[tuple[Strip, int]]:
+    """Yield chunks of points from a start (whose tangent gives the direction) until the curve ends, with the reason.
+
+    Yields
+    ------
+    (strip, reason)
+        Reasons as in `_kernels`: FULL while it goes on.
+    """
+    u, t = start.u[-1].copy(), start.t[-1].copy()
+    step = np.array([control.first, control.smallest, control.largest, np.cos(control.angle)])
+    size, reduced = problem.size, start.spectra.shape[1]
+    chunk = 16
+    while True:
+        points, tangents = np.empty((chunk, size)), np.empty((chunk, size))
+        spectra, structural, signs = np.empty((chunk, reduced), complex), np.empty(chunk), np.empty(chunk)
+        count, reason = _kernels.trace_chunk(
+            problem.compiled, problem.scratch, u, t, step, points, tangents, spectra, structural, signs, control.limit
+        )
+        yield Strip(points[:count], tangents[:count], spectra[:count], structural[:count], signs[:count]), reason
+        if reason != _kernels.FULL:
+            return
+        chunk = CHUNK
+
+
+def outcome_of(reason: int, control: StepControl, where: str) -> Outcome:
+    """The sentence for a reason of `march`."""
+    if reason == _kernels.LEFT_WINDOW:
+        return Outcome("window", f"Reached the edge of the window at {where}.", True)
+    if reason == _kernels.TOO_LARGE:
+        return Outcome("too large", f"A state exceeded {control.limit:g} at {where}; the branch goes to infinity or needs a larger limit.", True)
+    return Outcome(
+        "step too small",
+        f"The corrector failed at {where} down to the smallest step {control.smallest:g}; the curve ends or is not smooth there "
+        "(a domain edge, a kink): try a smaller window, or smallest= in StepControl.",
+        False,
+    )

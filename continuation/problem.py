@@ -1,0 +1,256 @@
+"""Curve problems: what is free, what holds along the curve, and the compiled form of it."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bifurcation import tape as tapes
+from gan_bifurcation.continuation import _kernels
+from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.expressions import parse, symbol
+from gan_bifurcation.ranges import Range
+from gan_bifurcation.system import System
+
+FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+
+Condition = Literal["none", "real", "minus", "pair", "focus", "function", "structural", "structural minus"]
+
+_CODES: Final[dict[Condition, tuple[int, float]]] = {
+    "none": (_kernels.NONE, 1.0),
+    "real": (_kernels.REAL, 1.0),
+    "minus": (_kernels.REAL, -1.0),
+    "pair": (_kernels.PAIR, 1.0),
+    "focus": (_kernels.FOCUS, 1.0),
+    "function": (_kernels.FUNCTION, 1.0),
+    "structural": (_kernels.STRUCTURAL, 1.0),
+    "structural minus": (_kernels.STRUCTURAL, -1.0),
+}
+
+# What each label of a codimension-one point says of the spectrum.
+CONDITION_OF: Final[dict[str, dict[str, Condition]]] = {
+    "flow": {"LP": "real", "BP": "real", "H": "pair"},
+    "map": {"LP": "real", "BP": "real", "PD": "minus", "NS": "pair"},
+}
+
+
+def level_tape(system: System, text: str) -> tapes.Tape:
+    """An expression in states and parameters as a tape with one output."""
+    names = {n: symbol(n) for n in (*system.states, *system.parameters)}
+    return tapes.build([], [parse(text, names)], (*system.states, *system.parameters), system.n)
+
+
+@dataclass(frozen=True, eq=False)
+class CurveProblem:
+    """The equations of a curve: an equilibrium or fixed point, and a condition on its spectrum.
+
+    Attributes
+    ----------
+    system : System
+    free : mapping of str to Range
+        Free parameters and the window that they may run in.
+    condition : str
+        "none" (a branch), "real" (an eigenvalue equal to the level: LP, BP), "minus" (maps: to minus the level: PD), "pair"
+        (a complex pair on the level: H, NS), "focus" (a double real eigenvalue: a node turns into a focus), "function" (a
+        scalar function of states and parameters vanishes), "structural" (the common eigenvalue of the linear states).
+    level : str
+        Modulus (maps, "1") or real part (flows, "0") of the condition, an expression; for "function" the function.
+    pins : array (n, k)
+        Orthonormal directions in which the solution is not isolated (a manifold of equilibria, or the critical direction of a
+        branch point); it is held there, with a multiplier that must come out as zero.
+    unfolding : array (n, k)
+        The directions which those multipliers act in (left null vectors).
+    """
+
+    system: System
+    free: dict[str, Range]
+    condition: Condition = "none"
+    level: str = ""
+    pins: FloatArray | None = None
+    unfolding: FloatArray | None = None
+    scale: FloatArray = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if self.condition not in _CODES:
+            raise MisuseError(f"Unknown condition '{self.condition}'; expected one of {', '.join(_CODES)}.")
+        if not len(self.scale):
+            object.__setattr__(self, "scale", np.ones(self.system.n))
+
+    @property
+    def k(self) -> int:
+        return 0 if self.pins is None else self.pins.shape[1]
+
+    @property
+    def has_kappa(self) -> bool:
+        return self.condition in ("pair", "focus")
+
+    @property
+    def size(self) -> int:
+        """Number of unknowns."""
+        return self.system.n + self.k + len(self.free) + self.has_kappa
+
+    @property
+    def q_slice(self) -> slice:
+        start = self.system.n + self.k
+        return slice(start, start + len(self.free))
+
+    @cached_property
+    def linear_split(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        linear = np.array(self.system.linear_states, dtype=np.int64)
+        rest = np.array([i for i in range(self.system.n) if i not in set(linear.tolist())], dtype=np.int64)
+        return linear, rest
+
+    @cached_property
+    def reduced_size(self) -> int:
+        """Number of eigenvalues without the structural ones."""
+        linear, rest = self.linear_split
+        return 2 * len(rest) if len(linear) > len(rest) else self.system.n
+
+    @property
+    def structural_multiplicity(self) -> int:
+        return self.system.n - self.reduced_size
+
+    @cached_property
+    def compiled(self) -> _kernels.Problem:
+        """The arrays for the kernels. Borders, pins and reference are worked on in place: one per problem object."""
+        system, n = self.system, self.system.n
+        code, sign = _CODES[self.condition]
+        ranges = list(self.free.values())
+        level = self.level or ("1" if system.kind == "map" else "0")
+        linear, rest = self.linear_split
+        zeros = np.zeros((n, self.k))
+        return _kernels.Problem(
+            system.tape.data,
+            system.iterations,
+            n,
+            system.kind == "map",
+            system.parameter_vector(),
+            np.array([system.parameter_index(name) for name in self.free], dtype=np.int64),
+            np.array([r.low for r in ranges]),
+            np.array([r.high for r in ranges]),
+            np.array([r.log for r in ranges], dtype=np.bool_),
+            np.asarray(self.scale, dtype=float),
+            code,
+            sign,
+            level_tape(system, level).data,
+            zeros if self.pins is None else np.array(self.pins, dtype=float),
+            zeros.copy() if self.unfolding is None else np.array(self.unfolding, dtype=float),
+            np.zeros(n),
+            np.zeros((n, 2)),
+            np.zeros((n, 2)),
+            np.array([0, 0, 0, 1], dtype=np.int64),
+            linear if len(linear) else np.zeros(0, dtype=np.int64),
+            rest,
+        )
+
+    @cached_property
+    def scratch(self) -> _kernels.Scratch:
+        return _kernels.make_scratch(self.compiled)
+
+    # -- coordinates --------------------------------------------------------------------------------------------------
+
+    def pack(self, x: FloatArray, kappa: float = 0.0, values: dict[str, float] | None = None) -> FloatArray:
+        """States, parameters (the system's own where not given) and kappa as unknowns."""
+        u = np.zeros(self.size)
+        u[: self.system.n] = x / self.scale
+        values = values or {}
+        for i, (name, window) in enumerate(self.free.items()):
+            u[self.system.n + self.k + i] = window.to_unit(values.get(name, self.system.parameters[name]))
+        if self.has_kappa:
+            u[-1] = kappa
+        return u
+
+    def states(self, u: FloatArray) -> FloatArray:
+        """States of unknowns (..., size) -> (..., n)."""
+        return np.asarray(u[..., : self.system.n] * self.scale)
+
+    def parameters(self, u: FloatArray) -> FloatArray:
+        """Free parameters of unknowns (..., size) -> (..., f)."""
+        q = u[..., self.q_slice]
+        columns = []
+        for i, window in enumerate(self.free.values()):
+            # The kernel computes low * exp(q log(high / low)); the same here, so that values agree to the last digit.
+            if window.log:
+                columns.append(window.low * np.exp(q[..., i] * np.log(window.high / window.low)))
+            else:
+                columns.append(window.low + q[..., i] * (window.high - window.low))
+        return np.stack(columns, axis=-1) if columns else np.zeros((*u.shape[:-1], 0))
+
+    def at(self, u: FloatArray) -> System:
+        """The system with the parameters of these unknowns."""
+        return self.system.with_parameters(**dict(zip(self.free, self.parameters(u).tolist(), strict=True)))
+
+    # -- equations ----------------------------------------------------------------------------------------------------
+
+    def set_borders(self, matrix: FloatArray) -> None:
+        """Take as borders the singular vectors of the smallest singular values of the matrix M of the condition."""
+        left, _, right = np.linalg.svd(matrix)
+        width = 2 if self.has_kappa else 1
+        problem = self.compiled
+        problem.border_b[:, :width] = left[:, -width:]
+        problem.border_c[:, :width] = right[-width:].T
+
+    def set_reference(self, x: FloatArray) -> None:
+        self.compiled.reference[:] = x
+
+    def residual(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Residual and Jacobian over the unknowns.
+
+        Raises
+        ------
+        MisuseError
+            If the bordered matrix of the condition is singular there.
+        """
+        equations = _kernels.n_equations(self.compiled)
+        r, d = np.zeros(equations), np.zeros((equations, self.size))
+        if not _kernels.residual_jacobian(self.compiled, np.asarray(u, dtype=float), self.scratch, r, d):
+            raise MisuseError("The bordered matrix of the condition is singular at this point; start from another point of the curve.")
+        return r, d
+
+    def newton(self, u: FloatArray, row: FloatArray | None = None, target: float = 0.0, iterations: int = 12) -> tuple[FloatArray, bool]:
+        """Solve from a guess; with one equation more, `row . u = target`, where the problem leaves one freedom."""
+        u = np.array(u, dtype=float)
+        row = np.zeros(self.size) if row is None else np.asarray(row, dtype=float)
+        used, _, _ = _kernels.newton(self.compiled, u, self.scratch, row, target, iterations, 1e-11)
+        return u, used > 0
+
+    def jacobian_states(self, u: FloatArray) -> FloatArray:
+        """The Jacobian A in the states (of the map itself for maps), (n, n)."""
+        system = self.at(u)
+        return np.asarray(system.jacobian(self.states(u))[:, : system.n])
+
+    def relative_residual(self, u: FloatArray) -> float:
+        """Largest residual of F relative to the size of the terms of its equation."""
+        system = self.at(u)
+        x = self.states(u)
+        f = system.rhs(x)
+        j = system.jacobian(x)
+        z = np.concatenate([x, system.parameter_vector()])
+        size = np.maximum(np.abs(j) @ np.abs(z), np.maximum(np.abs(f), 1e-300))
+        if system.kind == "map":
+            f = f - x
+            size = np.maximum(size, np.abs(x))
+        return float(np.max(np.abs(f) / np.maximum(size, 1e-3)))
+
+
+def full_spectrum(problem: CurveProblem, reduced: ComplexArray, structural: FloatArray) -> ComplexArray:
+    """Put the structural eigenvalues back: (N, reduced) and (N,) -> (N, n)."""
+    k = problem.structural_multiplicity
+    if k == 0:
+        return reduced
+    return np.concatenate([reduced, np.repeat(structural[..., None], k, axis=-1).astype(complex)], axis=-1)
+
+
+def compute_spectrum(system: System, x: FloatArray) -> ComplexArray:
+    """All eigenvalues (flows) or multipliers (maps) at a state, shape (n,); structural ones last."""
+    problem = CurveProblem(system, {})
+    a = np.ascontiguousarray(system.jacobian(x)[:, : system.n])
+    from gan_bifurcation.continuation._linear_algebra import reduced_spectrum
+
+    linear, rest = problem.linear_split
+    reduced = reduced_spectrum(a, linear, rest)
+    c = a[linear[0], linear[0]] if len(linear) else np.nan
+    return full_spectrum(problem, reduced, np.asarray(c))

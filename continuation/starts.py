@@ -1,0 +1,81 @@
+"""Starts: from a labelled point to the curve or branch that begins there. Each takes the point and nothing else without a default."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.normal_forms import critical_vectors
+from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.system import System, iterate
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where a trace begins, and in which direction.
+
+    Attributes
+    ----------
+    system : System
+    x : array (n,)
+    parameter : str
+        The parameter that `direction` refers to.
+    direction : array (n + 1,)
+        Tangent in states and that parameter.
+    one_sided : bool
+        Whether the opposite direction gives the same solutions.
+    """
+
+    system: System
+    x: NDArray[np.float64]
+    parameter: str
+    direction: NDArray[np.float64]
+    one_sided: bool = False
+
+
+def _require(point: Point, label: str, verb: str) -> None:
+    if not isinstance(point, Point):
+        raise MisuseError(f"{verb} takes a special point such as branch['{label}1'], got {type(point).__name__}.")
+    if point.label != label:
+        raise MisuseError(f"{verb} takes a point labelled {label}, got {point.name or point.label or 'an ordinary point'}.")
+    if point.multiplicity > 1:
+        raise MisuseError(
+            f"{point.name or point.label} has {point.multiplicity} equal critical eigenvalues, so several branches start there; "
+            "restrict the system to a fixed-point subspace with gb.restrict first."
+        )
+
+
+def branch_point_to_branch(point: Point) -> Start:
+    """The other branch through a branch point.
+
+    Examples
+    --------
+    >>> import gan_bifurcation as gb
+    >>> s = gb.System.from_equations("flow", {"x": "a*x - x**3"}, parameters={"a": -1.0})
+    >>> trivial = gb.trace(gb.point(s, {"x": 0.0}), {"a": (-1, 1)})
+    >>> other = gb.trace(gb.branch_point_to_branch(trivial["BP1"]), {"a": (-1, 1)})
+    >>> bool(abs(other.states[0, 0] ** 2 - other.parameters[0, 0]) < 1e-9)
+    True
+    """
+    _require(point, "BP", "branch_point_to_branch")
+    if "other" not in point.vectors:
+        raise MisuseError("This branch point carries no tangent of the other branch; locate it by tracing a branch through it.")
+    return Start(point.system, point.x, point.free[0], np.ascontiguousarray(point.vectors["other"].real))
+
+
+def flip_to_period_two(point: Point) -> Start:
+    """The branch of period-two points (fixed points of the second iterate) that starts at a flip.
+
+    Examples
+    --------
+    >>> import gan_bifurcation as gb
+    >>> s = gb.System.from_equations("map", {"x": "r*x*(1 - x)"}, parameters={"r": 2.0})
+    >>> fixed = gb.trace(gb.point(s, {"x": 0.5}), {"r": (1.5, 3.5)})
+    >>> two = gb.trace(gb.flip_to_period_two(fixed["PD1"]), {"r": (1.5, 3.5)})
+    >>> round(two["PD1"].parameters["r"], 9)  # 1 + sqrt(6)
+    3.449489743
+    """
+    _require(point, "PD", "flip_to_period_two")
+    q, _ = critical_vectors(np.ascontiguousarray(point.system.jacobian(point.x)[:, : point.system.n]), -1.0)
+    return Start(iterate(point.system, 2), point.x, point.free[0], np.append(q.real, 0.0), one_sided=True)
