@@ -23,7 +23,7 @@ from typing import Final
 
 from gan_bifurcation.errors import GanBifurcationError
 
-__all__ = ["Extension", "MissingToolError", "missing_tools", "setup", "shared_library_suffix"]
+__all__ = ["Extension", "MissingToolError", "missing_tools", "require_tools", "setup", "shared_library_suffix"]
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +95,8 @@ def missing_tools(fortran: bool = False) -> tuple[str, ...]:
     return tuple(lacking)
 
 
-def _require_tools(fortran: bool) -> None:
+def require_tools(fortran: bool = False) -> None:
+    """Raise MissingToolError unless everything is there."""
     lacking = missing_tools(fortran)
     if lacking:
         raise MissingToolError(
@@ -162,7 +163,7 @@ def setup(*, script_args: Sequence[str] = (), ext_modules: Sequence[Extension] =
         described = [entry[1]["sources"] for entry in extension.libraries if isinstance(entry, tuple)]
         sources = [Path(name) for name in (*extension.sources, *(name for names in described for name in names))]
         fortran = any(source.suffix.lower() in _FORTRAN for source in sources)
-        _require_tools(fortran)
+        require_tools(fortran)
         build, target, module = _places(extension, script_args)
         for folder in (build, target):
             folder.mkdir(parents=True, exist_ok=True)

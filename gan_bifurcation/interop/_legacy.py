@@ -74,13 +74,24 @@ def _numpy() -> Proxy:
         "int0": np.intp,
         "float_": np.float64,
         "complex_": np.complex128,
-        "alltrue": np.all,
-        "sometrue": np.any,
+        "alltrue": _quick(np.all, all),
+        "sometrue": _quick(np.any, any),
         "product": np.prod,
         "mat": _matrix,
     }
     exported = [name for name in np.__all__ if name not in _NOT_EXPORTED]
     return Proxy(np, {**extra, "__all__": [*exported, *(name for name in extra if name not in _NOT_EXPORTED)]})
+
+
+def _quick(of_arrays: Callable[..., Any], of_booleans: Callable[..., bool]) -> Callable[..., Any]:
+    """PyDSTool's parser asks this of short lists of booleans, letter by letter; NumPy's own takes 20 times as long."""
+
+    def reduced(values: Any, *positional: Any, **named: Any) -> Any:
+        if type(values) is list and not positional and not named and all(type(value) is bool for value in values):
+            return of_booleans(values)
+        return of_arrays(values, *positional, **named)
+
+    return reduced
 
 
 def _matrix(data: Any) -> Any:

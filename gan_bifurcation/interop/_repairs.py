@@ -150,8 +150,44 @@ def _continuation_class(module: Any) -> None:
     module.ContClass.newCurve = new_curve
 
 
+def _plotting(module: Any) -> None:
+    """Removing artists: since Matplotlib 3.7 the lists of an axes cannot be written to."""
+    plots = module.pargs
+    clear_others, delete_others = plots.clear, plots.delete
+
+    def take_off(artists: Any) -> None:
+        for artist in artists:
+            if artist.axes is not None:
+                artist.remove()
+
+    def clear(self: Any, refresh: bool = True) -> None:
+        if "point" not in self or any(name in self for name in ("deleted", "fig", "axes", "curve")):
+            clear_others(self, refresh)
+            return
+        take_off([self.point[0], self.text])
+        for name in [name for name in self.keys() if name != "point"]:
+            self.pop(name)
+        if refresh:
+            self.refresh()
+        self.deleted = True
+
+    def delete(self: Any, refresh: bool = True) -> None:
+        kind = next((name for name in ("fig", "axes", "curve", "cycle") if name in self), "")
+        if "deleted" in self or kind not in ("curve", "cycle"):
+            delete_others(self, refresh)
+            return
+        self.clear(refresh=False)
+        take_off(self[kind])
+        if refresh:
+            self.refresh()
+        self.deleted = True
+
+    plots.clear, plots.delete = clear, delete
+
+
 _REPAIRS: Final[dict[str, Callable[[Any], None]]] = {
     "PyDSTool.common": _common,
     "PyDSTool.Generator.Vode_ODEsystem": _vode,
     "PyDSTool.PyCont.ContClass": _continuation_class,
+    "PyDSTool.PyCont.Plotting": _plotting,
 }
