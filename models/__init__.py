@@ -15,7 +15,10 @@ _HOMES: Final[dict[str, str]] = {
     "bilinear": "gan_bifurcation.models.dirac_gan",
     "dirac_gan": "gan_bifurcation.models.dirac_gan",
     "kernel_gan": "gan_bifurcation.models.kernel_gan",
+    "kernel_gan_reduced": "gan_bifurcation.models.kernel_reduced",
     "lq_gan": "gan_bifurcation.models.lq_gan",
+    "second_moment_gan": "gan_bifurcation.models.second_moment",
+    "single_point_gan": "gan_bifurcation.models.kernel_reduced",
 }
 
 __all__ = sorted([*_HOMES, "citation", "get", "names"])
