@@ -294,6 +294,7 @@ def test_a_missing_tool_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch)
         _builder.setup(ext_modules=[_builder.Extension("_none", ["none.c"])])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(_builder.missing_tools()), reason="no swig or C compiler here")
 def test_dopri_is_built_and_integrates(tmp_path: Path) -> None:
     code = """
