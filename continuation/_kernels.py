@@ -8,11 +8,16 @@ in units of their window, in logarithm if it is logarithmic.
 Conditions use minimally augmented systems (Govaerts 2000, ch. 4): with M = A - s r I (one real eigenvalue s r) or
 M = A^2 + alpha A + beta I (a pair), the bordered system [[M, B], [C^T, 0]] [V; G] = [0; I] has G = 0 exactly where M has the
 rank deficiency of the border's width; G is smooth, and dG = -W^T dM V.
+
+Loops are written out and every function takes the state behind one pointer: array expressions and arguments by the dozen
+multiplied the time that compilation takes by ten.
 """
 
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
+import numba
 import numpy as np
+from numba.experimental import structref
 from numpy.typing import NDArray
 
 from gan_bifurcation.continuation._linear_algebra import (
@@ -22,8 +27,8 @@ from gan_bifurcation.continuation._linear_algebra import (
     orthonormalise,
     reduced_spectrum,
 )
-from gan_bifurcation.evaluation import Work, jacobian, make_work, second
-from gan_bifurcation.kernels import FloatArray, TapeData, jit, run_jacobian
+from gan_bifurcation.evaluation import EVALUATOR, INDEX, MATRIX, VECTOR, jacobian, make_evaluator, second
+from gan_bifurcation.kernels import FloatArray, TapeData, jit
 
 IntArray = NDArray[np.int64]
 
@@ -31,8 +36,8 @@ IntArray = NDArray[np.int64]
 NONE, REAL, PAIR, FOCUS, FUNCTION, STRUCTURAL = 0, 1, 2, 3, 4, 5
 
 
-class Problem(NamedTuple):
-    """A curve problem as data."""
+class Arrays(NamedTuple):
+    """A curve problem as data; the arrays are shared with the compiled state, which works on some of them in place."""
 
     tape: TapeData
     iterations: int
@@ -42,7 +47,7 @@ class Problem(NamedTuple):
     free: IntArray  # (f,): positions of the free parameters in p
     low: FloatArray  # (f,)
     high: FloatArray  # (f,)
-    log: NDArray[np.bool_]  # (f,)
+    log: IntArray  # (f,): 1 where the window is logarithmic
     scale: FloatArray  # (n,)
     condition: int
     sign: float  # REAL: the eigenvalue is sign * level (maps), level (flows)
@@ -50,338 +55,388 @@ class Problem(NamedTuple):
     pin_rows: FloatArray  # (n, k): directions held at the reference
     pin_columns: FloatArray  # (n, k): unfolding directions
     reference: FloatArray  # (n,): where the pins hold
-    border_b: FloatArray  # (n, 2)
-    border_c: FloatArray  # (n, 2)
+    border_b: FloatArray  # (n, w), w = 1 or 2: width of the borders
+    border_c: FloatArray  # (n, w)
     pick: IntArray  # (4,): the two components of G used by PAIR and FOCUS: row, column, row, column
     linear: IntArray
     rest: IntArray
+    j: FloatArray  # (n, n + m): the last Jacobian
+    slope: FloatArray  # (f,): dp/dq at the last point
+    residual: FloatArray  # (unknowns,)
+    system: FloatArray  # (unknowns, unknowns): rows of the derivative of the residual
+    tangent: FloatArray  # (unknowns,)
 
 
-class Scratch(NamedTuple):
-    """Work arrays of one problem."""
-
-    work: Work
-    level_work: Work
-    z: FloatArray
-    f: FloatArray
-    j: FloatArray
-    h: FloatArray
-    level_f: FloatArray
-    level_j: FloatArray
-    m: FloatArray  # (n + 2, n + 2)
-    pivots_m: IntArray
-    vectors: FloatArray  # (n, 2): V
-    covectors: FloatArray  # (n, 2): W
-    g: FloatArray  # (2, 2)
-    direction: FloatArray
-    slope: FloatArray  # (f,): dp/dq
-    gz: FloatArray  # (2, n + m)
+@structref.register
+class _StateType(numba.types.StructRef):  # type: ignore[misc]
+    """Type of `State` in compiled code."""
 
 
-@jit
-def n_unknowns(problem: Problem) -> int:
-    extra = 1 if problem.condition == PAIR or problem.condition == FOCUS else 0
-    return problem.n + problem.pin_rows.shape[1] + problem.free.shape[0] + extra
+class State(structref.StructRefProxy):  # type: ignore[misc]
+    """A curve problem with its scratch arrays; made by `make_state`."""
 
 
-@jit
-def n_equations(problem: Problem) -> int:
-    extra = 0
-    if problem.condition == PAIR or problem.condition == FOCUS:
-        extra = 2
-    elif problem.condition != NONE:
-        extra = 1
-    return problem.n + problem.pin_rows.shape[1] + extra
+structref.define_boxing(_StateType, State)
+
+STATE: Final[Any] = _StateType(
+    [(name, VECTOR) for name in ("p", "low", "high", "scale", "reference", "slope", "z", "f", "level_f", "coefficients", "by_kappa")]
+    + [(name, VECTOR) for name in ("right", "direction", "residual", "trial", "tangent")]
+    + [(name, INDEX) for name in ("free", "log", "pick", "linear", "rest", "pivots_m", "pivots", "rows")]
+    + [(name, MATRIX) for name in ("pin_rows", "pin_columns", "border_b", "border_c", "j", "h", "a", "level_j", "m", "g")]
+    + [(name, MATRIX) for name in ("vectors", "covectors", "lefts", "directions", "gz", "system")]
+    + [(name, numba.int64) for name in ("n", "k", "nf", "condition", "width", "size", "equations")]
+    + [("is_map", numba.boolean), ("sign", numba.float64), ("e", EVALUATOR), ("level", EVALUATOR)]
+)
 
 
 @jit
-def make_scratch(problem: Problem) -> Scratch:
-    n = problem.n
-    nm = problem.tape.n_inputs
-    needs_second = problem.condition != NONE and problem.condition != FUNCTION
-    return Scratch(
-        make_work(problem.tape, n, needs_second),
-        make_work(problem.level, 1, False),
-        np.zeros(nm),
-        np.zeros(n),
-        np.zeros((n, nm)),
-        np.zeros((n, nm)),
-        np.zeros(1),
-        np.zeros((1, nm)),
-        np.zeros((n + 2, n + 2)),
-        np.zeros(n + 2, dtype=np.int64),
-        np.zeros((n, 2)),
-        np.zeros((n, 2)),
-        np.zeros((2, 2)),
-        np.zeros(nm),
-        np.zeros(problem.free.shape[0]),
-        np.zeros((2, nm)),
-    )
+def make_state(arrays: Arrays) -> Any:
+    """The compiled form of a problem."""
+    n, k, nf = arrays.n, arrays.pin_rows.shape[1], arrays.free.shape[0]
+    condition = arrays.condition
+    nm = arrays.tape.n_inputs
+    pair = condition == PAIR or condition == FOCUS
+    s = structref.new(STATE)
+    s.n, s.k, s.nf, s.condition = n, k, nf, condition
+    s.width = 2 if pair else 1
+    s.size = n + k + nf + (1 if pair else 0)
+    s.equations = n + k + (2 if pair else (0 if condition == NONE else 1))
+    s.is_map, s.sign = arrays.is_map, arrays.sign
+    s.e = make_evaluator(arrays.tape, arrays.iterations, n, 1 if condition == NONE or condition == FUNCTION else 2)
+    s.level = make_evaluator(arrays.level, 1, 1, 1)
+    s.p, s.low, s.high, s.scale, s.reference = arrays.p, arrays.low, arrays.high, arrays.scale, arrays.reference
+    s.free, s.log, s.pick, s.linear, s.rest = arrays.free, arrays.log, arrays.pick, arrays.linear, arrays.rest
+    s.pin_rows, s.pin_columns = arrays.pin_rows, arrays.pin_columns
+    s.border_b, s.border_c = arrays.border_b, arrays.border_c
+    s.j, s.slope = arrays.j, arrays.slope
+    s.z, s.f, s.level_f, s.coefficients = np.zeros(nm), np.zeros(n), np.zeros(1), np.zeros(6)
+    s.right, s.direction, s.by_kappa, s.rows = np.zeros(n + 2), np.zeros(nm), np.zeros(2), np.zeros(4, dtype=np.int64)
+    s.residual, s.system, s.tangent, s.trial = arrays.residual, arrays.system, arrays.tangent, np.zeros(s.size)
+    s.h, s.a, s.level_j = np.zeros((n, nm)), np.zeros((n, n)), np.zeros((1, nm))
+    s.m, s.g = np.zeros((n + s.width, n + s.width)), np.zeros((2, 2))
+    s.pivots_m, s.pivots = np.zeros(n + s.width, dtype=np.int64), np.zeros(s.size, dtype=np.int64)
+    s.vectors, s.covectors = np.zeros((n, s.width)), np.zeros((n, s.width))
+    s.lefts, s.directions, s.gz = np.zeros((4, n)), np.zeros((4, n)), np.zeros((2, nm))
+    return s
 
 
 @jit
-def load_point(problem: Problem, u: FloatArray, s: Scratch) -> None:
+def load_point(s: Any, u: FloatArray) -> None:
     """States and parameters of the unknowns `u` into `s.z`, dp/dq into `s.slope`."""
-    n, k = problem.n, problem.pin_rows.shape[1]
+    n, k = s.n, s.k
     for i in range(n):
-        s.z[i] = u[i] * problem.scale[i]
-    s.z[n:] = problem.p
-    for i in range(problem.free.shape[0]):
+        s.z[i] = u[i] * s.scale[i]
+    for i in range(s.p.shape[0]):
+        s.z[n + i] = s.p[i]
+    for i in range(s.nf):
         q = u[n + k + i]
-        low, high = problem.low[i], problem.high[i]
-        if problem.log[i]:
+        low, high = s.low[i], s.high[i]
+        if s.log[i] == 1:
             rate = np.log(high / low)
-            value = low * np.exp(q * rate)
-            s.slope[i] = value * rate
+            number = low * np.exp(q * rate)
+            s.slope[i] = number * rate
         else:
-            value = low + q * (high - low)
+            number = low + q * (high - low)
             s.slope[i] = high - low
-        s.z[n + problem.free[i]] = value
+        s.z[n + s.free[i]] = number
 
 
 @jit
-def _level(problem: Problem, s: Scratch) -> float:
-    v, g = s.level_work.v, s.level_work.g
-    v[: s.z.shape[0]] = s.z
-    run_jacobian(problem.level, v, g)
-    out = problem.level.outputs[0]
-    s.level_j[0] = g[out]
-    return v[out]
-
-
-@jit
-def _put_gradient(problem: Problem, s: Scratch, gradient: FloatArray, row: FloatArray) -> None:
-    """A gradient over (states, parameters) into a row of the unknowns' Jacobian."""
-    n, k = problem.n, problem.pin_rows.shape[1]
-    row[:] = 0.0
+def _put_gradient(s: Any, source: int, row: int) -> None:
+    """A gradient over (states, parameters), row `source` of `s.gz`, into a row of the unknowns' Jacobian `s.system`."""
+    n, k = s.n, s.k
+    for i in range(s.size):
+        s.system[row, i] = 0.0
     for i in range(n):
-        row[i] = gradient[i] * problem.scale[i]
-    for i in range(problem.free.shape[0]):
-        row[n + k + i] = gradient[n + problem.free[i]] * s.slope[i]
+        s.system[row, i] = s.gz[source, i] * s.scale[i]
+    for i in range(s.nf):
+        s.system[row, n + k + i] = s.gz[source, n + s.free[i]] * s.slope[i]
 
 
 @jit
-def _solve_borders(problem: Problem, s: Scratch, width: int) -> bool:
-    """V, W and G of the bordered matrix in `s.m` (already filled: M, B, C); False if it is singular."""
-    n = problem.n
-    size = n + width
-    m = s.m[:size, :size]
-    if lu_factor(m, s.pivots_m[:size]) == 0.0:
+def _solve_borders(s: Any) -> bool:
+    """V, W and G of the bordered matrix, whose block M is in `s.m`; False if it is singular."""
+    n, width = s.n, s.width
+    m, right = s.m, s.right
+    for i in range(n):
+        for c in range(width):
+            m[i, n + c] = s.border_b[i, c]
+            m[n + c, i] = s.border_c[i, c]
+    for r in range(width):
+        for c in range(width):
+            m[n + r, n + c] = 0.0
+    if lu_factor(m, s.pivots_m) == 0.0:
         return False
-    right = np.zeros(size)
     for c in range(width):
-        right[:] = 0.0
-        right[n + c] = 1.0
-        lu_solve(m, s.pivots_m[:size], right)
-        s.vectors[:, c] = right[:n]
-        s.g[:width, c] = right[n:]
-        right[:] = 0.0
-        right[n + c] = 1.0
-        lu_solve_transposed(m, s.pivots_m[:size], right)
-        s.covectors[:, c] = right[:n]
+        for transposed in range(2):
+            for i in range(n + width):
+                right[i] = 0.0
+            right[n + c] = 1.0
+            if transposed == 0:
+                lu_solve(m, s.pivots_m, right)
+                for i in range(n):
+                    s.vectors[i, c] = right[i]
+                for r in range(width):
+                    s.g[r, c] = right[n + r]
+            else:
+                lu_solve_transposed(m, s.pivots_m, right)
+                for i in range(n):
+                    s.covectors[i, c] = right[i]
     return True
 
 
 @jit
-def _fill_borders(problem: Problem, s: Scratch, width: int) -> None:
-    n = problem.n
-    for i in range(n):
-        for c in range(width):
-            s.m[i, n + c] = problem.border_b[i, c]
-            s.m[n + c, i] = problem.border_c[i, c]
-    for r in range(width):
-        for c in range(width):
-            s.m[n + r, n + c] = 0.0
+def _add_second_forms(s: Any, count: int) -> None:
+    """s.gz[row] += left^T D2f(direction, e_z) for all z of the joint space, for `count` triples (row, left, direction).
+
+    One place for all conditions: the interpreter of second derivatives is large, and every function around it is compiled with it.
+    """
+    n = s.n
+    for e in range(count):
+        for i in range(s.direction.shape[0]):
+            s.direction[i] = s.directions[e, i] if i < n else 0.0
+        second(s.e, s.z, s.direction, s.f, s.j, s.h)
+        row = s.rows[e]
+        for i in range(n):
+            weight = s.lefts[e, i]
+            for z in range(s.gz.shape[1]):
+                s.gz[row, z] += weight * s.h[i, z]
 
 
 @jit
-def _second_form(problem: Problem, s: Scratch, left: FloatArray, right: FloatArray, out: FloatArray) -> None:
-    """out += left^T D2f(right, e_z) for all z of the joint space."""
-    n = problem.n
-    s.direction[:] = 0.0
-    s.direction[:n] = right
-    second(problem.tape, problem.iterations, n, s.z, s.direction, s.work, s.f, s.j, s.h)
-    for i in range(n):
-        weight = left[i]
-        for z in range(out.shape[0]):
-            out[z] += weight * s.h[i, z]
-
-
-@jit
-def _pair_coefficients(problem: Problem, kappa: float, level: float) -> FloatArray:
+def _pair_coefficients(s: Any, kappa: float, level: float) -> None:
     """alpha, beta and their derivatives in kappa and in the level: M = A^2 + alpha A + beta I."""
-    c = np.zeros(6)
-    if problem.condition == FOCUS:  # (A - kappa)^2: a double real eigenvalue
+    c = s.coefficients
+    c[4] = c[5] = 0.0
+    if s.condition == FOCUS:  # (A - kappa)^2: a double real eigenvalue
         c[0], c[1], c[2], c[3] = -2.0 * kappa, kappa * kappa, -2.0, 2.0 * kappa
-    elif problem.is_map:  # eigenvalues r e^{+-i theta}, kappa = cos theta
+    elif s.is_map:  # eigenvalues r e^{+-i theta}, kappa = cos theta
         c[0], c[1], c[2], c[3] = -2.0 * kappa * level, level * level, -2.0 * level, 0.0
         c[4], c[5] = -2.0 * kappa, 2.0 * level
     else:  # eigenvalues c +- i omega, kappa = omega^2
         c[0], c[1], c[2], c[3] = -2.0 * level, level * level + kappa, 0.0, 1.0
         c[4], c[5] = -2.0, 2.0 * level
-    return c
 
 
 @jit
-def residual_jacobian(problem: Problem, u: FloatArray, s: Scratch, r: FloatArray, d: FloatArray) -> bool:
-    """Residual `r` (equations,) and its derivative `d` (equations, unknowns); False if a bordered matrix is singular."""
-    n, k, f = problem.n, problem.pin_rows.shape[1], problem.free.shape[0]
-    load_point(problem, u, s)
-    jacobian(problem.tape, problem.iterations, n, s.z, s.work, s.f, s.j)
-    d[:] = 0.0
+def _equilibrium_rows(s: Any, u: FloatArray) -> None:
+    """F = 0 and the pins."""
+    n, k = s.n, s.k
+    r, d = s.residual, s.system
     for i in range(n):
-        r[i] = s.f[i] - s.z[i] if problem.is_map else s.f[i]
+        r[i] = s.f[i] - s.z[i] if s.is_map else s.f[i]
+        for c in range(s.size):
+            d[i, c] = 0.0
         for c in range(n):
-            d[i, c] = s.j[i, c] * problem.scale[c]
-        if problem.is_map:
-            d[i, i] -= problem.scale[i]
-        for c in range(f):
-            d[i, n + k + c] = s.j[i, n + problem.free[c]] * s.slope[c]
+            d[i, c] = s.j[i, c] * s.scale[c]
+        if s.is_map:
+            d[i, i] -= s.scale[i]
+        for c in range(s.nf):
+            d[i, n + k + c] = s.j[i, n + s.free[c]] * s.slope[c]
         for c in range(k):
-            r[i] += problem.pin_columns[i, c] * u[n + c]
-            d[i, n + c] = problem.pin_columns[i, c]
+            r[i] += s.pin_columns[i, c] * u[n + c]
+            d[i, n + c] = s.pin_columns[i, c]
     for c in range(k):
         total = 0.0
+        for i in range(s.size):
+            d[n + c, i] = 0.0
         for i in range(n):
-            total += problem.pin_rows[i, c] * (s.z[i] - problem.reference[i])
-            d[n + c, i] = problem.pin_rows[i, c] * problem.scale[i]
+            total += s.pin_rows[i, c] * (s.z[i] - s.reference[i])
+            d[n + c, i] = s.pin_rows[i, c] * s.scale[i]
         r[n + c] = total
-    if problem.condition == NONE:
-        return True
-    row = n + k
-    level = _level(problem, s)
-    if problem.condition == FUNCTION:
-        r[row] = level
-        _put_gradient(problem, s, s.level_j[0], d[row])
-        return True
-    if problem.condition == STRUCTURAL:
-        # The common coefficient of the linear states is the diagonal entry of any of them.
-        i = problem.linear[0]
-        target = problem.sign * level if problem.is_map else level
-        r[row] = s.j[i, i] - target
-        left = np.zeros(n)
-        left[i] = 1.0
-        s.gz[0] = 0.0
-        _second_form(problem, s, left, left, s.gz[0])
-        for z in range(s.gz.shape[1]):
-            s.gz[0, z] -= (problem.sign if problem.is_map else 1.0) * s.level_j[0, z]
-        _put_gradient(problem, s, s.gz[0], d[row])
-        return True
-    a = s.j[:, :n].copy()
-    if problem.condition == REAL:
-        shift = problem.sign if problem.is_map else 1.0
-        for i in range(n):
-            for c in range(n):
-                s.m[i, c] = a[i, c]
-            s.m[i, i] -= shift * level
-        _fill_borders(problem, s, 1)
-        if not _solve_borders(problem, s, 1):
-            return False
-        r[row] = s.g[0, 0]
-        v, w = s.vectors[:, 0].copy(), s.covectors[:, 0].copy()
-        s.gz[0] = 0.0
-        _second_form(problem, s, w, v, s.gz[0])
-        overlap = 0.0
-        for i in range(n):
-            overlap += w[i] * v[i]
-        for z in range(s.gz.shape[1]):
-            s.gz[0, z] = -(s.gz[0, z] - shift * s.level_j[0, z] * overlap)
-        _put_gradient(problem, s, s.gz[0], d[row])
-        return True
-    kappa = u[n + k + f]
-    c6 = _pair_coefficients(problem, kappa, level)
-    a2 = a @ a
+
+
+@jit
+def _real_forms(s: Any, row: int, level: float) -> bool:
+    """The bordered scalar of A - shift * level I, and what its gradient needs of second derivatives."""
+    n = s.n
+    shift = s.sign if s.is_map else 1.0
     for i in range(n):
         for c in range(n):
-            s.m[i, c] = a2[i, c] + c6[0] * a[i, c]
-        s.m[i, i] += c6[1]
-    _fill_borders(problem, s, 2)
-    if not _solve_borders(problem, s, 2):
+            s.m[i, c] = s.j[i, c]
+        s.m[i, i] -= shift * level
+    if not _solve_borders(s):
         return False
-    vectors, covectors = s.vectors.copy(), s.covectors.copy()
-    av = a @ vectors
-    wa = a.T @ covectors
-    for e in range(2):
-        i, c = problem.pick[2 * e], problem.pick[2 * e + 1]
-        r[row + e] = s.g[i, c]
-        v, w = vectors[:, c].copy(), covectors[:, i].copy()
-        s.gz[e] = 0.0
-        # w^T d(A^2 + alpha A) v = (w, dA (A v + alpha v)) + (A^T w, dA v)
-        _second_form(problem, s, w, av[:, c] + c6[0] * v, s.gz[e])
-        _second_form(problem, s, wa[:, i].copy(), v, s.gz[e])
-        w_av = w_v = 0.0
-        for x in range(n):
-            w_av += w[x] * av[x, c]
-            w_v += w[x] * v[x]
-        for z in range(s.gz.shape[1]):
-            s.gz[e, z] = -(s.gz[e, z] + (c6[4] * w_av + c6[5] * w_v) * s.level_j[0, z])
-        _put_gradient(problem, s, s.gz[e], d[row + e])
-        d[row + e, n + k + f] = -(c6[2] * w_av + c6[3] * w_v)
+    s.residual[row] = s.g[0, 0]
+    overlap = 0.0
+    for i in range(n):
+        s.lefts[0, i] = -s.covectors[i, 0]
+        s.directions[0, i] = s.vectors[i, 0]
+        overlap += s.covectors[i, 0] * s.vectors[i, 0]
+    s.rows[0] = 0
+    for z in range(s.gz.shape[1]):
+        s.gz[0, z] = shift * s.level_j[0, z] * overlap
     return True
 
 
 @jit
-def refresh_borders(problem: Problem, s: Scratch) -> None:
+def _pair_forms(s: Any, row: int, level: float, kappa: float) -> bool:
+    """Two components of G for M = A^2 + alpha A + beta I, and what their gradients need of second derivatives."""
+    n = s.n
+    a = s.a
+    c6 = s.coefficients
+    _pair_coefficients(s, kappa, level)
+    for i in range(n):
+        for c in range(n):
+            a[i, c] = s.j[i, c]
+    for i in range(n):
+        for c in range(n):
+            total = c6[0] * a[i, c]
+            for x in range(n):
+                total += a[i, x] * a[x, c]
+            s.m[i, c] = total
+        s.m[i, i] += c6[1]
+    if not _solve_borders(s):
+        return False
+    for e in range(2):
+        i, c = s.pick[2 * e], s.pick[2 * e + 1]
+        s.residual[row + e] = s.g[i, c]
+        s.rows[2 * e] = s.rows[2 * e + 1] = e
+        # w^T d(A^2 + alpha A) v = (w, dA (A v + alpha v)) + (A^T w, dA v)
+        w_av = w_v = 0.0
+        for x in range(n):
+            av = wa = 0.0
+            for y in range(n):
+                av += a[x, y] * s.vectors[y, c]
+                wa += a[y, x] * s.covectors[y, i]
+            s.lefts[2 * e, x] = -s.covectors[x, i]
+            s.directions[2 * e, x] = av + c6[0] * s.vectors[x, c]
+            s.lefts[2 * e + 1, x] = -wa
+            s.directions[2 * e + 1, x] = s.vectors[x, c]
+            w_av += s.covectors[x, i] * av
+            w_v += s.covectors[x, i] * s.vectors[x, c]
+        for z in range(s.gz.shape[1]):
+            s.gz[e, z] = -(c6[4] * w_av + c6[5] * w_v) * s.level_j[0, z]
+        s.by_kappa[e] = -(c6[2] * w_av + c6[3] * w_v)
+    return True
+
+
+@jit
+def residual_jacobian(s: Any, u: FloatArray) -> bool:
+    """Residual into `s.residual` and its derivative into the first rows of `s.system`; False if a bordered matrix is singular."""
+    n = s.n
+    load_point(s, u)
+    jacobian(s.e, s.z, s.f, s.j)
+    _equilibrium_rows(s, u)
+    if s.condition == NONE:
+        return True
+    row = n + s.k
+    jacobian(s.level, s.z, s.level_f, s.level_j)
+    level = s.level_f[0]
+    rows = forms = 1
+    if s.condition == REAL:
+        if not _real_forms(s, row, level):
+            return False
+    elif s.condition == PAIR or s.condition == FOCUS:
+        if not _pair_forms(s, row, level, u[s.size - 1]):
+            return False
+        rows, forms = 2, 4
+    elif s.condition == FUNCTION:
+        s.residual[row] = level
+        forms = 0
+        for z in range(s.gz.shape[1]):
+            s.gz[0, z] = s.level_j[0, z]
+    else:  # STRUCTURAL: the common coefficient of the linear states is the diagonal entry of any of them.
+        i = s.linear[0]
+        shift = s.sign if s.is_map else 1.0
+        s.residual[row] = s.j[i, i] - shift * level
+        for x in range(n):
+            s.lefts[0, x] = s.directions[0, x] = 1.0 if x == i else 0.0
+        s.rows[0] = 0
+        for z in range(s.gz.shape[1]):
+            s.gz[0, z] = -shift * s.level_j[0, z]
+    _add_second_forms(s, forms)
+    for e in range(rows):
+        _put_gradient(s, e, row + e)
+        if rows == 2:
+            s.system[row + e, s.size - 1] = s.by_kappa[e]
+    return True
+
+
+@jit
+def refresh_borders(s: Any) -> None:
     """Take the null vectors just computed as borders, and choose the two components of G that see the pair best.
 
     Near the curve G = L (a I + b A_c) R with two unknowns a, b; the derivatives in a and b are W^T V and W^T A V.
     """
-    if problem.condition == REAL:
-        problem.border_b[:, :1] = s.covectors[:, :1]
-        problem.border_c[:, :1] = s.vectors[:, :1]
-        orthonormalise(problem.border_b[:, :1])
-        orthonormalise(problem.border_c[:, :1])
-        if problem.pin_rows.shape[1] == 1:  # branch points: the pinned direction is the critical one
-            problem.pin_rows[:, 0] = problem.border_c[:, 0]
-            problem.pin_columns[:, 0] = problem.border_b[:, 0]
-    elif problem.condition == PAIR or problem.condition == FOCUS:
-        problem.border_b[:] = s.covectors
-        problem.border_c[:] = s.vectors
-        orthonormalise(problem.border_b)
-        orthonormalise(problem.border_c)
-        a = s.j[:, : problem.n].copy()
-        s0 = problem.border_b.T @ problem.border_c
-        s1 = problem.border_b.T @ (a @ problem.border_c)
+    if s.condition != REAL and s.condition != PAIR and s.condition != FOCUS:
+        return
+    n, width = s.n, s.width
+    b, c = s.border_b, s.border_c
+    for i in range(n):
+        for k in range(width):
+            b[i, k] = s.covectors[i, k]
+            c[i, k] = s.vectors[i, k]
+    orthonormalise(b)
+    orthonormalise(c)
+    if s.condition == REAL and s.k == 1:  # branch points: the pinned direction is the critical one
+        for i in range(n):
+            s.pin_rows[i, 0] = c[i, 0]
+            s.pin_columns[i, 0] = b[i, 0]
+    if width == 2:
+        pairing = np.zeros((2, 4))
+        for e in range(2):
+            for f in range(2):
+                for i in range(n):
+                    pairing[0, 2 * e + f] += b[i, e] * c[i, f]
+                    for x in range(n):
+                        pairing[1, 2 * e + f] += b[i, e] * s.j[i, x] * c[x, f]
         best = -1.0
         for e in range(4):
-            for g in range(e + 1, 4):
-                size = abs(s0[e // 2, e % 2] * s1[g // 2, g % 2] - s0[g // 2, g % 2] * s1[e // 2, e % 2])
+            for f in range(e + 1, 4):
+                size = abs(pairing[0, e] * pairing[1, f] - pairing[0, f] * pairing[1, e])
                 if size > best:
                     best = size
-                    problem.pick[0], problem.pick[1] = e // 2, e % 2
-                    problem.pick[2], problem.pick[3] = g // 2, g % 2
+                    s.pick[0], s.pick[1] = e // 2, e % 2
+                    s.pick[2], s.pick[3] = f // 2, f % 2
+
+
+# Why a chunk ended, and the mode in which `advance` only solves.
+FULL, LEFT_WINDOW, STEP_TOO_SMALL, TOO_LARGE = 0, 1, 2, 3
 
 
 @jit
-def newton(
-    problem: Problem, u: FloatArray, s: Scratch, row: FloatArray, target: float, iterations: int, tolerance: float
-) -> tuple[int, float, float]:
-    """Solve the problem with one more equation row . u = target, in place.
+def correct(s: Any, u: FloatArray, row: FloatArray, target: float, iterations: int, tolerance: float) -> int:
+    """Newton's method on the problem with one more equation row . u = target (none where it is square), in place.
 
-    Returns
-    -------
-    iterations used (-1: did not converge), size of the last update, sign of the determinant
+    Returns the number of iterations used, -1 if it did not converge. With iterations = 0 nothing is solved: the tangent on
+    the side of `row` is put into `s.tangent`, and the sign of det [D; row] is returned (0: singular).
     """
-    size = u.shape[0]
-    equations = n_equations(problem)
-    r = np.zeros(size)
-    d = np.zeros((size, size))
-    pivots = np.zeros(size, dtype=np.int64)
+    size = s.size
+    square = s.equations == size
     last = np.inf
-    square = equations == size
-    for iteration in range(iterations):
-        if not residual_jacobian(problem, u, s, r[:equations], d[:equations]):
-            return -1, last, 0.0
+    iteration = 0
+    while True:
+        if not residual_jacobian(s, u):
+            return 0 if iterations == 0 else -1
+        r, d = s.residual, s.system
         if not square:
-            d[size - 1] = row
             total = -target
             for i in range(size):
+                d[size - 1, i] = row[i]
                 total += row[i] * u[i]
             r[size - 1] = total
-        sign = lu_factor(d, pivots)
+        sign = lu_factor(d, s.pivots)
+        if iterations == 0:
+            t = s.tangent
+            for i in range(size):
+                t[i] = 0.0
+            if sign == 0.0:
+                return 0
+            t[size - 1] = 1.0
+            lu_solve(d, s.pivots, t)
+            norm = 0.0
+            for i in range(size):
+                norm += t[i] * t[i]
+            if not (norm > 0.0 and norm < np.inf):
+                return 0
+            norm = np.sqrt(norm)
+            for i in range(size):
+                t[i] /= norm
+            return int(sign)
         if sign == 0.0:
-            return -1, last, 0.0
-        lu_solve(d, pivots, r)
+            return -1
+        lu_solve(d, s.pivots, r)
         update = 0.0
         length = 1.0
         for i in range(size):
@@ -389,56 +444,22 @@ def newton(
             length = max(length, abs(u[i]))
             u[i] -= r[i]
         update /= length
+        iteration += 1
         if not update < np.inf:
-            return -1, update, 0.0
+            return -1
         if update < tolerance:
-            return iteration + 1, update, sign
-        if iteration >= 2 and update > 2.0 * last and update > 1e-7:
-            return -1, update, sign
+            return iteration
+        if iteration >= iterations or (iteration >= 3 and update > 2.0 * last and update > 1e-7):
+            return -1
         last = update
-    return -1, last, 0.0
-
-
-@jit
-def tangent_at(problem: Problem, u: FloatArray, s: Scratch, previous: FloatArray, out: FloatArray) -> float:
-    """Unit tangent with positive product with `previous`; returns the sign of det [D; tangent] (0: singular)."""
-    size = u.shape[0]
-    r = np.zeros(size)
-    d = np.zeros((size, size))
-    pivots = np.zeros(size, dtype=np.int64)
-    if not residual_jacobian(problem, u, s, r[: size - 1], d[: size - 1]):
-        return 0.0
-    d[size - 1] = previous
-    sign = lu_factor(d, pivots)
-    if sign == 0.0:
-        return 0.0
-    out[:] = 0.0
-    out[size - 1] = 1.0
-    lu_solve(d, pivots, out)
-    norm = np.sqrt(np.sum(out * out))
-    if not (norm > 0.0 and norm < np.inf):
-        return 0.0
-    out /= norm
-    return sign
-
-
-@jit
-def spectrum_at(problem: Problem, s: Scratch) -> NDArray[np.complex128]:
-    """The reduced spectrum at the point just evaluated."""
-    return reduced_spectrum(s.j[:, : problem.n], problem.linear, problem.rest)
-
-
-# Why a chunk ended.
-FULL, LEFT_WINDOW, STEP_TOO_SMALL, TOO_LARGE = 0, 1, 2, 3
 
 
 @jit
 def trace_chunk(
-    problem: Problem,
-    s: Scratch,
+    s: Any,
     u: FloatArray,  # start, overwritten by the last point
     t: FloatArray,  # its tangent, overwritten
-    step: FloatArray,  # (4,): current, smallest, largest step, largest angle between tangents (cosine)
+    step: FloatArray,  # (4,): current, smallest, largest step, cosine of the largest angle between tangents
     points: FloatArray,  # (N, unknowns)
     tangents: FloatArray,  # (N, unknowns)
     spectra: NDArray[np.complex128],  # (N, reduced)
@@ -447,63 +468,62 @@ def trace_chunk(
     limit: float,
 ) -> tuple[int, int]:
     """Advance until the buffers are full, the window is left or the step collapses: (points written, reason)."""
-    size = u.shape[0]
-    n, k, f = problem.n, problem.pin_rows.shape[1], problem.free.shape[0]
-    trial = np.zeros(size)
-    new_t = np.zeros(size)
+    size, n, k = s.size, s.n, s.k
+    trial, new_t = s.trial, s.tangent
     count = 0
     while count < points.shape[0]:
         h = step[0]
-        accepted = False
-        used = 0
-        sign = 0.0
         for i in range(k):
             u[n + i] = 0.0
-        if k > 0:
-            for i in range(n):
-                problem.reference[i] = (u[i] + h * t[i]) * problem.scale[i]
-                # Hold the pinned directions where the curve is; what moves along them is not determined.
-            for c in range(k):
-                shift = 0.0
-                for i in range(n):
-                    shift += problem.pin_rows[i, c] * h * t[i] * problem.scale[i]
-                for i in range(n):
-                    problem.reference[i] -= shift * problem.pin_rows[i, c]
-        for i in range(size):
-            trial[i] = u[i] + h * t[i]
+        # Hold the pinned directions where the curve is; how it moves along them is not determined.
+        for i in range(n):
+            s.reference[i] = u[i] * s.scale[i]
         target = 0.0
         for i in range(size):
+            trial[i] = u[i] + h * t[i]
             target += t[i] * trial[i]
-        used, update, sign = newton(problem, trial, s, t, target, 7, 1e-9)
-        if used > 0:
-            sign = tangent_at(problem, trial, s, t, new_t)
-            cosine = 0.0
-            for i in range(size):
-                cosine += t[i] * new_t[i]
-            distance = 0.0
-            for i in range(size):
-                distance += (trial[i] - u[i]) ** 2
-            accepted = sign != 0.0 and cosine > step[3] and np.sqrt(distance) < 1.5 * h
-            if not accepted and sign != 0.0 and h <= 4.0 * step[1] and np.sqrt(distance) < 1.5 * h:
-                accepted = cosine > 0.0
+        used = 0
+        solving = True
+        accepted = False
+        sign = 0
+        cosine = distance = 0.0
+        # One call site for both: first solve, then the tangent there.
+        while True:
+            outcome = correct(s, trial, t, target, 7 if solving else 0, 1e-9)
+            if solving:
+                used = outcome
+                solving = False
+                if used <= 0:
+                    break
+            else:
+                sign = outcome
+                for i in range(size):
+                    cosine += t[i] * new_t[i]
+                    distance += (trial[i] - u[i]) ** 2
+                distance = np.sqrt(distance)
+                accepted = sign != 0 and distance < 1.5 * h and (cosine > step[3] or (h <= 4.0 * step[1] and cosine > 0.0))
+                break
         if not accepted:
             step[0] = 0.5 * h
             if step[0] < step[1]:
                 return count, STEP_TOO_SMALL
             continue
-        refresh_borders(problem, s)
-        u[:] = trial
-        t[:] = new_t
-        points[count] = u
-        tangents[count] = t
-        spectra[count] = spectrum_at(problem, s)
-        structural[count] = s.j[problem.linear[0], problem.linear[0]] if problem.linear.shape[0] > 0 else np.nan
+        refresh_borders(s)
+        spectrum = reduced_spectrum(s.j, s.linear, s.rest)
+        for i in range(size):
+            u[i] = trial[i]
+            t[i] = new_t[i]
+            points[count, i] = u[i]
+            tangents[count, i] = t[i]
+        for i in range(spectrum.shape[0]):
+            spectra[count, i] = spectrum[i]
+        structural[count] = s.j[s.linear[0], s.linear[0]] if s.linear.shape[0] > 0 else np.nan
         signs[count] = sign
         count += 1
         largest = 0.0
         for i in range(n):
             largest = max(largest, abs(u[i]))
-        for i in range(f):
+        for i in range(s.nf):
             if u[n + k + i] < 0.0 or u[n + k + i] > 1.0:
                 return count, LEFT_WINDOW
         if largest > limit:

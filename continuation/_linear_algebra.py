@@ -101,13 +101,14 @@ def orthonormalise(v: FloatArray) -> None:
 
 @jit
 def eigenvalues(a: FloatArray) -> NDArray[np.complex128]:
-    """Eigenvalues of a real square matrix (n, n); NaN where it is not finite."""
+    """Eigenvalues of the leading square block of a real matrix (n, n or more); NaN where it is not finite."""
     n = a.shape[0]
     out = np.empty(n, dtype=np.complex128)
     for i in range(n):
         for j in range(n):
             if not abs(a[i, j]) < np.inf:
-                out[:] = np.nan
+                for k in range(n):
+                    out[k] = np.nan
                 return out
     if n == 1:
         out[0] = a[0, 0]
@@ -129,8 +130,13 @@ def eigenvalues(a: FloatArray) -> NDArray[np.complex128]:
             out[1] = product / large if abs(other) < 0.5 * abs(large) else other
     else:
         # LAPACK's real routine refuses complex results in compiled code, so the matrix is cast.
-        out[:] = np.linalg.eigvals(a.astype(np.complex128))
+        cast = np.empty((n, n), dtype=np.complex128)
         for i in range(n):
+            for j in range(n):
+                cast[i, j] = a[i, j]
+        values = np.linalg.eigvals(cast)
+        for i in range(n):
+            out[i] = values[i]
             if abs(out[i].imag) <= 1e-14 * abs(out[i].real):
                 out[i] = out[i].real
     return out
@@ -140,7 +146,7 @@ def eigenvalues(a: FloatArray) -> NDArray[np.complex128]:
 def reduced_spectrum(
     a: FloatArray, linear: NDArray[np.int64], rest: NDArray[np.int64]
 ) -> NDArray[np.complex128]:
-    """Eigenvalues without the structural ones: 2N values if M > N linear states are given, else all n.
+    """Eigenvalues of the leading square block of `a` without the structural ones: 2N values if M > N linear states are given.
 
     For A = [[c I, B], [C, D]] those of [[c I, C B], [I, D]] (see `gan_bifurcation.linear_states`).
     """

@@ -25,9 +25,8 @@ def locate(problem: "CurveProblem", guess: FloatArray, pair: "Strip", inside: Ca
     n = problem.system.n
     at = problem.q_slice.start
     u = np.array(guess, dtype=float)
-    data, iterations = problem.system.tape.data, problem.system.iterations
-    work = evaluation.make_work(data, n, True)
-    nm = data.n_inputs
+    evaluator = evaluation.make_evaluator(problem.system.tape.data, problem.system.iterations, n, 2)
+    nm = n + problem.system.m
     z, f = np.empty(nm), np.empty(n)
     j, h = np.empty((n, nm)), np.empty((n, nm))
     parameter = n + problem.system.parameter_index(next(iter(problem.free)))
@@ -37,7 +36,7 @@ def locate(problem: "CurveProblem", guess: FloatArray, pair: "Strip", inside: Ca
     for _ in range(20):
         system = problem.at(u)
         z[:n], z[n:] = problem.states(u), system.parameter_vector()
-        evaluation.jacobian(data, iterations, n, z, work, f, j)
+        evaluation.jacobian(evaluator, z, f, j)
         a = j[:, :n] - np.eye(n) if is_map else j[:, :n].copy()
         slope = _slope(problem, u)
         column = j[:, parameter] * slope
@@ -62,12 +61,12 @@ def locate(problem: "CurveProblem", guess: FloatArray, pair: "Strip", inside: Ca
         for i in range(n):
             direction[:] = 0.0
             direction[i] = 1.0
-            evaluation.second(data, iterations, n, z, direction, work, f, j, h)
+            evaluation.second(evaluator, z, direction, f, j, h)
             row = w @ h
             tensor[i, :n], tensor[i, n] = row[:n], row[parameter] * slope
         direction[:] = 0.0
         direction[parameter] = slope
-        evaluation.second(data, iterations, n, z, direction, work, f, j, h)
+        evaluation.second(evaluator, z, direction, f, j, h)
         wq = w @ h
         dg = -(v @ tensor)
         size = n + 2

@@ -349,7 +349,9 @@ def solve_condition(
 
 def choose_components(problem: CurveProblem, a: FloatArray) -> None:
     """Which two of the four components of G are used: those most independent in the two numbers that a pair has."""
-    p = problem.compiled
+    if not problem.has_kappa:
+        return
+    p = problem.arrays
     s0, s1 = p.border_b.T @ p.border_c, p.border_b.T @ a @ p.border_c
     best, choice = -1.0, (0, 1)
     for e in range(4):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.continuation import _kernels
+from gan_bifurcation.continuation._linear_algebra import reduced_spectrum
 from gan_bifurcation.continuation.problem import CurveProblem
 from gan_bifurcation.errors import MisuseError, Outcome
 
@@ -77,17 +78,15 @@ def join(strips: list[Strip]) -> Strip:
 
 def record(problem: CurveProblem, u: FloatArray, previous: FloatArray) -> Strip | None:
     """A single point as a strip, its tangent on the side of `previous`; None where the tangent is not unique."""
-    t = np.zeros(problem.size)
-    sign = _kernels.tangent_at(problem.compiled, u, problem.scratch, previous, t)
-    if sign == 0.0:
-        return None
-    return _strip_here(problem, u, t, sign)
+    sign = _kernels.correct(problem.state, np.array(u, dtype=float), previous, 0.0, 0, 0.0)
+    return None if sign == 0 else strip_here(problem, u, problem.arrays.tangent, float(sign))
 
 
-def _strip_here(problem: CurveProblem, u: FloatArray, t: FloatArray, sign: float) -> Strip:
-    spectrum = _kernels.spectrum_at(problem.compiled, problem.scratch)
-    linear, _ = problem.linear_split
-    c = problem.scratch.j[linear[0], linear[0]] if len(linear) else np.nan
+def strip_here(problem: CurveProblem, u: FloatArray, t: FloatArray, sign: float) -> Strip:
+    """The point just evaluated as a strip."""
+    linear, rest = problem.linear_split
+    spectrum = reduced_spectrum(problem.arrays.j, linear, rest)
+    c = problem.arrays.j[linear[0], linear[0]] if len(linear) else np.nan
     return Strip(u[None].copy(), t[None].copy(), spectrum[None], np.array([c]), np.array([sign]))
 
 
@@ -124,7 +123,7 @@ def march(problem: CurveProblem, start: Strip, control: StepControl) -> Iterator
         points, tangents = np.empty((chunk, size)), np.empty((chunk, size))
         spectra, structural, signs = np.empty((chunk, reduced), complex), np.empty(chunk), np.empty(chunk)
         count, reason = _kernels.trace_chunk(
-            problem.compiled, problem.scratch, u, t, step, points, tangents, spectra, structural, signs, control.limit
+            problem.state, u, t, step, points, tangents, spectra, structural, signs, control.limit
         )
         yield Strip(points[:count], tangents[:count], spectra[:count], structural[:count], signs[:count]), reason
         if reason != _kernels.FULL:

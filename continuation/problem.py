@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,12 @@ class CurveProblem:
         return self.system.n + self.k + len(self.free) + self.has_kappa
 
     @property
+    def equations(self) -> int:
+        """Number of equations."""
+        extra = 2 if self.has_kappa else (0 if self.condition == "none" else 1)
+        return self.system.n + self.k + extra
+
+    @property
     def q_slice(self) -> slice:
         start = self.system.n + self.k
         return slice(start, start + len(self.free))
@@ -114,41 +120,48 @@ class CurveProblem:
         return self.system.n - self.reduced_size
 
     @cached_property
-    def compiled(self) -> _kernels.Problem:
-        """The arrays for the kernels. Borders, pins and reference are worked on in place: one per problem object."""
+    def arrays(self) -> _kernels.Arrays:
+        """The arrays for the kernels. Borders, pins, reference and Jacobian are worked on in place: one set per object."""
         system, n = self.system, self.system.n
         code, sign = _CODES[self.condition]
         ranges = list(self.free.values())
         level = self.level or ("1" if system.kind == "map" else "0")
         linear, rest = self.linear_split
         zeros = np.zeros((n, self.k))
-        return _kernels.Problem(
-            system.tape.data,
-            system.iterations,
-            n,
-            system.kind == "map",
-            system.parameter_vector(),
-            np.array([system.parameter_index(name) for name in self.free], dtype=np.int64),
-            np.array([r.low for r in ranges]),
-            np.array([r.high for r in ranges]),
-            np.array([r.log for r in ranges], dtype=np.bool_),
-            np.asarray(self.scale, dtype=float),
-            code,
-            sign,
-            level_tape(system, level).data,
-            zeros if self.pins is None else np.array(self.pins, dtype=float),
-            zeros.copy() if self.unfolding is None else np.array(self.unfolding, dtype=float),
-            np.zeros(n),
-            np.zeros((n, 2)),
-            np.zeros((n, 2)),
-            np.array([0, 0, 0, 1], dtype=np.int64),
-            linear if len(linear) else np.zeros(0, dtype=np.int64),
-            rest,
+        width = 2 if self.has_kappa else 1
+        return _kernels.Arrays(
+            tape=system.tape.data,
+            iterations=system.iterations,
+            n=n,
+            is_map=system.kind == "map",
+            p=system.parameter_vector(),
+            free=np.array([system.parameter_index(name) for name in self.free], dtype=np.int64),
+            low=np.array([r.low for r in ranges]),
+            high=np.array([r.high for r in ranges]),
+            log=np.array([r.log for r in ranges], dtype=np.int64),
+            scale=np.array(self.scale, dtype=float),
+            condition=code,
+            sign=sign,
+            level=level_tape(system, level).data,
+            pin_rows=zeros if self.pins is None else np.array(self.pins, dtype=float),
+            pin_columns=zeros.copy() if self.unfolding is None else np.array(self.unfolding, dtype=float),
+            reference=np.zeros(n),
+            border_b=np.zeros((n, width)),
+            border_c=np.zeros((n, width)),
+            pick=np.array([0, 0, 0, 1], dtype=np.int64),
+            linear=linear,
+            rest=rest,
+            j=np.zeros((n, n + system.m)),
+            slope=np.zeros(len(ranges)),
+            residual=np.zeros(self.size),
+            system=np.zeros((self.size, self.size)),
+            tangent=np.zeros(self.size),
         )
 
     @cached_property
-    def scratch(self) -> _kernels.Scratch:
-        return _kernels.make_scratch(self.compiled)
+    def state(self) -> Any:
+        """The compiled form."""
+        return _kernels.make_state(self.arrays)
 
     # -- coordinates --------------------------------------------------------------------------------------------------
 
@@ -189,12 +202,11 @@ class CurveProblem:
         """Take as borders the singular vectors of the smallest singular values of the matrix M of the condition."""
         left, _, right = np.linalg.svd(matrix)
         width = 2 if self.has_kappa else 1
-        problem = self.compiled
-        problem.border_b[:, :width] = left[:, -width:]
-        problem.border_c[:, :width] = right[-width:].T
+        self.arrays.border_b[:] = left[:, -width:]
+        self.arrays.border_c[:] = right[-width:].T
 
     def set_reference(self, x: FloatArray) -> None:
-        self.compiled.reference[:] = x
+        self.arrays.reference[:] = x
 
     def residual(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Residual and Jacobian over the unknowns.
@@ -204,18 +216,15 @@ class CurveProblem:
         MisuseError
             If the bordered matrix of the condition is singular there.
         """
-        equations = _kernels.n_equations(self.compiled)
-        r, d = np.zeros(equations), np.zeros((equations, self.size))
-        if not _kernels.residual_jacobian(self.compiled, np.asarray(u, dtype=float), self.scratch, r, d):
+        if not _kernels.residual_jacobian(self.state, np.asarray(u, dtype=float)):
             raise MisuseError("The bordered matrix of the condition is singular at this point; start from another point of the curve.")
-        return r, d
+        return self.arrays.residual[: self.equations].copy(), self.arrays.system[: self.equations].copy()
 
     def newton(self, u: FloatArray, row: FloatArray | None = None, target: float = 0.0, iterations: int = 12) -> tuple[FloatArray, bool]:
         """Solve from a guess; with one equation more, `row . u = target`, where the problem leaves one freedom."""
         u = np.array(u, dtype=float)
         row = np.zeros(self.size) if row is None else np.asarray(row, dtype=float)
-        used, _, _ = _kernels.newton(self.compiled, u, self.scratch, row, target, iterations, 1e-11)
-        return u, used > 0
+        return u, _kernels.correct(self.state, u, row, target, iterations, 1e-11) > 0
 
     def jacobian_states(self, u: FloatArray) -> FloatArray:
         """The Jacobian A in the states (of the map itself for maps), (n, n)."""
@@ -247,7 +256,7 @@ def full_spectrum(problem: CurveProblem, reduced: ComplexArray, structural: Floa
 def compute_spectrum(system: System, x: FloatArray) -> ComplexArray:
     """All eigenvalues (flows) or multipliers (maps) at a state, shape (n,); structural ones last."""
     problem = CurveProblem(system, {})
-    a = np.ascontiguousarray(system.jacobian(x)[:, : system.n])
+    a = system.jacobian(x)
     from gan_bifurcation.continuation._linear_algebra import reduced_spectrum
 
     linear, rest = problem.linear_split

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
-from gan_bifurcation.continuation import _kernels
 from gan_bifurcation.continuation.curves import trace_curve
 from gan_bifurcation.continuation.detect import Detector, unstable_count
 from gan_bifurcation.continuation.events import Event
-from gan_bifurcation.continuation.march import StepControl, record, start_tangent
+from gan_bifurcation.continuation.march import StepControl, record, start_tangent, strip_here
 from gan_bifurcation.continuation.normal_forms import with_normal_form
 from gan_bifurcation.continuation.problem import CurveProblem, full_spectrum
 from gan_bifurcation.continuation.run import Ends, follow
@@ -187,8 +186,8 @@ def _pin_note(problem: CurveProblem) -> str:
 def _scaled(problem: CurveProblem, u: FloatArray, direction: FloatArray) -> FloatArray:
     """A tangent in natural units (states, parameter) in the problem's unknowns."""
     n = problem.system.n
-    _kernels.load_point(problem.compiled, u, problem.scratch)
-    t = np.append(direction[:n] / problem.scale, direction[n] / problem.scratch.slope[0])
+    problem.residual(u)
+    t = np.append(direction[:n] / problem.scale, direction[n] / problem.arrays.slope[0])
     return np.asarray(t / np.linalg.norm(t))
 
 
@@ -225,13 +224,8 @@ def _first(problem: CurveProblem, u: FloatArray, tangent: FloatArray) -> Any:
     if strip is not None and float(strip.t[0] @ tangent) > 0.9:
         return strip
     # At a branch point the tangent is not unique: keep the one asked for; its determinant has no sign.
-    from gan_bifurcation.continuation.march import Strip
-
     problem.residual(u)
-    spectrum = _kernels.spectrum_at(problem.compiled, problem.scratch)
-    linear, _ = problem.linear_split
-    c = problem.scratch.j[linear[0], linear[0]] if len(linear) else np.nan
-    return Strip(u[None].copy(), tangent[None].copy(), spectrum[None], np.array([c]), np.array([0.0]))
+    return strip_here(problem, u, tangent, 0.0)
 
 
 def _numbered(points: Sequence[Point]) -> list[Point]:

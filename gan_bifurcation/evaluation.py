@@ -1,11 +1,15 @@
 """Right-hand sides of a system in compiled code: value, Jacobian and second derivative, for the k-th iterate as well.
 
 All functions work in the joint space z = (states, parameters) of dimension n + m; derivatives are taken in that space.
+An `Evaluator` holds a tape with its scratch arrays behind one pointer: compiled functions that took the arrays one by one
+were ten times slower to compile.
 """
 
-from typing import NamedTuple
+from typing import Any, Final
 
+import numba
 import numpy as np
+from numba.experimental import structref
 
 from gan_bifurcation.kernels import (
     FloatArray,
@@ -18,128 +22,143 @@ from gan_bifurcation.kernels import (
     run_value,
 )
 
+VECTOR: Final = numba.types.Array(numba.float64, 1, "C")
+MATRIX: Final = numba.types.Array(numba.float64, 2, "C")
+INDEX: Final = numba.types.Array(numba.int64, 1, "C")
 
-class Work(NamedTuple):
-    """Scratch arrays for one tape and one thread."""
+_NO_TAPE = TapeData(
+    0, np.zeros((0, 4), np.int32), np.zeros(0), np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 3), np.int64), 0
+)
 
-    v: FloatArray  # (slots,)
-    d: FloatArray  # (slots,)
-    g: FloatArray  # (slots, n + m)
-    h: FloatArray  # (slots, n + m), or (1, 1) where second derivatives are never asked for
-    y: FloatArray  # (n + m,): the running point of an iterate
-    u: FloatArray  # (n + m,): the running direction
-    j1: FloatArray  # (n, n + m)
-    h1: FloatArray  # (n, n + m)
+
+@structref.register
+class _EvaluatorType(numba.types.StructRef):  # type: ignore[misc]
+    """Type of `Evaluator` in compiled code."""
+
+
+class Evaluator(structref.StructRefProxy):  # type: ignore[misc]
+    """A tape and its scratch arrays, for one thread; made by `make_evaluator`."""
+
+
+structref.define_boxing(_EvaluatorType, Evaluator)
+
+EVALUATOR: Final[Any] = _EvaluatorType(
+    [
+        ("tape", numba.typeof(_NO_TAPE)),
+        ("iterations", numba.int64),
+        ("n", numba.int64),
+        ("v", VECTOR),  # (slots,)
+        ("d", VECTOR),  # (slots,)
+        ("g", MATRIX),  # (slots, n + m)
+        ("h", MATRIX),  # (slots, n + m), or (1, 1) where second derivatives are never asked for
+        ("u", VECTOR),  # (n + m,): the running direction of an iterate
+        ("j1", MATRIX),  # (n, n + m)
+        ("h1", MATRIX),  # (n, n + m)
+    ]
+)
 
 
 @jit
-def make_work(tape: TapeData, n: int, second: bool) -> Work:
+def make_evaluator(tape: TapeData, iterations: int, n: int, derivatives: int) -> Any:
+    """An evaluator of a system of n states; `derivatives` is the highest order that will be asked for (0, 1, 2)."""
     slots = n_slots(tape)
     nm = tape.n_inputs
-    v = np.zeros(slots)
-    load_constants(tape, v)
-    g = np.zeros((slots, nm))
-    for i in range(nm):
-        g[i, i] = 1.0
-    h = np.zeros((slots, nm)) if second else np.zeros((1, 1))
-    return Work(v, np.zeros(slots), g, h, np.zeros(nm), np.zeros(nm), np.zeros((n, nm)), np.zeros((n, nm)))
+    e = structref.new(EVALUATOR)
+    e.tape = tape
+    e.iterations = iterations
+    e.n = n
+    e.v = np.zeros(slots)
+    e.d = np.zeros(slots)
+    e.g = np.zeros((slots if derivatives > 0 else 1, nm))
+    e.h = np.zeros((slots if derivatives > 1 else 1, nm))
+    e.u = np.zeros(nm)
+    e.j1 = np.zeros((n, nm))
+    e.h1 = np.zeros((n, nm))
+    load_constants(tape, e.v)
+    if derivatives > 0:
+        for i in range(nm):
+            e.g[i, i] = 1.0
+    return e
 
 
 @jit
-def value(tape: TapeData, iterations: int, n: int, z: FloatArray, work: Work, f: FloatArray) -> None:
+def value(e: Any, z: FloatArray, f: FloatArray) -> None:
     """f(z) -> `f` (n,)."""
-    v = work.v
-    v[: z.shape[0]] = z
-    for k in range(iterations):
-        run_value(tape, v, 0 if k == 0 else tape.prefix)
-        for i in range(n):
-            f[i] = v[tape.outputs[i]]
-        if k + 1 < iterations:
-            v[:n] = f
+    v = e.v
+    for i in range(z.shape[0]):
+        v[i] = z[i]
+    for k in range(e.iterations):
+        run_value(e.tape, v, 0 if k == 0 else e.tape.prefix)
+        for i in range(e.n):
+            f[i] = v[e.tape.outputs[i]]
+        for i in range(e.n):
+            v[i] = f[i]
 
 
 @jit
-def jacobian(tape: TapeData, iterations: int, n: int, z: FloatArray, work: Work, f: FloatArray, j: FloatArray) -> None:
+def jacobian(e: Any, z: FloatArray, f: FloatArray, j: FloatArray) -> None:
     """f(z) -> `f` (n,), Df(z) -> `j` (n, n + m)."""
-    v, g = work.v, work.g
+    v, g, n, j1, outputs = e.v, e.g, e.n, e.j1, e.tape.outputs
     nm = z.shape[0]
-    v[:nm] = z
-    run_jacobian(tape, v, g)
-    for i in range(n):
-        f[i] = v[tape.outputs[i]]
-        j[i] = g[tape.outputs[i]]
-    for _ in range(1, iterations):
-        v[:n] = f
-        run_jacobian(tape, v, g)
-        work.j1[:] = j
-        for i in range(n):
-            out = tape.outputs[i]
-            f[i] = v[out]
-            for c in range(nm):
-                total = g[out, c] if c >= n else 0.0
-                for r in range(n):
-                    total += g[out, r] * work.j1[r, c]
-                j[i, c] = total
-
-
-@jit
-def second(
-    tape: TapeData, iterations: int, n: int, z: FloatArray, direction: FloatArray, work: Work,
-    f: FloatArray, j: FloatArray, h: FloatArray,
-) -> None:  # fmt: skip
-    """f, Df and D2f(direction, e_c) -> `h` (n, n + m), for a direction (n + m,) of the joint space."""
-    v, d, g, hh = work.v, work.d, work.g, work.h
-    nm = z.shape[0]
-    v[:nm] = z
-    d[:nm] = direction
-    run_second(tape, v, d, g, hh)
-    work.u[:] = direction
-    for i in range(n):
-        out = tape.outputs[i]
-        f[i] = v[out]
-        work.u[i] = d[out]
-        j[i] = g[out]
-        h[i] = hh[out]
-    for _ in range(1, iterations):
-        v[:n] = f
-        d[:nm] = work.u
-        run_second(tape, v, d, g, hh)
-        work.j1[:] = j
-        work.h1[:] = h
-        for i in range(n):
-            out = tape.outputs[i]
-            f[i] = v[out]
-            work.u[i] = d[out]
-            for c in range(nm):
-                first = g[out, c] if c >= n else 0.0
-                curvature = hh[out, c] if c >= n else 0.0
-                for r in range(n):
-                    first += g[out, r] * work.j1[r, c]
-                    curvature += hh[out, r] * work.j1[r, c] + g[out, r] * work.h1[r, c]
-                j[i, c] = first
-                h[i, c] = curvature
-
-
-@jit
-def iterate_orbit(
-    tape: TapeData, iterations: int, n: int, z: FloatArray, steps: int, bound: float, orbit: FloatArray
-) -> int:
-    """Write x_0, x_1, ... into `orbit` (steps + 1, n); return how many are finite and below `bound` in size."""
-    work = make_work(tape, n, False)
-    v = work.v
-    v[: z.shape[0]] = z
-    orbit[0] = z[:n]
-    f = np.zeros(n)
-    started = False
-    for s in range(steps):
-        for _ in range(iterations):
-            run_value(tape, v, tape.prefix if started else 0)
-            started = True
+    for i in range(nm):
+        v[i] = z[i]
+    for iteration in range(e.iterations):
+        run_jacobian(e.tape, v, g)
+        if iteration == 0:
             for i in range(n):
-                f[i] = v[tape.outputs[i]]
-            v[:n] = f
-        orbit[s + 1] = f
+                for c in range(nm):
+                    j[i, c] = g[outputs[i], c]
+        else:
+            for i in range(n):
+                for c in range(nm):
+                    j1[i, c] = j[i, c]
+            for i in range(n):
+                out = outputs[i]
+                for c in range(nm):
+                    total = g[out, c] if c >= n else 0.0
+                    for r in range(n):
+                        total += g[out, r] * j1[r, c]
+                    j[i, c] = total
         for i in range(n):
-            if not abs(f[i]) < bound:
-                return s + 1
-    return steps + 1
+            f[i] = v[outputs[i]]
+        for i in range(n):
+            v[i] = f[i]
+
+
+@jit
+def second(e: Any, z: FloatArray, direction: FloatArray, f: FloatArray, j: FloatArray, h: FloatArray) -> None:
+    """f, Df and D2f(direction, e_c) -> `h` (n, n + m), for a direction (n + m,) of the joint space."""
+    v, d, g, hh, n, u, j1, h1, outputs = e.v, e.d, e.g, e.h, e.n, e.u, e.j1, e.h1, e.tape.outputs
+    nm = z.shape[0]
+    for i in range(nm):
+        v[i] = z[i]
+        u[i] = direction[i]
+    for iteration in range(e.iterations):
+        for i in range(nm):
+            d[i] = u[i]
+        run_second(e.tape, v, d, g, hh)
+        if iteration == 0:
+            for i in range(n):
+                for c in range(nm):
+                    j[i, c] = g[outputs[i], c]
+                    h[i, c] = hh[outputs[i], c]
+        else:
+            for i in range(n):
+                for c in range(nm):
+                    j1[i, c] = j[i, c]
+                    h1[i, c] = h[i, c]
+            for i in range(n):
+                out = outputs[i]
+                for c in range(nm):
+                    first = g[out, c] if c >= n else 0.0
+                    curvature = hh[out, c] if c >= n else 0.0
+                    for r in range(n):
+                        first += g[out, r] * j1[r, c]
+                        curvature += hh[out, r] * j1[r, c] + g[out, r] * h1[r, c]
+                    j[i, c] = first
+                    h[i, c] = curvature
+        for i in range(n):
+            f[i] = v[outputs[i]]
+            u[i] = d[outputs[i]]
+        for i in range(n):
+            v[i] = f[i]

@@ -1,7 +1,7 @@
 """Systems: a flow or a map with named states and parameters, given by a tape. Immutable; a derived system is a system."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -204,6 +204,14 @@ class System:
             description=description,
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A mapping proxy does not pickle; what is cached is made again.
+        return {f.name: getattr(self, f.name) for f in fields(self)} | {"parameters": dict(self.parameters)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        object.__setattr__(self, "parameters", MappingProxyType(state["parameters"]))
+
     # -- sizes and vectors ----------------------------------------------------------------------------------------
 
     @property
@@ -269,15 +277,13 @@ class System:
     def rhs(self, x: Any, p: Any = None) -> FloatArray:
         """Right-hand side at a state (n,) and a parameter vector (m,) (default: the system's own)."""
         f = np.empty(self.n)
-        data = self.tape.data
-        evaluation.value(data, self.iterations, self.n, self._joint(x, p), evaluation.make_work(data, self.n, False), f)
+        evaluation.value(evaluation.make_evaluator(self.tape.data, self.iterations, self.n, 0), self._joint(x, p), f)
         return f
 
     def jacobian(self, x: Any, p: Any = None) -> FloatArray:
         """Derivative in states and parameters, shape (n, n + m)."""
         f, j = np.empty(self.n), np.empty((self.n, self.n + self.m))
-        data = self.tape.data
-        evaluation.jacobian(data, self.iterations, self.n, self._joint(x, p), evaluation.make_work(data, self.n, False), f, j)
+        evaluation.jacobian(evaluation.make_evaluator(self.tape.data, self.iterations, self.n, 1), self._joint(x, p), f, j)
         return j
 
     def jet(self, inputs: Any) -> NDArray[Any]:
@@ -294,17 +300,18 @@ class System:
         """
         from gan_bifurcation.jets import run_jet
 
-        inputs = np.asarray(inputs)
-        dtype = np.complex128 if np.iscomplexobj(inputs) else np.float64
+        real = not np.iscomplexobj(inputs)
+        inputs = np.asarray(inputs, dtype=complex)
         data = self.tape.data
-        slots = np.zeros((self.tape.slots, inputs.shape[1]), dtype=dtype)
+        # One compiled version, for complex numbers, serves both.
+        slots = np.zeros((self.tape.slots, inputs.shape[1]), dtype=complex)
         slots[: data.n_inputs] = inputs
         slots[data.n_inputs : data.n_inputs + len(data.constants), 0] = data.constants
         for _ in range(self.iterations):
             run_jet(data, slots)
             result = slots[data.outputs].copy()
             slots[: self.n] = result
-        return result
+        return result.real if real else result
 
     # -- derived systems ------------------------------------------------------------------------------------------
 
