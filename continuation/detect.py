@@ -16,7 +16,7 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import branch_points
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.march import Strip, join, project
-from gan_bifurcation.continuation.problem import CONDITION_OF, Condition, CurveProblem, compute_spectrum
+from gan_bifurcation.continuation.problem import CONDITION_OF, Condition, CurveProblem, compute_spectrum, level_tape
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -380,11 +380,11 @@ def critical_eigenvalue(problem: CurveProblem, u: FloatArray, guess: complex) ->
 
 def level_value(problem: CurveProblem, u: FloatArray) -> float:
     """The level (modulus or real part) of the condition at a point."""
-    from gan_bifurcation.continuation.problem import level_tape
-
+    system = problem.system
+    if not problem.level:
+        return 1.0 if system.kind == "map" else 0.0
     system = problem.at(u)
-    text = problem.level or ("1" if system.kind == "map" else "0")
-    return float(level_tape(system, text).evaluate([*problem.states(u), *system.parameter_vector()])[0])
+    return float(level_tape(system, problem.level).evaluate([*problem.states(u), *system.parameter_vector()])[0])
 
 
 def make_point(problem: CurveProblem, u: FloatArray, label: str, critical: complex, level: str) -> Point:

@@ -208,7 +208,7 @@ def with_normal_form(point: Point) -> Point:
     """The point with its coefficients, or with a note why there are none."""
     from dataclasses import replace
 
-    if point.multiplicity > 1 or point.condition.startswith("structural") or point.level:
+    if point.label not in (*_COEFFICIENTS, "BP") or point.multiplicity > 1 or point.level:
         return point
     try:
         form = normal_form(point)

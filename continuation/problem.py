@@ -1,7 +1,7 @@
 """Curve problems: what is free, what holds along the curve, and the compiled form of it."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -39,8 +39,13 @@ CONDITION_OF: Final[dict[str, dict[str, Condition]]] = {
 
 def level_tape(system: System, text: str) -> tapes.Tape:
     """An expression in states and parameters as a tape with one output."""
-    names = {n: symbol(n) for n in (*system.states, *system.parameters)}
-    return tapes.build([], [parse(text, names)], (*system.states, *system.parameters), system.n)
+    return _expression_tape(text, system.states, tuple(system.parameters))
+
+
+@lru_cache(maxsize=256)
+def _expression_tape(text: str, states: tuple[str, ...], parameters: tuple[str, ...]) -> tapes.Tape:
+    names = {n: symbol(n) for n in (*states, *parameters)}
+    return tapes.build([], [parse(text, names)], (*states, *parameters), len(states))
 
 
 @dataclass(frozen=True, eq=False)

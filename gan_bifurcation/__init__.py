@@ -23,6 +23,8 @@ _HOMES: Final[dict[str, str]] = {
     for module, names in {
         "branch": ("Branch", "Point"),
         "continuation": (
+            "Event",
+            "StepControl",
             "branch_point_to_branch",
             "find_equilibria",
             "flip_to_period_two",
