@@ -98,25 +98,24 @@ class Detector:
             self.neutral_note = (
                 "An eigenvalue stays on the stability boundary along the branch (a conserved quantity, a manifold of equilibria or an undamped mode); it is counted as stable."
             )
-        table = np.array([counts.at(i) for i in range(len(strip))])
+        table = np.column_stack([counts.positive, counts.negative, counts.pairs, counts.structural, counts.sign])
         suspicious = set(np.flatnonzero(np.any(table[1:] != table[:-1], axis=1)).tolist()) | self._touches(strip)
-        values = [event.along(self.problem, strip) for event in self.events]
-        for i in range(len(strip) - 1):
+        happened: dict[int, list[Event]] = {}
+        for event in self.events:
+            value = event.along(self.problem, strip)
+            change = np.isfinite(value[:-1]) & np.isfinite(value[1:]) & ((value[:-1] > 0) != (value[1:] > 0))
+            for i in np.flatnonzero(change).tolist():
+                happened.setdefault(i, []).append(event)
+        q = strip.u[:, self.problem.q_slice.start]
+        wanted: dict[int, list[float]] = {}
+        for target in self.at:
+            for i in np.flatnonzero(((q[:-1] - target) * (q[1:] - target) < 0.0) | (q[1:] == target)).tolist():
+                wanted.setdefault(i, []).append(target)
+        for i in sorted(suspicious | happened.keys() | wanted.keys()):
             pair = strip.slice(slice(i, i + 2))
-            here: list[Point] = []
-            if i in suspicious:
-                here += self._resolve(pair, 0)
-            for event, value in zip(self.events, values, strict=True):
-                if np.isfinite(value[i : i + 2]).all() and (value[i] > 0) != (value[i + 1] > 0):
-                    point = self._event(event, pair)
-                    if point is not None:
-                        here.append(point)
-            q = strip.u[i : i + 2, self.problem.q_slice.start]
-            for target in self.at:
-                if (q[0] - target) * (q[1] - target) < 0.0 or q[1] == target:
-                    user = self._user_point(pair, target)
-                    if user is not None:
-                        here.append(user)
+            here: list[Point] = self._resolve(pair, 0) if i in suspicious else []
+            here += [p for event in happened.get(i, []) if (p := self._event(event, pair)) is not None]
+            here += [p for target in wanted.get(i, []) if (p := self._user_point(pair, target)) is not None]
             found += self._placed(here, pair, offset + i)
         return found
 

@@ -6,6 +6,7 @@ multipliers leave the computation, which they would spoil (24 equal ones for a k
 """
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -47,8 +48,18 @@ def dependence(tape: "Tape", states: int) -> list[list[int]]:
     return [list(slots[s]) for s in tape.outputs.tolist()]
 
 
+# A system at other parameter values shares its tape, and what is structural does not depend on the values.
+_FOUND: "WeakKeyDictionary[Tape, tuple[int, ...]]" = WeakKeyDictionary()
+
+
 def find_linear_states(system: "System") -> tuple[int, ...]:
     """The largest group of states with one common coefficient and no coupling inside the group; empty if no gain."""
+    if system.tape not in _FOUND:
+        _FOUND[system.tape] = _search(system)
+    return _FOUND[system.tape]
+
+
+def _search(system: "System") -> tuple[int, ...]:
     table = dependence(system.tape, system.n)
     candidates = [i for i in range(system.n) if table[i][i] == _LINEAR]
     if len(candidates) <= system.n // 2:
