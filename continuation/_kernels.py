@@ -528,8 +528,15 @@ def trace_chunk(
                 return count, LEFT_WINDOW
         if largest > limit:
             return count, TOO_LARGE
+        # No unknown moves by more than the largest step: parameters in units of the window, others relative to their size.
+        cap = np.inf
+        for i in range(size):
+            room = step[2] if n + k <= i < n + k + s.nf else step[2] * max(1.0, largest if i < n + k else abs(u[i]))
+            if abs(t[i]) * cap > room:
+                cap = room / abs(t[i])
         if used <= 3 and cosine > 0.5 * (1.0 + step[3]):
-            step[0] = min(step[2], 1.4 * h)
+            h = 1.4 * h
         elif used >= 5 or cosine < step[3] + 0.25 * (1.0 - step[3]):
-            step[0] = max(step[1], 0.7 * h)
+            h = 0.7 * h
+        step[0] = max(step[1], min(cap, h))
     return count, FULL

@@ -24,7 +24,9 @@ class StepControl:
 
     Attributes
     ----------
-    first, smallest, largest : float
+    first, smallest : float
+    largest : float
+        No unknown moves further in one step: parameters in units of their window, states relative to their size (at least 1).
     angle : float
         Largest angle between consecutive tangents, radians.
     limit : float
