@@ -1,0 +1,58 @@
+"""Functions of states and parameters given as text: events and bounds of the domain, on tapes of their own."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from gan_bifurcation import tape as tapes
+from gan_bifurcation.expressions import parse, symbol
+
+if TYPE_CHECKING:
+    import sympy
+
+    from gan_bifurcation.system import System
+
+_KEPT: Final = 64
+_tapes: dict[tuple[str, str, tuple[str, ...]], tapes.Tape] = {}
+
+
+def observable_tape(system: "System", texts: Sequence[str]) -> tapes.Tape:
+    """A tape whose outputs are expressions in the states and parameters of a system.
+
+    Examples
+    --------
+    >>> from gan_bifurcation.system import System
+    >>> flow = System.from_equations("flow", {"x": "y", "y": "-k*x"}, parameters={"k": 4.0})
+    >>> observable_tape(flow, ["y**2/2 + k*x**2/2"]).evaluate([1.0, 2.0, 4.0])
+    [4.0]
+    """
+    return _built(system, "only", tuple(texts))
+
+
+def guarded_tape(system: "System") -> tapes.Tape:
+    """The right-hand side of a system, followed by the bounds of its domain (not negative inside)."""
+    if not system.domain:
+        return system.tape
+    return _built(system, "after the right-hand side", tuple(text for text, _ in system.domain))
+
+
+def domain_tape(system: "System") -> tapes.Tape:
+    """The states themselves, followed by the bounds of the domain: a map that stands still and looks whether it may."""
+    return _built(system, "after the states", tuple(text for text, _ in system.domain))
+
+
+def _built(system: "System", mode: str, texts: tuple[str, ...]) -> tapes.Tape:
+    key = (system.tape.digest, mode, texts)
+    if key not in _tapes:
+        names = {name: symbol(name) for name in system.tape.inputs}
+        # A tied parameter is an intermediate value of the right-hand side; bounds may still speak of it.
+        names.update({s.name: s for s, _ in system.assignments})
+        first: Sequence[sympy.Expr] = ()
+        if mode == "after the right-hand side":
+            first = system.rhs_expressions
+        elif mode == "after the states":
+            first = [symbol(state) for state in system.states]
+        outputs = [*first, *(parse(text, names) for text in texts)]
+        while len(_tapes) >= _KEPT:
+            _tapes.pop(next(iter(_tapes)))
+        _tapes[key] = tapes.build(system.assignments, outputs, system.tape.inputs, system.n)
+    return _tapes[key]
