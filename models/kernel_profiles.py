@@ -15,6 +15,9 @@ __all__ = ["Gaussians", "Kernel", "Waves", "fourier_kernel", "gaussians", "half_
 
 FloatArray = NDArray[np.float64]
 
+# The fourth power of a width, and its inverse, must be a number.
+_NARROWEST = 1e-60
+
 
 class Kernel(Protocol):
     """A translation-invariant kernel of d-dimensional points; `r` has shape (..., d)."""
@@ -145,6 +148,10 @@ def gaussians(sigma: float | Sequence[float], weights: Sequence[float] | None = 
     """
     widths = positive_numbers("sigma", [sigma] if np.ndim(sigma) == 0 else sigma)
     shares = positive_numbers("weights", [1 / len(widths)] * len(widths) if weights is None else weights)
+    if not all(_NARROWEST < width < 1 / _NARROWEST for width in widths):
+        raise MisuseError(
+            f"Widths 'sigma' must lie between {_NARROWEST:g} and {1 / _NARROWEST:g}, but got {list(widths)}."
+        )
     if len(shares) != len(widths):
         raise MisuseError(f"Got {len(shares)} weights for {len(widths)} widths sigma; give one weight for each.")
     return Gaussians(widths, shares)

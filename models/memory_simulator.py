@@ -104,7 +104,9 @@ def simulate_memory_form(
         x_j+ = x_j + eta_g q_j [ W_k sum_i p_i grad1 K(x_j, t_i) - eta_d sum_{s<=k} (1-h)^(k-s) sum_l q_l grad1 K(x_j,
         x_l^s) ] W_k  = (1 - (1-h)^(k+1))/lam = eta_d sum_{s<=k} (1-h)^(k-s)
 
-    and the sums end at s = k - 1 where the steps are simultaneous.
+    and the sums end at s = k - 1 where the steps are simultaneous. Positions carry their rounding errors along, so that
+    a far point runs away as in exact arithmetic, until its jumps are so wide that the kernel itself is zero in floating
+    point.
 
     Examples
     --------
@@ -161,16 +163,12 @@ def _masses(name: str, value: float | Sequence[float] | None, count: int) -> Flo
 
 
 @jit
-def _add_gradient(total: Any, x: Any, y: Any, factor: float, scales: Any) -> None:
-    """total += factor * grad1 K(x, y)."""
-    square = 0.0
-    for c in range(x.shape[0]):
-        square += (x[c] - y[c]) ** 2
-    gain = 0.0
+def _gain(square: float, scales: Any) -> float:
+    """sum of w_a/sigma_a^2 exp(-square/(2 sigma_a^2)): grad1 K(x, y) is minus this times x - y."""
+    total = 0.0
     for a in range(scales.shape[0]):
-        gain += scales[a, 0] * math.exp(scales[a, 1] * square)
-    for c in range(x.shape[0]):
-        total[c] -= factor * gain * (x[c] - y[c])
+        total += scales[a, 0] * math.exp(scales[a, 1] * square)
+    return total
 
 
 @jit
@@ -179,23 +177,46 @@ def _train(
 ) -> int:
     steps: int = history.shape[0] - 1
     n, d = history.shape[1], history.shape[2]
-    total = np.zeros(d)
+    # What each position lacks after rounding. A point far from all others is repelled by its own trace, exponentially
+    # from a push of exp(-distance^2/(2 sigma^2)), which is below the rounding of its position and yet decides that it
+    # runs away.
+    r = np.zeros(d)
+    rest = np.zeros((steps + 1, n, d))
+    force = np.zeros(d)
     pull = 0.0  # W of the Notes
     for k in range(steps):
         last = k if alternating else k - 1
         if last >= 0:
             pull = decay * pull + eta_d
         for j in range(n):
-            total[:] = 0.0
+            for c in range(d):
+                force[c] = 0.0
             for i in range(truth.shape[0]):
-                _add_gradient(total, history[k, j], truth[i], pull * p[i], scales)
+                square = 0.0
+                for c in range(d):
+                    r[c] = (history[k, j, c] - truth[i, c]) + rest[k, j, c]
+                    square += r[c] * r[c]
+                gain = pull * p[i] * _gain(square, scales)
+                for c in range(d):
+                    force[c] -= gain * r[c]
             remembered = eta_d
             for s in range(last, -1, -1):
                 for m in range(n):
-                    _add_gradient(total, history[k, j], history[s, m], -remembered * q[m], scales)
+                    square = 0.0
+                    for c in range(d):
+                        r[c] = (history[k, j, c] - history[s, m, c]) + (rest[k, j, c] - rest[s, m, c])
+                        square += r[c] * r[c]
+                    gain = remembered * q[m] * _gain(square, scales)
+                    for c in range(d):
+                        force[c] += gain * r[c]
                 remembered *= decay
             for c in range(d):
-                history[k + 1, j, c] = history[k, j, c] + eta_g * q[j] * total[c]
-                if not math.isfinite(history[k + 1, j, c]):
+                # The sum and its rounding error (Knuth's two-sum).
+                old, move = history[k, j, c], rest[k, j, c] + eta_g * q[j] * force[c]
+                new = old + move
+                shift = new - old
+                history[k + 1, j, c] = new
+                rest[k + 1, j, c] = (old - (new - shift)) + (move - shift)
+                if not math.isfinite(new):
                     return k + 1
     return steps + 1
