@@ -16,7 +16,8 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import branch_points
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.march import Strip, join, project
-from gan_bifurcation.continuation.problem import CONDITION_OF, Condition, CurveProblem, compute_spectrum, level_tape
+from gan_bifurcation.continuation.problem import CONDITION_OF, Condition, CurveProblem, compute_spectrum
+from gan_bifurcation.observables import observable_tape
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -147,7 +148,7 @@ class Detector:
         if not change.any():
             if depth >= 3:
                 return []
-        elif structural and not (positive or negative or pairs):
+        elif structural and abs(positive) + abs(negative) <= self._companions(pair) and not pairs:
             return [self._structural(pair, before[3], after[3])]
         elif sign and abs(positive) <= 1 and not (negative or pairs):
             label = "BP"
@@ -223,6 +224,11 @@ class Detector:
             return None
         return make_point(problem, u, label, critical, level)
 
+    def _companions(self, pair: Strip) -> int:
+        """How many eigenvalues of the reduced spectrum are equal to the structural one all along an interval."""
+        equal = np.abs(pair.spectra - pair.structural[:, None]) <= 1e-8 * (1.0 + np.abs(pair.structural[:, None]))
+        return int(equal.sum(axis=1).min())
+
     def _structural(self, pair: Strip, before: int, after: int) -> Point:
         """The common eigenvalue of the linear states reaches the boundary."""
         base = self.problem
@@ -232,11 +238,11 @@ class Detector:
         u, ok = problem.newton(0.5 * (pair.u[0] + pair.u[1]))
         if not ok:
             return self._multiple(pair, np.zeros(5, dtype=int))
-        label = "PD" if minus else ("LP" if base.system.kind == "map" else "LP")
+        label = "PD" if minus else "LP"
         point = make_point(problem, u, label, complex(-1.0 if minus else (1.0 if base.system.kind == "map" else 0.0)), "")
         from dataclasses import replace
 
-        k = base.structural_multiplicity
+        k = base.structural_multiplicity + self._companions(pair)
         return replace(
             point, multiplicity=k, condition=condition,
             note=f"Structural: the {k} equal eigenvalues of the linear states reach the boundary together, in a linear equation; no normal form applies.",
@@ -251,26 +257,39 @@ class Detector:
         elif change[0]:
             label = "BP" if change[4] or abs(change[0]) > 1 else "LP"
         number = int(max(abs(change[0]), abs(change[1]), abs(change[2]), 1))
-        middle = pair
-        for _ in range(200):
-            if np.linalg.norm(middle.u[1] - middle.u[0]) < 1e-13:
-                break
-            new = project(self.problem, 0.5 * (middle.u[0] + middle.u[1]), pair.u[1] - pair.u[0])
-            if new is None:
-                break
-            if count(self.problem, new).at(0)[:4] == count(self.problem, middle.slice(slice(0, 1))).at(0)[:4]:
-                middle = join([new, middle.slice(slice(1, 2))])
-            else:
-                middle = join([middle.slice(slice(0, 1)), new])
-        u = middle.u[0]
-        critical = self._critical(label, middle.spectra[0])
-        point = make_point(self.problem, u, label, critical, "")
+        u = self._crossing(label, pair)
+        point = make_point(self.problem, u, label, self._critical(label, compute_spectrum(self.problem.at(u), self.problem.states(u))), "")
         from dataclasses import replace
 
         return replace(
             point, multiplicity=number,
             note=f"{number} equal critical {'pairs' if label in ('H', 'NS') else 'eigenvalues'} cross together; restrict the system to a fixed-point subspace for a normal form.",
         )  # fmt: skip
+
+    def _crossing(self, label: str, pair: Strip) -> FloatArray:
+        """Where the margin of the label's eigenvalue vanishes, by the secant method on the branch itself."""
+        kind = self.problem.system.kind
+        row = pair.u[1] - pair.u[0]
+
+        def margin(strip: Strip) -> float:
+            return float(margins(kind, np.array([self._critical(label, strip.spectra[0])]))[0])
+
+        # The interval is tiny where counting stopped, so the secant method needs no bracket.
+        x0, x1 = 0.0, 1.0
+        m0, m1 = margin(pair.slice(slice(0, 1))), margin(pair.slice(slice(1, 2)))
+        u = pair.u[0] if abs(m0) < abs(m1) else pair.u[1]
+        for _ in range(12):
+            if m0 == m1 or not np.isfinite(m0 - m1):
+                break
+            x0, x1 = x1, x1 - m1 * (x1 - x0) / (m1 - m0)
+            new = project(self.problem, pair.u[0] + x1 * row, row)
+            if new is None:
+                break
+            m0, m1 = m1, margin(new)
+            u = new.u[0]
+            if abs(m1) < 4e-16:
+                break
+        return u
 
     # -- users' events ------------------------------------------------------------------------------------------------
 
@@ -383,7 +402,7 @@ def level_value(problem: CurveProblem, u: FloatArray) -> float:
     if not problem.level:
         return 1.0 if system.kind == "map" else 0.0
     system = problem.at(u)
-    return float(level_tape(system, problem.level).evaluate([*problem.states(u), *system.parameter_vector()])[0])
+    return float(observable_tape(system, [problem.level]).evaluate([*problem.states(u), *system.parameter_vector()])[0])
 
 
 def make_point(problem: CurveProblem, u: FloatArray, label: str, critical: complex, level: str) -> Point:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.continuation.march import Strip
-from gan_bifurcation.continuation.problem import Condition, CurveProblem, level_tape
+from gan_bifurcation.continuation.problem import Condition, CurveProblem
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.expressions import parse, symbol
+from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.system import System
 from gan_bifurcation.tape import Tape
 
@@ -75,7 +76,7 @@ class Event:
             used = {s.name for s in expression.free_symbols} & set(system.states)
             if used:
                 raise MisuseError(f"The rate '{self.expression}' depends on the state '{min(used)}', expected numbers and parameters only.")
-        return replace(self, tape=level_tape(system, self.expression))
+        return replace(self, tape=observable_tape(system, [self.expression]))
 
     def values(self, problem: CurveProblem, strip: Strip) -> NDArray[np.float64]:
         """The expression at each point of a strip."""

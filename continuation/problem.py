@@ -1,17 +1,16 @@
 """Curve problems: what is free, what holds along the curve, and the compiled form of it."""
 
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation import tape as tapes
 from gan_bifurcation.continuation import _kernels
 from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.ranges import Range
+from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
@@ -35,17 +34,6 @@ CONDITION_OF: Final[dict[str, dict[str, Condition]]] = {
     "flow": {"LP": "real", "BP": "real", "H": "pair"},
     "map": {"LP": "real", "BP": "real", "PD": "minus", "NS": "pair"},
 }
-
-
-def level_tape(system: System, text: str) -> tapes.Tape:
-    """An expression in states and parameters as a tape with one output."""
-    return _expression_tape(text, system.states, tuple(system.parameters))
-
-
-@lru_cache(maxsize=256)
-def _expression_tape(text: str, states: tuple[str, ...], parameters: tuple[str, ...]) -> tapes.Tape:
-    names = {n: symbol(n) for n in (*states, *parameters)}
-    return tapes.build([], [parse(text, names)], (*states, *parameters), len(states))
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +135,7 @@ class CurveProblem:
             scale=np.array(self.scale, dtype=float),
             condition=code,
             sign=sign,
-            level=level_tape(system, level).data,
+            level=observable_tape(system, [level]).data,
             pin_rows=zeros if self.pins is None else np.array(self.pins, dtype=float),
             pin_columns=zeros.copy() if self.unfolding is None else np.array(self.unfolding, dtype=float),
             reference=np.zeros(n),

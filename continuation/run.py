@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import _kernels
 from gan_bifurcation.continuation.march import StepControl, Strip, join, march, outcome_of, record
-from gan_bifurcation.continuation.problem import CurveProblem, level_tape
+from gan_bifurcation.continuation.problem import CurveProblem
 from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
 from gan_bifurcation.ranges import Range, as_range
+from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.system import System
 from gan_bifurcation.tape import Tape
 
@@ -44,7 +45,7 @@ class Ends:
                 raise unknown_name("state", name, system.states)
             known[system.states.index(name)] = as_range(pair)
         labels = (stop,) if isinstance(stop, str) else tuple(stop or ())
-        return cls(labels, known, tuple((level_tape(system, text), reason) for text, reason in system.domain), max_points)
+        return cls(labels, known, tuple((observable_tape(system, [text]), reason) for text, reason in system.domain), max_points)
 
     def first_outside(self, problem: CurveProblem, strip: Strip) -> tuple[int, str] | None:
         """The first point of a strip that is out of bounds or out of the domain, and why."""

@@ -429,9 +429,9 @@ def restrict(system: System, symmetry: "Symmetry") -> System:
     if not kept:
         raise MisuseError(f"The symmetry '{symmetry.name}' fixes only the origin, so there is no subspace to restrict to.")
     image = {symbol(s): sign * symbol(rep) for s, (sign, rep) in value.items() if s not in kept}
-    assignments = tuple((s, e.xreplace(image)) for s, e in system.assignments)
-    rhs = tuple(e.xreplace(image) for s, e in zip(system.states, system.rhs_expressions, strict=True) if s in kept)
+    rhs = tuple(e for s, e in zip(system.states, system.rhs_expressions, strict=True) if s in kept)
+    known = tuple(replace(k, state={s: e for s, e in k.state.items() if s in kept}) for k in system.known_equilibria)
     return replace(
-        system, name=f"{system.name} ({symmetry.name})", states=kept, assignments=assignments, rhs_expressions=rhs,
-        symmetries=(), known_equilibria=(), _tape=None,
+        system, name=f"{system.name} ({symmetry.name})", states=kept, assignments=tuple(image.items()) + system.assignments,
+        rhs_expressions=rhs, symmetries=(), known_equilibria=known, _tape=None,
     )  # fmt: skip
