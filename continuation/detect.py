@@ -293,13 +293,19 @@ class Detector:
 
     # -- users' events ------------------------------------------------------------------------------------------------
 
-    def _event(self, event: Event, pair: Strip) -> Point | None:
+    def _event(self, event: Event, pair: Strip, depth: int = 0) -> Point | None:
         fraction_guess = 0.5 * (pair.u[0] + pair.u[1])
         for condition, eigenvalue, level in event.candidates(self.problem, pair):
             point = self._extended(event.name, condition, level, fraction_guess, eigenvalue, pair)
             if point is not None:
                 return point
-        return None
+        # Eigenvalues that meet depend on the parameter like a square root: from the ends of a long step, Newton's method misses.
+        middle = project(self.problem, fraction_guess, pair.u[1] - pair.u[0]) if depth < 12 else None
+        if middle is None:
+            return None
+        first, half, _ = event.along(self.problem, join([pair.slice(slice(0, 1)), middle, pair.slice(slice(1, 2))])) > 0
+        ends = [pair.slice(slice(0, 1)), middle] if first != half else [middle, pair.slice(slice(1, 2))]
+        return self._event(event, join(ends), depth + 1)
 
     def _user_point(self, pair: Strip, target: float) -> Point | None:
         row = np.zeros(self.problem.size)
