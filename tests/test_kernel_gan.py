@@ -10,10 +10,9 @@ import pytest
 from scipy.optimize import linear_sum_assignment, root
 
 import gan_bifurcation as gb
-from gan_bifurcation.errors import MisuseError, UnknownNameError
 from gan_bifurcation.models import kernel_steps as steps
 from gan_bifurcation.models import kernel_theory as theory
-from gan_bifurcation.models.kernel_profiles import fourier_kernel, gaussians
+from gan_bifurcation.models.kernel_profiles import Waves, fourier_kernel, gaussians
 from gan_bifurcation.models.kernel_spectrum import Configuration, local_matrix, pull
 
 RULES = {"flow": gb.Flow(), "simultaneous": gb.Simultaneous(), "alternating": gb.Alternating()}
@@ -103,30 +102,42 @@ def test_all_features_are_linear_states(rule: str) -> None:
     assert full(rule, 1, modes=12).n == 26
 
 
-# Section 4: the small exact matrix against all features, away from the simple equilibrium too.
+# Section 4: the small exact matrix against all features, away from the simple equilibrium too: dimension, masses, a
+# guess of the positions, and true points if there are several.
 CASES = [
-    (1, 1, [0.8], [1.0], [0.0]),
-    (1, 2, [0.4, 0.5], [0.6], [-0.4, 0.4]),
-    (1, 3, [0.3, 0.2, 0.4], [0.7], [-0.5, 0.1, 0.5]),
-    (2, 2, [0.5, 0.3], [0.4], [-0.3, -0.2, 0.4, 0.1]),
+    (1, [0.8], [1.0], [0.0], None),
+    (1, [0.4, 0.5], [0.6], [-0.4, 0.4], None),
+    (1, [0.3, 0.2, 0.4], [0.7], [-0.5, 0.1, 0.5], None),
+    (2, [0.5, 0.3], [0.4], [-0.3, -0.2, 0.4, 0.1], None),
+    (1, [0.5, 0.2, 0.3], [0.45, 0.55], [-0.9, -0.7, 0.8], (-0.8, 0.9)),
 ]
 
 
 @cache
 def settled(case: int) -> Any:
     """A configuration of unequal masses at rest, and the settings of its features."""
-    dimension, n, q, p, guess = CASES[case]
-    modes = 4 if dimension == 1 else 2
-    kernel = fourier_kernel(0.6, length=0.6 * (6 if dimension == 1 else 4), modes=modes, dimension=dimension)
-    scale = kernel.value(np.zeros((1, dimension)))[0]
-    kernel = type(kernel)(kernel.vectors, kernel.coefficients / scale)
+    dimension, q, p, guess, truth = CASES[case]
+    settings: dict[str, Any] = {
+        "dimension": dimension,
+        "q": tuple(q),
+        "p": tuple(p),
+        "sigma": 0.6,
+        "true_points": truth,
+    }
+    settings |= {"modes": 4 if dimension == 1 else 2} if truth is None else {"modes": 7, "length": 2.0}
+    # Where the length follows sigma, the coefficients are normalised.
+    length = 2.0 if truth else 0.6 * (6 if dimension == 1 else 4)
+    kernel = fourier_kernel(0.6, length=length, modes=settings["modes"], dimension=dimension)
+    if truth is None:
+        kernel = Waves(kernel.vectors, kernel.coefficients / kernel.coefficients.sum())
+    true = np.zeros((1, dimension)) if truth is None else np.reshape(truth, (-1, dimension))
 
     def at(x: Any) -> Configuration:
-        return Configuration.of(np.reshape(x, (n, dimension)), q, kernel, np.zeros((1, dimension)), p)
+        return Configuration.of(np.reshape(x, (len(q), dimension)), q, kernel, true, p)
 
     solution = root(lambda x: pull(at(x)).ravel(), guess, tol=1e-14)
     assert np.abs(pull(at(solution.x))).max() < 1e-13
-    return at(solution.x), {"modes": modes, "dimension": dimension, "q": tuple(q), "p": tuple(p), "sigma": 0.6}
+    return at(solution.x), settings
 
 
 @pytest.mark.parametrize("rule", list(RULES))
@@ -195,6 +206,17 @@ def test_best_regularisation_makes_the_rates_equal() -> None:
     assert rates[1] == pytest.approx(best, rel=1e-7)
     assert rates[1] > max(rates[0], rates[2])
     assert k2 == pytest.approx(theory.saturated_curvature(lam=best, p=1.0, q=0.4, total=0.8), rel=1e-12)
+
+
+@pytest.mark.parametrize("eta", [0.4, 1.2])
+def test_steps_at_the_best_regularisation(eta: float) -> None:
+    # Section 5.3: |rho_c|^2 = (1 - h)^2 + h^2 P/Delta at lam_opt, stable iff h < 2 Delta/p.
+    q = 0.8
+    lam = theory.best_regularisation(p=1.0, q=q, total=q, k2=curvature(1.0))
+    modulus, _ = mean_modulus("simultaneous", lam=lam, q1=q, eta_d=eta, eta_g=eta)
+    h = eta * lam
+    assert modulus**2 == pytest.approx((1 - h) ** 2 + h**2 * q / 0.2, abs=1e-12)
+    assert (modulus < 1) == (h < 2 * 0.2 / 1.0)
 
 
 @pytest.mark.parametrize(("p", "q"), [(1.0, 0.8), (1.0, 1.0), (0.5, 0.8)])
@@ -320,74 +342,3 @@ def test_alternating_multipliers_against_all_features(first: Any) -> None:
     rho = steps.alternating_multipliers(lam=0.4, p=1.0, q=0.3, total=0.6, k2=curvature(1.0), eta_d=0.6, eta_g=0.9)
     expected = [complex(rho.mean_plus), complex(rho.mean_minus), float(rho.relative)]
     assert distance(spectrum(system), expected + [1 - 0.24] * (system.n - 3)) < 1e-12
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"points": 3, "q": 0.2, "modes": 2},
-        {"q": (0.2, 0.3), "modes": 2},
-        {"dimension": 2, "modes": 2, "points": 2},
-        {"features": "taylor", "modes": 4, "dimension": 2},
-        {"features": "random", "modes": 4},
-        {"true_points": [-1.0, 1.0], "q": (0.5, 0.5), "length": 2.0, "modes": 4},
-        {"sigma": [0.9, 1.0], "ell": 1.0, "modes": 3},
-    ],
-)
-def test_games_are_consistent(settings: dict[str, Any]) -> None:
-    # Gradients by differences, every symmetry, every known equilibrium.
-    gb.check_game(gb.models.kernel_gan(**settings))
-
-
-def test_symmetries_are_those_of_the_lattice_and_of_equal_points() -> None:
-    names = [s.name for s in gb.models.kernel_gan(points=3, q=0.1, modes=2).symmetries]
-    assert names == ["reflection", "swap of points 1 and 2", "cycle of 3 points"]
-    # Masses with names of their own may part, so that nothing is claimed of them.
-    assert [s.name for s in gb.models.kernel_gan(q1=0.1, q2=0.1, modes=2).symmetries] == ["reflection"]
-    plane = gb.models.kernel_gan(dimension=2, modes=2).symmetries
-    assert [s.order for s in plane] == [2, 2, 2]
-
-
-def test_masses_and_positions_are_parameters_under_their_names() -> None:
-    game = gb.models.kernel_gan(true_points=[-1.0, 2.0], p=(0.3, 0.7), q1=0.1, q2=0.2, q3=0.3, sigma=0.8)
-    assert dict(game.parameters) == {
-        "sigma": 0.8, "lam": 0.5, "p1": 0.3, "p2": 0.7, "q1": 0.1, "q2": 0.2, "q3": 0.3, "true1": -1.0, "true2": 2.0,
-    }  # fmt: skip
-    assert game.generator.states == ("x1", "x2", "x3")
-    assert gb.models.kernel_gan(dimension=2, modes=1, points=2).generator.states == ("x1_1", "x1_2", "x2_1", "x2_2")
-
-
-def test_the_domain_ends_half_a_circle_from_the_true_point() -> None:
-    # Section 9: |x - nearest true point| < L/2 = 3 sigma.
-    (bound,) = gb.models.kernel_gan().domain
-    state = {gb.symbol(name): 0.0 for name in gb.models.kernel_gan().states}
-    from gan_bifurcation.expressions import parse
-
-    expression = parse(bound.expression, {s.name: s for s in (*state, gb.symbol("sigma"))})
-    inside = [expression.xreplace({gb.symbol("x1"): x, gb.symbol("sigma"): 0.5}) > 0 for x in (1.49, -1.49, 1.51)]
-    assert inside == [True, True, False]
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"sigma": 0.5, "length": 6.0, "modes": 12}, "expected at least 2\\*length/sigma = 24"),
-        ({"true_points": [-1.0, 1.0], "length": 1.0}, "brings true points 2 apart"),
-        ({"true_points": [-1.0, 1.0], "features": "taylor"}, "one true point"),
-        ({"sigma": -1.0}, "'sigma' must be positive"),
-        ({"q": (0.1, 0.2), "points": 3}, "expected those of 3 points"),
-        ({"p2": 0.5}, "1 were placed"),
-        ({"dimension": 3}, "'dimension' must be 1 or 2"),
-        ({"ell": 5.0, "features": "random"}, "belongs to features='fourier'"),
-        ({"weights": [1.0]}, "belong to a mixture"),
-        ({"true_points": [0.0]}, "between 2 and 100"),
-    ],
-)
-def test_what_cannot_be_resolved_is_refused_at_the_door(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(MisuseError, match=message):
-        gb.models.kernel_gan(**settings)
-
-
-def test_an_unknown_argument_gets_the_nearest_name() -> None:
-    with pytest.raises(UnknownNameError, match="Did you mean 'sigma'"):
-        gb.models.kernel_gan(sigm=1.0)
