@@ -1,23 +1,26 @@
 """The compiled core of continuation: residuals of all curve problems, corrector, tracer.
 
-One kernel serves every curve. A problem is the defining equations F(x, p) = 0 of an equilibrium or fixed point, pins against
-directions in which it is not isolated, and a condition on the Jacobian (none along a branch; a singular bordered matrix along
-a curve of bifurcation points). The unknowns are u = (x / scale, pins' multipliers, q, kappa), where q are the free parameters
+One kernel serves every curve. A problem is the defining equations F(x, p) = 0 of an equilibrium or fixed point, pins
+against
+directions in which it is not isolated, and a condition on the Jacobian (none along a branch; a singular bordered
+matrix along
+a curve of bifurcation points). The unknowns are u = (x / scale, pins' multipliers, q, kappa), where q are the free
+parameters
 in units of their window, in logarithm if it is logarithmic.
 
 Conditions use minimally augmented systems (Govaerts 2000, ch. 4): with M = A - s r I (one real eigenvalue s r) or
-M = A^2 + alpha A + beta I (a pair), the bordered system [[M, B], [C^T, 0]] [V; G] = [0; I] has G = 0 exactly where M has the
+M = A^2 + alpha A + beta I (a pair), the bordered system [[M, B], [C^T, 0]] [V; G] = [0; I] has G = 0 exactly where M
+has the
 rank deficiency of the border's width; G is smooth, and dG = -W^T dM V.
 
-Loops are written out and every function takes the state behind one pointer: array expressions and arguments by the dozen
+Loops are written out and every function takes the state behind one pointer: array expressions and arguments by the
+dozen
 multiplied the time that compilation takes by ten.
 """
 
 from typing import Any, Final, NamedTuple
 
-import numba
 import numpy as np
-from numba.experimental import structref
 from numpy.typing import NDArray
 
 from gan_bifurcation.continuation._linear_algebra import (
@@ -27,7 +30,17 @@ from gan_bifurcation.continuation._linear_algebra import (
     orthonormalise,
     reduced_spectrum,
 )
-from gan_bifurcation.evaluation import EVALUATOR, INDEX, MATRIX, VECTOR, jacobian, make_evaluator, second
+from gan_bifurcation.evaluation import (
+    EVALUATOR,
+    INDEX,
+    MATRIX,
+    VECTOR,
+    jacobian,
+    make_evaluator,
+    second,
+    structref,
+    types,
+)
 from gan_bifurcation.kernels import FloatArray, TapeData, jit
 
 IntArray = NDArray[np.int64]
@@ -68,7 +81,7 @@ class Arrays(NamedTuple):
 
 
 @structref.register
-class _StateType(numba.types.StructRef):  # type: ignore[misc]
+class _StateType(types.StructRef):  # type: ignore[misc]
     """Type of `State` in compiled code."""
 
 
@@ -79,13 +92,19 @@ class State(structref.StructRefProxy):  # type: ignore[misc]
 structref.define_boxing(_StateType, State)
 
 STATE: Final[Any] = _StateType(
-    [(name, VECTOR) for name in ("p", "low", "high", "scale", "reference", "slope", "z", "f", "level_f", "coefficients", "by_kappa")]
+    [
+        (name, VECTOR)
+        for name in ("p", "low", "high", "scale", "reference", "slope", "z", "f", "level_f", "coefficients", "by_kappa")
+    ]
     + [(name, VECTOR) for name in ("right", "direction", "residual", "trial", "tangent")]
     + [(name, INDEX) for name in ("free", "log", "pick", "linear", "rest", "pivots_m", "pivots", "rows")]
-    + [(name, MATRIX) for name in ("pin_rows", "pin_columns", "border_b", "border_c", "j", "h", "a", "level_j", "m", "g")]
+    + [
+        (name, MATRIX)
+        for name in ("pin_rows", "pin_columns", "border_b", "border_c", "j", "h", "a", "level_j", "m", "g")
+    ]
     + [(name, MATRIX) for name in ("vectors", "covectors", "lefts", "directions", "gz", "system")]
-    + [(name, numba.int64) for name in ("n", "k", "nf", "condition", "width", "size", "equations")]
-    + [("is_map", numba.boolean), ("sign", numba.float64), ("e", EVALUATOR), ("level", EVALUATOR)]
+    + [(name, types.int64) for name in ("n", "k", "nf", "condition", "width", "size", "equations")]
+    + [("is_map", types.boolean), ("sign", types.float64), ("e", EVALUATOR), ("level", EVALUATOR)]
 )
 
 
@@ -95,14 +114,14 @@ def make_state(arrays: Arrays) -> Any:
     n, k, nf = arrays.n, arrays.pin_rows.shape[1], arrays.free.shape[0]
     condition = arrays.condition
     nm = arrays.tape.n_inputs
-    pair = condition == PAIR or condition == FOCUS
+    pair = condition in (PAIR, FOCUS)
     s = structref.new(STATE)
     s.n, s.k, s.nf, s.condition = n, k, nf, condition
     s.width = 2 if pair else 1
     s.size = n + k + nf + (1 if pair else 0)
     s.equations = n + k + (2 if pair else (0 if condition == NONE else 1))
     s.is_map, s.sign = arrays.is_map, arrays.sign
-    s.e = make_evaluator(arrays.tape, arrays.iterations, n, 1 if condition == NONE or condition == FUNCTION else 2)
+    s.e = make_evaluator(arrays.tape, arrays.iterations, n, 1 if condition in (NONE, FUNCTION) else 2)
     s.level = make_evaluator(arrays.level, 1, 1, 1)
     s.p, s.low, s.high, s.scale, s.reference = arrays.p, arrays.low, arrays.high, arrays.scale, arrays.reference
     s.free, s.log, s.pick, s.linear, s.rest = arrays.free, arrays.log, arrays.pick, arrays.linear, arrays.rest
@@ -189,7 +208,8 @@ def _solve_borders(s: Any) -> bool:
 def _add_second_forms(s: Any, count: int) -> None:
     """s.gz[row] += left^T D2f(direction, e_z) for all z of the joint space, for `count` triples (row, left, direction).
 
-    One place for all conditions: the interpreter of second derivatives is large, and every function around it is compiled with it.
+    One place for all conditions: the interpreter of second derivatives is large, and every function around it is
+    compiled with it.
     """
     n = s.n
     for e in range(count):
@@ -313,7 +333,10 @@ def _pair_forms(s: Any, row: int, level: float, kappa: float) -> bool:
 
 @jit
 def residual_jacobian(s: Any, u: FloatArray) -> bool:
-    """Residual into `s.residual` and its derivative into the first rows of `s.system`; False if a bordered matrix is singular."""
+    """Residual into `s.residual` and its derivative into the first rows of `s.system`.
+
+    False if a bordered matrix is singular.
+    """
     n = s.n
     load_point(s, u)
     jacobian(s.e, s.z, s.f, s.j)
@@ -399,7 +422,8 @@ FULL, LEFT_WINDOW, STEP_TOO_SMALL, TOO_LARGE = 0, 1, 2, 3
 def correct(s: Any, u: FloatArray, row: FloatArray, target: float, iterations: int, tolerance: float) -> int:
     """Newton's method on the problem with one more equation row . u = target (none where it is square), in place.
 
-    Returns the number of iterations used, -1 if it did not converge. With iterations = 0 nothing is solved: the tangent on
+    Returns the number of iterations used, -1 if it did not converge. With iterations = 0 nothing is solved: the
+    tangent on
     the side of `row` is put into `s.tangent`, and the sign of det [D; row] is returned (0: singular).
     """
     size = s.size
@@ -501,7 +525,9 @@ def trace_chunk(
                     cosine += t[i] * new_t[i]
                     distance += (trial[i] - u[i]) ** 2
                 distance = np.sqrt(distance)
-                accepted = sign != 0 and distance < 1.5 * h and (cosine > step[3] or (h <= 4.0 * step[1] and cosine > 0.0))
+                accepted = (
+                    sign != 0 and distance < 1.5 * h and (cosine > step[3] or (h <= 4.0 * step[1] and cosine > 0.0))
+                )
                 break
         if not accepted:
             step[0] = 0.5 * h
@@ -528,7 +554,8 @@ def trace_chunk(
                 return count, LEFT_WINDOW
         if largest > limit:
             return count, TOO_LARGE
-        # No unknown moves by more than the largest step: parameters in units of the window, others relative to their size.
+        # No unknown moves by more than the largest step: parameters in units of the window, others relative
+        # to their size.
         cap = np.inf
         for i in range(size):
             room = step[2] if n + k <= i < n + k + s.nf else step[2] * max(1.0, largest if i < n + k else abs(u[i]))

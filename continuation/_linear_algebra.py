@@ -143,16 +143,16 @@ def eigenvalues(a: FloatArray) -> NDArray[np.complex128]:
 
 
 @jit
-def reduced_spectrum(
-    a: FloatArray, linear: NDArray[np.int64], rest: NDArray[np.int64]
-) -> NDArray[np.complex128]:
-    """Eigenvalues of the leading square block of `a` without the structural ones: 2N values if M > N linear states are given.
+def reduced_spectrum(a: FloatArray, linear: NDArray[np.int64], rest: NDArray[np.int64]) -> NDArray[np.complex128]:
+    """Eigenvalues of the leading square block of `a` without the structural ones.
 
-    For A = [[c I, B], [C, D]] those of [[c I, C B], [I, D]] (see `gan_bifurcation.linear_states`).
+    With M linear states and N others, M > N, these are the 2N of [[c I, C B], [I, D]] for A = [[c I, B], [C, D]] (see
+    `gan_bifurcation.linear_states`).
     """
     m, k = linear.shape[0], rest.shape[0]
     if m <= k:
-        return eigenvalues(a)
+        values: NDArray[np.complex128] = eigenvalues(a)
+        return values
     q = np.zeros((2 * k, 2 * k))
     for i in range(k):
         q[i, i] = a[linear[0], linear[0]]
@@ -163,4 +163,5 @@ def reduced_spectrum(
             for w in range(m):
                 total += a[rest[i], linear[w]] * a[linear[w], rest[j]]
             q[i, k + j] = total
-    return eigenvalues(q)
+    quotient: NDArray[np.complex128] = eigenvalues(q)
+    return quotient

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 
-def locate(problem: "CurveProblem", guess: FloatArray, pair: "Strip", inside: Callable[["Strip", FloatArray], bool]) -> Point | None:
+def locate(
+    problem: "CurveProblem", guess: FloatArray, pair: "Strip", inside: Callable[["Strip", FloatArray], bool]
+) -> Point | None:
     """A branch point in an interval: F + b beta = 0, det F_x = 0 (bordered), <w, F_q> = 0 in the unknowns (x, q, beta).
 
     Unlike F = 0, this system is regular at a simple branch point, where beta comes out as zero.
@@ -116,9 +118,11 @@ def _slope(problem: "CurveProblem", u: FloatArray) -> float:
 
 
 def _tangents(problem: "CurveProblem", point: Point, along: FloatArray) -> dict[str, Any] | None:
-    """Tangents (n + 1: states, parameter; in natural units) of the branch traced and of the other one through the point.
+    """Tangents of the branch traced and of the other one through the point.
 
-    The null space of [F_x F_p] is a plane; the two directions solve <w, D2F(t, t)> = 0 in it (the algebraic bifurcation equation).
+    Each has n + 1 components: states and parameter, in natural units.
+    The null space of [F_x F_p] is a plane; the two directions solve <w, D2F(t, t)> = 0 in it (the algebraic
+    bifurcation equation).
     """
     n = problem.system.n
     name = next(iter(problem.free))
@@ -126,7 +130,7 @@ def _tangents(problem: "CurveProblem", point: Point, along: FloatArray) -> dict[
     forms = Forms(point.system, point.x)
     a = forms.A - np.eye(n) if problem.system.kind == "map" else forms.A
     d = np.column_stack([a, forms.jacobian[:, column]])
-    left, s, right = np.linalg.svd(d)
+    left, _, right = np.linalg.svd(d)
     null = right[-2:]
     w = left[:, -1]
 
@@ -148,7 +152,10 @@ def _tangents(problem: "CurveProblem", point: Point, along: FloatArray) -> dict[
     for alpha, beta in pairs:
         t = alpha * null[0] + beta * null[1]
         directions.append(t / np.linalg.norm(t))
-    u_along = np.append(along[:n] * problem.scale, along[problem.q_slice.start] * _slope(problem, problem.pack(point.x, values=point.parameters)))
+    u_along = np.append(
+        along[:n] * problem.scale,
+        along[problem.q_slice.start] * _slope(problem, problem.pack(point.x, values=point.parameters)),
+    )
     u_along = u_along / np.linalg.norm(u_along)
     overlaps = [abs(float(t @ u_along)) for t in directions]
     main = int(np.argmax(overlaps))
@@ -156,11 +163,12 @@ def _tangents(problem: "CurveProblem", point: Point, along: FloatArray) -> dict[
 
 
 def branch_point_form(point: Point) -> dict[str, Any]:
-    """Type and criticality of a branch point: pitchfork (the other branch stands on it at a fixed parameter) or transcritical.
+    """Type and criticality of a branch point.
 
+    At a pitchfork the other branch stands on the first at a fixed parameter; at a transcritical point it does not.
     On the centre direction, u' = speed (p - p*) u + a u^2 + c u^3: `a` decides a transcritical point, `c` a pitchfork.
     """
-    from gan_bifurcation.continuation.normal_forms import _signed, _solve, bordered_solve, critical_vectors
+    from gan_bifurcation.continuation.normal_forms import _signed, bordered_solve, critical_vectors
 
     n = point.system.n
     is_map = point.system.kind == "map"
@@ -178,5 +186,9 @@ def branch_point_form(point: Point) -> dict[str, Any]:
     h2 = bordered_solve(matrix, q, p, -b)
     terms = [float(p @ forms.C(q, q, q).real) / 6.0, float(p @ forms.B(q, h2).real) / 2.0]
     c = _signed(sum(terms), sum(map(abs, terms)))
-    words = "degenerate: the cubic coefficient vanishes within rounding" if c == 0.0 else ("supercritical" if c < 0.0 else "subcritical")
+    words = (
+        "degenerate: the cubic coefficient vanishes within rounding"
+        if c == 0.0
+        else ("supercritical" if c < 0.0 else "subcritical")
+    )
     return {"kind": "pitchfork", "a": 0.0, "c": c, "criticality": words}

@@ -7,7 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
-from gan_bifurcation.continuation.detect import condition_matrix, choose_components, critical_eigenvalue, kappa_of, make_point, margins
+from gan_bifurcation.continuation.detect import (
+    choose_components,
+    condition_matrix,
+    critical_eigenvalue,
+    kappa_of,
+    make_point,
+    margins,
+)
 from gan_bifurcation.continuation.march import StepControl, Strip, project, record, start_tangent
 from gan_bifurcation.continuation.normal_forms import DECIDING, normal_form
 from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem, full_spectrum
@@ -37,10 +44,14 @@ def curve_problem(point: Point, windows: dict[str, Range]) -> CurveProblem:
         return CurveProblem(system, windows, point.condition, point.level)  # type: ignore[arg-type]
     if point.label not in conditions:
         what = point.name or point.label or "an ordinary point"
-        raise MisuseError(f"Two free parameters trace the curve of a labelled point ({', '.join(conditions)} or an event), got {what}; free one parameter, or take a special point of a branch.")
+        raise MisuseError(
+            f"Two free parameters trace the curve of a labelled point ({', '.join(conditions)} or an event), "
+            f"got {what}; free one parameter, or take a special point of a branch."
+        )
     if point.multiplicity > 1:
         raise MisuseError(
-            f"{point.name or point.label} has {point.multiplicity} equal critical eigenvalues, so its curve is not that of a simple point; "
+            f"{point.name or point.label} has {point.multiplicity} equal critical eigenvalues, so its curve is "
+            "not that of a simple point; "
             "restrict the system to a fixed-point subspace with gb.restrict."
         )
     condition = conditions[point.label]
@@ -72,17 +83,29 @@ def start_on_curve(problem: CurveProblem, point: Point) -> FloatArray:
     u = u - np.linalg.lstsq(d, r, rcond=1e-12)[0]
     r, _ = problem.residual(u)
     if not np.linalg.norm(r) < 1e-6:
-        raise MisuseError(f"The start does not lie on a curve of {point.label} (residual {np.linalg.norm(r):.1e}); take a located special point.")
+        raise MisuseError(
+            f"The start does not lie on a curve of {point.label} (residual {np.linalg.norm(r):.1e}); take a "
+            "located special point."
+        )
     return np.asarray(u)
 
 
 class CurveScanner:
-    """Special points along a curve: where a pair becomes real (the curve ends), resonances, sign changes of the coefficient."""
+    """Special points along a curve.
+
+    Where a pair becomes real (the curve ends), resonances, sign changes of the coefficient.
+    """
 
     def __init__(self, problem: CurveProblem, label: str, coefficients: bool) -> None:
         self.problem = problem
         self.label = label
-        self.coefficients = coefficients and label in DECIDING and not problem.level and problem.condition in ("real", "minus", "pair") and not problem.k
+        self.coefficients = (
+            coefficients
+            and label in DECIDING
+            and not problem.level
+            and problem.condition in ("real", "minus", "pair")
+            and not problem.k
+        )
         self.values: dict[int, float] = {}
         self.end: Outcome | None = None
         self._q: FloatArray | None = None
@@ -99,7 +122,10 @@ class CurveScanner:
             return np.nan
         if self.label == "LP":
             # The sign of a depends on that of q; carry q along.
-            _, _, right = np.linalg.svd(self.problem.jacobian_states(u) - (np.eye(self.problem.system.n) if self.problem.system.kind == "map" else 0.0))
+            _, _, right = np.linalg.svd(
+                self.problem.jacobian_states(u)
+                - (np.eye(self.problem.system.n) if self.problem.system.kind == "map" else 0.0)
+            )
             q = right[-1] * np.sign(right[-1][np.argmax(np.abs(right[-1]))])
             if self._q is not None and float(q @ self._q) < 0.0:
                 q, value = -q, -value
@@ -170,12 +196,17 @@ class CurveScanner:
             if abs(high - low) < 1e-14 or abs(value) < 1e-13 * (abs(a) + abs(b)):
                 break
         critical = critical_eigenvalue(self.problem, u, complex(np.nan))
-        point = make_point(self.problem, u, DEGENERATE[self.label], complex(np.nan) if critical is None else critical, "")
+        point = make_point(
+            self.problem, u, DEGENERATE[self.label], complex(np.nan) if critical is None else critical, ""
+        )
         return [(self._fraction(pair, u), replace(point, note="The criticality changes here."))]
 
 
 def _cut_pair(problem: CurveProblem, run: Run) -> tuple[Run, Point | None]:
-    """End a pair's curve exactly where the pair becomes real: 1:1 and 1:2 resonance of maps, Bogdanov-Takens of flows."""
+    """End a pair's curve exactly where the pair becomes real.
+
+    1:1 and 1:2 resonance of maps, Bogdanov-Takens of flows.
+    """
     k = run.strip.u[:, -1]
     is_map = problem.system.kind == "map"
     beyond = np.abs(k) > 1.0 + 1e-12 if is_map else k < 0.0
@@ -192,7 +223,9 @@ def _cut_pair(problem: CurveProblem, run: Run) -> tuple[Run, Point | None]:
     u, ok = problem.newton(a + (target - k[i - 1]) / (k[i] - k[i - 1]) * (b - a), row, target)
     kept = run.strip.slice(slice(0, i))
     points = [p for p in run.points if p.index <= i - 1]
-    text = f"The pair became real at {label}; beyond it the condition holds at a neutral saddle, which is no bifurcation."
+    text = (
+        f"The pair became real at {label}; beyond it the condition holds at a neutral saddle, which is no bifurcation."
+    )
     outcome = Outcome(label, text, True)
     if not ok:
         return replace(run, strip=kept, points=points, outcome=outcome, closed=False), None
@@ -205,7 +238,9 @@ def _cut_pair(problem: CurveProblem, run: Run) -> tuple[Run, Point | None]:
     return replace(run, strip=kept, points=[*points, point], outcome=outcome, closed=False), point
 
 
-def trace_curve(point: Point, windows: dict[str, Range], ends: Ends, control: StepControl, coefficients: bool) -> Branch:
+def trace_curve(
+    point: Point, windows: dict[str, Range], ends: Ends, control: StepControl, coefficients: bool
+) -> Branch:
     """Trace the curve of a labelled point over two parameters (called by `trace`)."""
     from gan_bifurcation.continuation.trace import _numbered
 
@@ -214,8 +249,10 @@ def trace_curve(point: Point, windows: dict[str, Range], ends: Ends, control: St
     tangent, nullity = start_tangent(problem, u)
     if nullity > 1:
         raise MisuseError(
-            f"The equations of the {point.label} curve are singular at the start: a codimension-two point, a symmetric system (for BP "
-            "curves locate the point on the symmetric branch), or a manifold of equilibria; start beside it or restrict the system."
+            f"The equations of the {point.label} curve are singular at the start: a codimension-two point, a "
+            "symmetric system (for BP "
+            "curves locate the point on the symmetric branch), or a manifold of equilibria; start beside it or "
+            "restrict the system."
         )
     first = record(problem, u, tangent)
     if first is None:
@@ -238,21 +275,35 @@ def trace_curve(point: Point, windows: dict[str, Range], ends: Ends, control: St
     if len(runs) == 2:
         strip, points = runs[1].then(runs[0])
         offset = len(runs[1].strip) - 1
-        values = {offset - i: v for i, v in scanners[1].values.items()} | {offset + i: v for i, v in scanners[0].values.items()}
+        values = {offset - i: v for i, v in scanners[1].values.items()} | {
+            offset + i: v for i, v in scanners[0].values.items()
+        }
         outcome = (runs[1].outcome, runs[0].outcome)
     else:
-        strip, points, values, outcome = runs[0].strip, runs[0].points, scanners[0].values, (runs[0].outcome, runs[0].outcome)
+        strip, points, values, outcome = (
+            runs[0].strip,
+            runs[0].points,
+            scanners[0].values,
+            (runs[0].outcome, runs[0].outcome),
+        )
     measures: dict[str, FloatArray] = {}
     if problem.condition == "pair":
         k = strip.u[:, -1]
-        measures = {"theta": np.arccos(np.clip(k, -1.0, 1.0))} if problem.system.kind == "map" else {"omega": np.sqrt(np.maximum(k, 0.0))}
+        measures = (
+            {"theta": np.arccos(np.clip(k, -1.0, 1.0))}
+            if problem.system.kind == "map"
+            else {"omega": np.sqrt(np.maximum(k, 0.0))}
+        )
     if scanners[0].coefficients:
         measures["coefficient"] = np.array([values.get(i, np.nan) for i in range(len(strip))])
     note = ""
     if problem.k:
         worst = float(np.max(np.abs(strip.u[:, problem.system.n : problem.system.n + problem.k])))
         if worst > 1e-7:
-            note = f"The unfolding multiplier reached {worst:.1e}: these are not branch points of a symmetric system all along."
+            note = (
+                f"The unfolding multiplier reached {worst:.1e}: these are not branch points of a symmetric "
+                "system all along."
+            )
     return Branch(
         problem.system, tuple(windows), label, problem.parameters(strip.u), problem.states(strip.u),
         full_spectrum(problem, strip.spectra, strip.structural), _unstable_beside(problem, strip),
@@ -270,7 +321,11 @@ def _unstable_beside(problem: CurveProblem, strip: Strip) -> NDArray[np.int64]:
         if problem.condition in ("real", "minus", "pair") and not problem.level:
             critical = critical_eigenvalue(problem, strip.u[i], complex(np.nan))
             drop = []
-            for z in ([] if critical is None else ([critical, np.conj(critical)] if problem.condition == "pair" else [critical])):
+            for z in (
+                []
+                if critical is None
+                else ([critical, np.conj(critical)] if problem.condition == "pair" else [critical])
+            ):
                 order = np.argsort(np.abs(s - z))
                 drop.append(next(int(j) for j in order if int(j) not in drop))
             margin = np.delete(margin, drop)

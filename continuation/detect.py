@@ -1,8 +1,11 @@
 """Detection and location of special points along a branch.
 
-Between consecutive points the changes of integers (real unstable eigenvalues, pairs, the sign of the bordered determinant)
-say what happened; an interval with more than one elementary change is halved until each has one. The location is then Newton's
-method on the extended system of that label, whose solution must lie in the interval; counting alone never places a point.
+Between consecutive points the changes of integers (real unstable eigenvalues, pairs, the sign of the bordered
+determinant)
+say what happened; an interval with more than one elementary change is halved until each has one. The location is then
+Newton's
+method on the extended system of that label, whose solution must lie in the interval; counting alone never places a
+point.
 """
 
 from collections.abc import Sequence
@@ -41,7 +44,13 @@ class Counts:
     neutral: NDArray[np.int64]  # how many eigenvalues are on the boundary
 
     def at(self, i: int) -> tuple[int, ...]:
-        return (int(self.positive[i]), int(self.negative[i]), int(self.pairs[i]), int(self.structural[i]), int(self.sign[i]))
+        return (
+            int(self.positive[i]),
+            int(self.negative[i]),
+            int(self.pairs[i]),
+            int(self.structural[i]),
+            int(self.sign[i]),
+        )
 
 
 def margins(kind: str, spectra: ComplexArray) -> FloatArray:
@@ -97,7 +106,8 @@ class Detector:
         counts = count(self.problem, strip)
         if len(strip) > 2 and np.all(counts.neutral[1:] > 0):
             self.neutral_note = (
-                "An eigenvalue stays on the stability boundary along the branch (a conserved quantity, a manifold of equilibria or an undamped mode); it is counted as stable."
+                "An eigenvalue stays on the stability boundary along the branch (a conserved "
+                "quantity, a manifold of equilibria or an undamped mode); it is counted as stable."
             )
         table = np.column_stack([counts.positive, counts.negative, counts.pairs, counts.structural, counts.sign])
         suspicious = set(np.flatnonzero(np.any(table[1:] != table[:-1], axis=1)).tolist()) | self._touches(strip)
@@ -158,10 +168,9 @@ class Detector:
             label = "PD"
         elif abs(pairs) == 1 and not (positive or negative or sign):
             label = "NS" if is_map else "H"
-        elif not sign and positive + negative + 2 * pairs == 0:
+        elif not sign and positive + negative + 2 * pairs == 0 and not (positive and negative):
             # A pair became two real eigenvalues on the unstable side, or back: nothing happened on the boundary.
-            if not (positive and negative):
-                return []
+            return []
         if label is not None:
             point = self._locate(label, pair)
             if point is not None:
@@ -212,7 +221,9 @@ class Detector:
         eigenvalue = ends[0] + min(max(fraction, 0.0), 1.0) * (ends[1] - ends[0])
         return self._extended(label, CONDITION_OF[kind][label], "", guess, eigenvalue, pair)
 
-    def _extended(self, label: str, condition: Condition, level: str, guess: FloatArray, eigenvalue: complex, pair: Strip) -> Point | None:
+    def _extended(
+        self, label: str, condition: Condition, level: str, guess: FloatArray, eigenvalue: complex, pair: Strip
+    ) -> Point | None:
         """Newton on the square system of one label with the branch's parameter as the only free one."""
         base = self.problem
         problem = CurveProblem(base.system, base.free, condition, level, base.pins, base.unfolding, base.scale)
@@ -239,17 +250,23 @@ class Detector:
         if not ok:
             return self._multiple(pair, np.zeros(5, dtype=int))
         label = "PD" if minus else "LP"
-        point = make_point(problem, u, label, complex(-1.0 if minus else (1.0 if base.system.kind == "map" else 0.0)), "")
+        point = make_point(
+            problem, u, label, complex(-1.0 if minus else (1.0 if base.system.kind == "map" else 0.0)), ""
+        )
         from dataclasses import replace
 
         k = base.structural_multiplicity + self._companions(pair)
         return replace(
             point, multiplicity=k, condition=condition,
-            note=f"Structural: the {k} equal eigenvalues of the linear states reach the boundary together, in a linear equation; no normal form applies.",
+            note=f"Structural: the {k} equal eigenvalues of the linear states reach the boundary together, in "
+                 "a linear equation; no normal form applies.",
         )  # fmt: skip
 
     def _multiple(self, pair: Strip, change: NDArray[np.int64]) -> Point:
-        """Several eigenvalues cross together (a symmetric system): placed by the secant method on the largest margin."""
+        """Several eigenvalues cross together (a symmetric system).
+
+        Placed by the secant method on the largest margin.
+        """
         kind = self.problem.system.kind
         label = "H" if kind == "flow" else "NS"
         if change[1]:
@@ -258,12 +275,19 @@ class Detector:
             label = "BP" if change[4] or abs(change[0]) > 1 else "LP"
         number = int(max(abs(change[0]), abs(change[1]), abs(change[2]), 1))
         u = self._crossing(label, pair)
-        point = make_point(self.problem, u, label, self._critical(label, compute_spectrum(self.problem.at(u), self.problem.states(u))), "")
+        point = make_point(
+            self.problem,
+            u,
+            label,
+            self._critical(label, compute_spectrum(self.problem.at(u), self.problem.states(u))),
+            "",
+        )
         from dataclasses import replace
 
         return replace(
             point, multiplicity=number,
-            note=f"{number} equal critical {'pairs' if label in ('H', 'NS') else 'eigenvalues'} cross together; restrict the system to a fixed-point subspace for a normal form.",
+            note=f"{number} equal critical {'pairs' if label in ('H', 'NS') else 'eigenvalues'} cross "
+                 "together; restrict the system to a fixed-point subspace for a normal form.",
         )  # fmt: skip
 
     def _crossing(self, label: str, pair: Strip) -> FloatArray:
@@ -289,7 +313,7 @@ class Detector:
             u = new.u[0]
             if abs(m1) < 4e-16:
                 break
-        return u
+        return np.asarray(u)
 
     # -- users' events ------------------------------------------------------------------------------------------------
 
@@ -299,7 +323,8 @@ class Detector:
             point = self._extended(event.name, condition, level, fraction_guess, eigenvalue, pair)
             if point is not None:
                 return point
-        # Eigenvalues that meet depend on the parameter like a square root: from the ends of a long step, Newton's method misses.
+        # Eigenvalues that meet depend on the parameter like a square root: from the ends of a long step,
+        # Newton's method misses.
         middle = project(self.problem, fraction_guess, pair.u[1] - pair.u[0]) if depth < 12 else None
         if middle is None:
             return None
@@ -416,6 +441,6 @@ def make_point(problem: CurveProblem, u: FloatArray, label: str, critical: compl
     system = problem.at(u)
     x = problem.states(u)
     return Point(
-        system, x, compute_spectrum(system, x), label=label, residual=problem.relative_residual(u), free=tuple(problem.free),
-        critical=critical, level=level, condition=problem.condition,
+        system, x, compute_spectrum(system, x), label=label, residual=problem.relative_residual(u),
+        free=tuple(problem.free), critical=critical, level=level, condition=problem.condition,
     )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
-from gan_bifurcation.continuation.problem import CurveProblem, compute_spectrum
+from gan_bifurcation.continuation.problem import compute_spectrum
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.ranges import as_range
 from gan_bifurcation.system import System
@@ -26,10 +26,13 @@ def _derivative(system: System, x: FloatArray) -> FloatArray:
     return a - np.eye(system.n) if system.kind == "map" else a
 
 
-def damped_newton(system: System, x: FloatArray, known: list[FloatArray] | None = None, iterations: int = 60) -> tuple[FloatArray, float, bool]:
+def damped_newton(
+    system: System, x: FloatArray, known: list[FloatArray] | None = None, iterations: int = 60
+) -> tuple[FloatArray, float, bool]:
     """Newton with step halving; with `known` solutions, on the deflated residual (Farrell, Birkisson, Funke 2015).
 
-    The deflated step is the plain one times a number (Sherman and Morrison): with eta = sum of 1/|x - k|^2 + 1 per root,
+    The deflated step is the plain one times a number (Sherman and Morrison): with eta = sum of 1/|x - k|^2 + 1 per
+    root,
     dx = -J^{-1} F / (1 + grad(log eta) . J^{-1} F). Singular directions are left where they are (minimum norm).
 
     Returns
@@ -61,7 +64,9 @@ def damped_newton(system: System, x: FloatArray, known: list[FloatArray] | None 
         for _ in range(12):
             trial = x + damping * step
             ft = _residual(system, trial)
-            if np.isfinite(ft).all() and (known or np.linalg.norm(ft) <= (1.0 - 0.1 * damping) * np.linalg.norm(f) or length < 1e-7):
+            if np.isfinite(ft).all() and (
+                known or np.linalg.norm(ft) <= (1.0 - 0.1 * damping) * np.linalg.norm(f) or length < 1e-7
+            ):
                 break
             damping *= 0.5
         x, f = trial, ft
@@ -117,18 +122,25 @@ def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
     0.12169905660
     """
     if not isinstance(system, System):
-        raise MisuseError(f"A point is found on a System, got {type(system).__name__}; make one with gb.system or System.from_equations.")
+        raise MisuseError(
+            f"A point is found on a System, got {type(system).__name__}; make one with gb.system or "
+            "System.from_equations."
+        )
     if guess is None:
         x = system.equilibrium_guess()
         if x is None:
-            raise MisuseError(f"'{system.name}' has no known equilibrium at these parameters; give a guess for {', '.join(system.states[:6])}.")
+            raise MisuseError(
+                f"'{system.name}' has no known equilibrium at these parameters; give a guess for "
+                f"{', '.join(system.states[:6])}."
+            )
     else:
         x = system.state_vector(guess)
     x, residual, converged = damped_newton(system, x)
     if not converged:
         what = "a fixed point" if system.kind == "map" else "an equilibrium"
         raise MisuseError(
-            f"Newton's method found no {what.split(' ', 1)[1]} of '{system.name}' from this guess (relative residual {residual:.1e}); "
+            f"Newton's method found no {what.split(' ', 1)[1]} of '{system.name}' from this guess (relative "
+            f"residual {residual:.1e}); "
             "give a closer guess, or search with gb.find_equilibria."
         )
     return Point(system, x, compute_spectrum(system, x), residual=residual, note=_manifold_note(system, x))
@@ -144,7 +156,10 @@ def _manifold_note(system: System, x: FloatArray) -> str:
     k = nullity(system, x)
     if k == 0:
         return ""
-    return f"The Jacobian has a null space of dimension {k}: a bifurcation point, or a point of a {k}-dimensional manifold of equilibria."
+    return (
+        f"The Jacobian has a null space of dimension {k}: a bifurcation point, or a point of a "
+        f"{k}-dimensional manifold of equilibria."
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,11 +254,15 @@ def find_equilibria(
                     keep(x)
                 if len(found) == before:
                     break
-    found.sort(key=lambda x: tuple(np.round(x, 9)))
+    found.sort(key=lambda x: [round(float(v), 9) for v in x])
     points = tuple(
-        Point(system, x, compute_spectrum(system, x), residual=relative_size(system, x), note=_manifold_note(system, x)) for x in found
+        Point(system, x, compute_spectrum(system, x), residual=relative_size(system, x), note=_manifold_note(system, x))
+        for x in found
     )
-    parts = [f"{len(guesses)} starts in the box; {failures} did not converge, {outside} led out of it; no proof of completeness"]
+    parts = [
+        f"{len(guesses)} starts in the box; {failures} did not converge, {outside} led out of it; no proof of "
+        "completeness"
+    ]
     if manifolds:
         parts.append("equilibria come in a manifold: only representatives are listed")
     return Equilibria(points, "; ".join(parts) + ".")

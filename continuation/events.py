@@ -1,7 +1,11 @@
-"""Users' events: conditions on the spectrum or on states and parameters, located on branches and continued as curves."""
+"""Users' events.
+
+Conditions on the spectrum or on states and parameters, located on branches and continued as curves.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -47,7 +51,10 @@ class Event:
 
     @staticmethod
     def rate(level: str | float, name: str | None = None) -> "Event":
-        """Largest modulus of the multipliers (maps) or largest real part (flows) equal to a level: a number or an expression in parameters."""
+        """Largest modulus of the multipliers (maps) or largest real part (flows) equal to a level.
+
+        A number or an expression in parameters.
+        """
         return Event(name or f"rate {level}", "rate", str(level))
 
     @staticmethod
@@ -75,7 +82,10 @@ class Event:
         if self.kind == "rate":
             used = {s.name for s in expression.free_symbols} & set(system.states)
             if used:
-                raise MisuseError(f"The rate '{self.expression}' depends on the state '{min(used)}', expected numbers and parameters only.")
+                raise MisuseError(
+                    f"The rate '{self.expression}' depends on the state '{min(used)}', expected numbers and "
+                    "parameters only."
+                )
         return replace(self, tape=observable_tape(system, [self.expression]))
 
     def values(self, problem: CurveProblem, strip: Strip) -> NDArray[np.float64]:
@@ -113,8 +123,8 @@ class Event:
             yield "function", complex(np.nan), self.expression
         elif self.kind == "focus":
             for s in pair.spectra:
-                for z in _closest_pairs(s):
-                    yield "focus", complex(z), ""
+                for meeting in _closest_pairs(s):
+                    yield "focus", complex(meeting), ""
         else:
             level = float(np.mean(self.values(problem, pair)))
             for s in pair.spectra:
@@ -126,13 +136,19 @@ class Event:
                     elif z.imag >= 0.0:
                         yield ("minus" if is_map and z.real < 0.0 else "real"), z, self.expression
             if problem.structural_multiplicity:
-                yield ("structural minus" if is_map and pair.structural[0] < 0.0 else "structural"), complex(pair.structural[0]), self.expression
+                yield (
+                    ("structural minus" if is_map and pair.structural[0] < 0.0 else "structural"),
+                    complex(pair.structural[0]),
+                    self.expression,
+                )
 
 
 def _closest_pairs(s: NDArray[Any]) -> list[float]:
-    """Means of the two real eigenvalues closest to each other, and real parts of the pair with the smallest imaginary part."""
+    """Means of the two real eigenvalues closest to each other, and real parts of the pair with the smallest imaginary
+    part.
+    """
     guesses: list[tuple[float, float]] = []
     real = np.sort(s[np.abs(s.imag) <= 1e-10 * (1.0 + np.abs(s))].real)
-    guesses += [(float(b - a), float(0.5 * (a + b))) for a, b in zip(real[:-1], real[1:], strict=True)]
+    guesses += [(float(b - a), float(0.5 * (a + b))) for a, b in pairwise(real)]
     guesses += [(2.0 * float(z.imag), float(z.real)) for z in s if z.imag > 1e-10 * (1.0 + abs(z))]
     return [value for _, value in sorted(guesses)][:3]

@@ -17,7 +17,8 @@ class Forms:
     """Derivatives of f at a point (x, p) as symmetric multilinear forms of vectors in the joint space.
 
     A vector is a state direction (n,), or a direction in states and parameters (n + m,); real or complex.
-    Every direction is normalised first: polarisation cancels when sizes differ (relative error 3e-10 at a ratio of 1e7).
+    Every direction is normalised first: polarisation cancels when sizes differ (relative error 3e-10 at a ratio of
+    1e7).
     """
 
     def __init__(self, system: System, x: Any) -> None:
@@ -47,7 +48,8 @@ class Forms:
     def form(self, *vectors: Any) -> ComplexArray:
         """D^k f(v1, ..., vk), shape (n,).
 
-        By the polarisation identity: the sum over signs of (product of signs) D^k f(s.v, ...) / (k! 2^(k-1)), the first sign fixed.
+        By the polarisation identity: the sum over signs of (product of signs) D^k f(s.v, ...) / (k! 2^(k-1)), the
+        first sign fixed.
         """
         order = len(vectors)
         dtype = np.result_type(*vectors, float)
@@ -62,9 +64,11 @@ class Forms:
             directions.append(padded)
         total = np.zeros(self.system.n, dtype=dtype)
         for signs in product((1.0, -1.0), repeat=order - 1):
-            direction = directions[0] + sum((s * d for s, d in zip(signs, directions[1:], strict=True)), np.zeros_like(directions[0]))
+            direction = directions[0] + sum(
+                (s * d for s, d in zip(signs, directions[1:], strict=True)), np.zeros_like(directions[0])
+            )
             total = total + np.prod(signs) * self.power(direction, order)
-        return total * (size / (factorial(order) * 2 ** (order - 1)))
+        return np.asarray(total * (size / (factorial(order) * 2 ** (order - 1))))
 
     def B(self, u: Any, v: Any) -> ComplexArray:
         """Second derivative D2f(u, v)."""

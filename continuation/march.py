@@ -26,7 +26,8 @@ class StepControl:
     ----------
     first, smallest : float
     largest : float
-        No unknown moves further in one step: parameters in units of their window, states relative to their size (at least 1).
+        No unknown moves further in one step: parameters in units of their window, states relative to their size (at
+        least 1).
     angle : float
         Largest angle between consecutive tangents, radians.
     limit : float
@@ -42,7 +43,8 @@ class StepControl:
     def __post_init__(self) -> None:
         if not 0.0 < self.smallest <= self.first <= self.largest:
             raise MisuseError(
-                f"Step sizes must satisfy 0 < smallest <= first <= largest, got {self.smallest:g}, {self.first:g}, {self.largest:g}."
+                f"Step sizes must satisfy 0 < smallest <= first <= largest, got {self.smallest:g}, "
+                f"{self.first:g}, {self.largest:g}."
             )
 
 
@@ -75,7 +77,9 @@ class Strip:
 
 def join(strips: list[Strip]) -> Strip:
     """One strip after the other."""
-    return Strip(*(np.concatenate([getattr(s, name) for s in strips]) for name in ("u", "t", "spectra", "structural", "signs")))
+    return Strip(
+        *(np.concatenate([getattr(s, name) for s in strips]) for name in ("u", "t", "spectra", "structural", "signs"))
+    )
 
 
 def record(problem: CurveProblem, u: FloatArray, previous: FloatArray) -> Strip | None:
@@ -93,7 +97,7 @@ def strip_here(problem: CurveProblem, u: FloatArray, t: FloatArray, sign: float)
 
 
 def start_tangent(problem: CurveProblem, u: FloatArray) -> tuple[FloatArray, int]:
-    """A unit tangent at a point of the curve, and the dimension of the null space of the Jacobian (1 where it is regular).
+    """A unit tangent at a point of the curve, and the dimension of the null space of the Jacobian (1 if regular).
 
     Rank is read from the gap of the singular values: relative to the largest, below 1e-9 is zero.
     """
@@ -138,10 +142,15 @@ def outcome_of(reason: int, control: StepControl, where: str) -> Outcome:
     if reason == _kernels.LEFT_WINDOW:
         return Outcome("window", f"Reached the edge of the window at {where}.", True)
     if reason == _kernels.TOO_LARGE:
-        return Outcome("too large", f"A state exceeded {control.limit:g} at {where}; the branch goes to infinity or needs a larger limit.", True)
+        return Outcome(
+            "too large",
+            f"A state exceeded {control.limit:g} at {where}; the branch goes to infinity or needs a larger limit.",
+            True,
+        )
     return Outcome(
         "step too small",
-        f"The corrector failed at {where} down to the smallest step {control.smallest:g}; the curve ends or is not smooth there "
+        f"The corrector failed at {where} down to the smallest step {control.smallest:g}; the curve ends or is "
+        "not smooth there "
         "(a domain edge, a kink): try a smaller window, or smallest= in StepControl.",
         False,
     )

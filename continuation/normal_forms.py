@@ -1,6 +1,7 @@
 """Normal-form coefficients of codimension-one points, from jets, in original coordinates.
 
-All with <q,q> = <p,q> = 1, where <a,b> = sum conj(a) b. Kuznetsov, Elements of Applied Bifurcation Theory (3rd ed., 2004): fold
+All with <q,q> = <p,q> = 1, where <a,b> = sum conj(a) b. Kuznetsov, Elements of Applied Bifurcation Theory (3rd ed.,
+2004): fold
 (5.20) and (5.50), Hopf l1 (5.62), flip b (5.51, there c(0)), Neimark-Sacker d (5.66).
 """
 
@@ -25,7 +26,8 @@ ROUNDING: Final = 1e-9
 def critical_vectors(a: FloatArray, eigenvalue: complex) -> tuple[ComplexArray, ComplexArray]:
     """Right and left eigenvectors q, p of the eigenvalue nearest to the one given, <q,q> = <p,q> = 1.
 
-    q's largest component is positive (real eigenvalue), or real and positive (complex); p satisfies A^T p = conj(eigenvalue) p.
+    q's largest component is positive (real eigenvalue), or real and positive (complex); p satisfies A^T p =
+    conj(eigenvalue) p.
     """
     n = len(a)
     shifted = a - eigenvalue * np.eye(n)
@@ -37,7 +39,10 @@ def critical_vectors(a: FloatArray, eigenvalue: complex) -> tuple[ComplexArray, 
     q *= np.exp(-1j * np.angle(q[np.argmax(np.abs(q))]))
     overlap = np.vdot(p, q)
     if abs(overlap) < 1e-12:
-        raise MisuseError("The critical eigenvalue is not simple (its left and right eigenvectors are orthogonal); a codimension-two point is near.")
+        raise MisuseError(
+            "The critical eigenvalue is not simple (its left and right eigenvectors are orthogonal); a "
+            "codimension-two point is near."
+        )
     return q, p / np.conj(overlap)
 
 
@@ -66,7 +71,7 @@ def _fold(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
     q, p = (_real(v) for v in critical_vectors(forms.A, 1.0 if is_map else 0.0))
     b = forms.B(q, q)
     a = 0.5 * float(p @ b)
-    a = _signed(a, float(np.linalg.norm(p) * np.linalg.norm(b)))
+    a = _signed(a, float(np.linalg.norm(p)) * float(np.linalg.norm(b)))
     words = "nondegenerate" if a != 0.0 else "degenerate: a vanishes within rounding (a cusp, or zero by symmetry)"
     return {"a": a, "criticality": words, "q": q, "p": p}
 
@@ -80,7 +85,7 @@ def _hopf(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
     h11 = -_solve(a, forms.B(q, q.conj()))
     terms = [np.vdot(p, forms.C(q, q, q.conj())), np.vdot(p, forms.B(q.conj(), h20)), 2 * np.vdot(p, forms.B(q, h11))]
     c1 = 0.5 * sum(terms)
-    l1 = _signed(float(c1.real) / omega, sum(map(abs, terms)) / omega)
+    l1 = _signed(float(c1.real) / omega, _size(terms) / omega)
     return {"l1": l1, "omega": omega, "c1": complex(c1), "criticality": _words(l1), "q": q, "p": p}
 
 
@@ -89,7 +94,7 @@ def _flip(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
     q, p = (_real(v) for v in critical_vectors(a, -1.0))
     h2 = _solve(np.eye(len(a)) - a, forms.B(q, q))
     terms = [float(p @ forms.C(q, q, q)), 3.0 * float(p @ forms.B(q, h2))]
-    b = _signed(sum(terms) / 6.0, sum(map(abs, terms)))
+    b = _signed(sum(terms) / 6.0, _size(terms))
     # b > 0: the period-two points lie where the fixed point is unstable, and are stable (Kuznetsov, theorem 4.4).
     return {"b": b, "criticality": _words(-b), "q": q, "p": p}
 
@@ -110,8 +115,13 @@ def _neimark_sacker(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
     h11 = _solve(eye - a, forms.B(q, q.conj()))
     terms = [np.vdot(p, forms.C(q, q, q.conj())), 2 * np.vdot(p, forms.B(q, h11)), np.vdot(p, forms.B(q.conj(), h20))]
     d = complex(0.5 * sum(terms) / mu)
-    real = _signed(d.real, sum(map(abs, terms)))
+    real = _signed(d.real, _size(terms))
     return result | {"d": complex(real, d.imag), "criticality": _words(real), "q": q, "p": p}
+
+
+def _size(terms: Any) -> float:
+    """The size of the terms that a coefficient is the sum of."""
+    return float(sum(abs(complex(t)) for t in terms))
 
 
 def _words(sign: float) -> str:
@@ -144,7 +154,8 @@ def normal_form(point: Point) -> dict[str, Any]:
     Returns
     -------
     dict
-        Plain numbers under the textbook's letters, and `criticality` in words. For H, PD and NS also `speed` (derivative of the
+        Plain numbers under the textbook's letters, and `criticality` in words. For H, PD and NS also `speed`
+        (derivative of the
         critical real part or modulus in each free parameter) and `amplitude`: half the peak-to-peak amplitude of each
         state that is born, per square root of the distance in that parameter. Unlike the coefficient, it is free of the
         scaling of the eigenvector.
@@ -167,9 +178,14 @@ def normal_form(point: Point) -> dict[str, Any]:
 
         return branch_point_form(point)
     if point.label not in _COEFFICIENTS:
-        raise MisuseError(f"A point labelled '{point.label or 'none'}' has no normal form here; expected LP, BP, H, PD or NS.")
+        raise MisuseError(
+            f"A point labelled '{point.label or 'none'}' has no normal form here; expected LP, BP, H, PD or NS."
+        )
     if point.multiplicity > 1:
-        raise MisuseError(f"{point.name or point.label} has {point.multiplicity} equal critical eigenvalues, so the coefficient of a simple point does not apply; restrict to a fixed-point subspace with gb.restrict.")
+        raise MisuseError(
+            f"{point.name or point.label} has {point.multiplicity} equal critical eigenvalues, so the "
+            "coefficient of a simple point does not apply; restrict to a fixed-point subspace with gb.restrict."
+        )
     forms = Forms(point.system, point.x)
     result = _COEFFICIENTS[point.label](forms, point, point.system.kind == "map")
     q, p = result.pop("q"), result.pop("p")

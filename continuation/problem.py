@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.continuation import _kernels
 from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.ranges import Range
 from gan_bifurcation.observables import observable_tape
+from gan_bifurcation.ranges import Range
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
@@ -46,13 +46,16 @@ class CurveProblem:
     free : mapping of str to Range
         Free parameters and the window that they may run in.
     condition : str
-        "none" (a branch), "real" (an eigenvalue equal to the level: LP, BP), "minus" (maps: to minus the level: PD), "pair"
-        (a complex pair on the level: H, NS), "focus" (a double real eigenvalue: a node turns into a focus), "function" (a
+        "none" (a branch), "real" (an eigenvalue equal to the level: LP, BP), "minus" (maps: to minus the level: PD),
+        "pair"
+        (a complex pair on the level: H, NS), "focus" (a double real eigenvalue: a node turns into a focus),
+        "function" (a
         scalar function of states and parameters vanishes), "structural" (the common eigenvalue of the linear states).
     level : str
         Modulus (maps, "1") or real part (flows, "0") of the condition, an expression; for "function" the function.
     pins : array (n, k)
-        Orthonormal directions in which the solution is not isolated (a manifold of equilibria, or the critical direction of a
+        Orthonormal directions in which the solution is not isolated (a manifold of equilibria, or the critical
+        direction of a
         branch point); it is held there, with a multiplier that must come out as zero.
     unfolding : array (n, k)
         The directions which those multipliers act in (left null vectors).
@@ -114,7 +117,10 @@ class CurveProblem:
 
     @cached_property
     def arrays(self) -> _kernels.Arrays:
-        """The arrays for the kernels. Borders, pins, reference and Jacobian are worked on in place: one set per object."""
+        """The arrays for the kernels. Borders, pins, reference and Jacobian are worked on in place.
+
+        One set per object.
+        """
         system, n = self.system, self.system.n
         code, sign = _CODES[self.condition]
         ranges = list(self.free.values())
@@ -210,10 +216,14 @@ class CurveProblem:
             If the bordered matrix of the condition is singular there.
         """
         if not _kernels.residual_jacobian(self.state, np.asarray(u, dtype=float)):
-            raise MisuseError("The bordered matrix of the condition is singular at this point; start from another point of the curve.")
+            raise MisuseError(
+                "The bordered matrix of the condition is singular at this point; start from another point of the curve."
+            )
         return self.arrays.residual[: self.equations].copy(), self.arrays.system[: self.equations].copy()
 
-    def newton(self, u: FloatArray, row: FloatArray | None = None, target: float = 0.0, iterations: int = 12) -> tuple[FloatArray, bool]:
+    def newton(
+        self, u: FloatArray, row: FloatArray | None = None, target: float = 0.0, iterations: int = 12
+    ) -> tuple[FloatArray, bool]:
         """Solve from a guess; with one equation more, `row . u = target`, where the problem leaves one freedom."""
         u = np.array(u, dtype=float)
         row = np.zeros(self.size) if row is None else np.asarray(row, dtype=float)

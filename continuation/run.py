@@ -12,8 +12,8 @@ from gan_bifurcation.continuation import _kernels
 from gan_bifurcation.continuation.march import StepControl, Strip, join, march, outcome_of, record
 from gan_bifurcation.continuation.problem import CurveProblem
 from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
-from gan_bifurcation.ranges import Range, as_range
 from gan_bifurcation.observables import observable_tape
+from gan_bifurcation.ranges import Range, as_range
 from gan_bifurcation.system import System
 from gan_bifurcation.tape import Tape
 
@@ -36,7 +36,9 @@ class Ends:
     max_points: int
 
     @classmethod
-    def of(cls, system: System, stop: str | Sequence[str] | None, bounds: Mapping[str, Any] | None, max_points: int) -> "Ends":
+    def of(
+        cls, system: System, stop: str | Sequence[str] | None, bounds: Mapping[str, Any] | None, max_points: int
+    ) -> "Ends":
         if max_points < 1:
             raise MisuseError(f"max_points must be at least 1, got {max_points}.")
         known = {}
@@ -45,7 +47,12 @@ class Ends:
                 raise unknown_name("state", name, system.states)
             known[system.states.index(name)] = as_range(pair)
         labels = (stop,) if isinstance(stop, str) else tuple(stop or ())
-        return cls(labels, known, tuple((observable_tape(system, [text]), reason) for text, reason in system.domain), max_points)
+        return cls(
+            labels,
+            known,
+            tuple((observable_tape(system, [text]), reason) for text, reason in system.domain),
+            max_points,
+        )
 
     def first_outside(self, problem: CurveProblem, strip: Strip) -> tuple[int, str] | None:
         """The first point of a strip that is out of bounds or out of the domain, and why."""
@@ -94,7 +101,9 @@ class Run:
 def _same(p: Point, others: Sequence[Point]) -> bool:
     """A point at the start itself is met by both directions."""
     return p.index < 1.0 and any(
-        o.label == p.label and np.allclose(o.x, p.x, rtol=1e-8, atol=1e-9) and all(np.isclose(o.parameters[k], v, rtol=1e-8, atol=1e-12) for k, v in p.parameters.items())
+        o.label == p.label
+        and np.allclose(o.x, p.x, rtol=1e-8, atol=1e-9)
+        and all(np.isclose(o.parameters[k], v, rtol=1e-8, atol=1e-12) for k, v in p.parameters.items())
         for o in others
     )
 
@@ -173,7 +182,11 @@ def follow(problem: CurveProblem, first: Strip, control: StepControl, scanner: S
         if finished:
             break
         if total >= ends.max_points:
-            outcome = Outcome("points", f"Stopped after {total} points at {_where(problem, chunk.u[-1])}; raise max_points to go on.", True)
+            outcome = Outcome(
+                "points",
+                f"Stopped after {total} points at {_where(problem, chunk.u[-1])}; raise max_points to go on.",
+                True,
+            )
             break
         if scanner_stop := getattr(scanner, "end", None):
             outcome = scanner_stop

@@ -1,4 +1,7 @@
-"""Starts: from a labelled point to the curve or branch that begins there. Each takes the point and nothing else without a default."""
+"""Starts: from a labelled point to the curve or branch that begins there.
+
+Each takes the point and nothing else without a default.
+"""
 
 from dataclasses import dataclass
 
@@ -38,10 +41,13 @@ def _require(point: Point, label: str, verb: str) -> None:
     if not isinstance(point, Point):
         raise MisuseError(f"{verb} takes a special point such as branch['{label}1'], got {type(point).__name__}.")
     if point.label != label:
-        raise MisuseError(f"{verb} takes a point labelled {label}, got {point.name or point.label or 'an ordinary point'}.")
+        raise MisuseError(
+            f"{verb} takes a point labelled {label}, got {point.name or point.label or 'an ordinary point'}."
+        )
     if point.multiplicity > 1:
         raise MisuseError(
-            f"{point.name or point.label} has {point.multiplicity} equal critical eigenvalues, so several branches start there; "
+            f"{point.name or point.label} has {point.multiplicity} equal critical eigenvalues, so several "
+            "branches start there; "
             "restrict the system to a fixed-point subspace with gb.restrict first."
         )
 
@@ -60,7 +66,9 @@ def branch_point_to_branch(point: Point) -> Start:
     """
     _require(point, "BP", "branch_point_to_branch")
     if "other" not in point.vectors:
-        raise MisuseError("This branch point carries no tangent of the other branch; locate it by tracing a branch through it.")
+        raise MisuseError(
+            "This branch point carries no tangent of the other branch; locate it by tracing a branch through it."
+        )
     return Start(point.system, point.x, point.free[0], np.ascontiguousarray(point.vectors["other"].real))
 
 

@@ -55,7 +55,8 @@ def trace(
     max_points : int
         Most points in each direction.
     coefficients : bool
-        Whether normal forms are computed: at special points, and along a curve (there with the points where its sign changes).
+        Whether normal forms are computed: at special points, and along a curve (there with the points where its sign
+        changes).
 
     Returns
     -------
@@ -65,7 +66,8 @@ def trace(
     Raises
     ------
     MisuseError
-        If the start does not solve the equations, its parameters lie outside the window, or the start has no such curve.
+        If the start does not solve the equations, its parameters lie outside the window, or the start has no such
+        curve.
 
     Examples
     --------
@@ -81,22 +83,31 @@ def trace(
     True
     """
     if not isinstance(start, Point | Start):
-        raise MisuseError(f"A trace starts from a point, such as gb.point(system) or branch['H1'], got {type(start).__name__}.")
+        raise MisuseError(
+            f"A trace starts from a point, such as gb.point(system) or branch['H1'], got {type(start).__name__}."
+        )
     windows = _windows(start, free)
     control = control or StepControl()
     ends = Ends.of(start.system, stop, bounds, max_points)
     if len(windows) == 2:
         if isinstance(start, Start):
-            raise MisuseError("This start gives a branch of one free parameter, got two; trace it in one, then take a labelled point.")
+            raise MisuseError(
+                "This start gives a branch of one free parameter, got two; trace it in one, then take a labelled point."
+            )
         if at:
-            raise MisuseError("at= gives values of the free parameter of a branch, but a curve has two; cut the curve with an event instead.")
+            raise MisuseError(
+                "at= gives values of the free parameter of a branch, but a curve has two; cut the curve with "
+                "an event instead."
+            )
         return trace_curve(start, windows, ends, control, coefficients)
     return _trace_branch(start, windows, at, ends, events, control, coefficients)
 
 
 def _windows(start: Point | Start, free: Mapping[str, Any]) -> dict[str, Range]:
     if not isinstance(free, Mapping) or not 1 <= len(free) <= 2:
-        raise MisuseError("The free parameters are a mapping of one or two names to ranges, such as {'eta_d': (0.1, 1)}.")
+        raise MisuseError(
+            "The free parameters are a mapping of one or two names to ranges, such as {'eta_d': (0.1, 1)}."
+        )
     windows = {}
     for name, pair in free.items():
         if name not in start.system.parameters:
@@ -106,7 +117,8 @@ def _windows(start: Point | Start, free: Mapping[str, Any]) -> dict[str, Range]:
         slack = 1e-9 * (window.high - window.low)
         if not window.low - slack <= value <= window.high + slack:
             raise MisuseError(
-                f"The start has {name} = {value:.6g}, outside the window ({window.low:g}, {window.high:g}); widen the window or start inside it."
+                f"The start has {name} = {value:.6g}, outside the window ({window.low:g}, {window.high:g}); "
+                "widen the window or start inside it."
             )
         windows[name] = window
     return windows
@@ -123,7 +135,10 @@ def _trace_branch(
     tangent: FloatArray | None = None
     if isinstance(start, Start):
         if start.parameter != name:
-            raise MisuseError(f"This start was computed for the parameter '{start.parameter}', got '{name}'; free '{start.parameter}'.")
+            raise MisuseError(
+                f"This start was computed for the parameter '{start.parameter}', got '{name}'; free "
+                f"'{start.parameter}'."
+            )
         tangent = _scaled(problem, u, start.direction)
         one_sided = start.one_sided
         if not np.linalg.norm(problem.residual(u)[0]) < 1e-6:
@@ -136,7 +151,8 @@ def _trace_branch(
             u = solved
         elif problem.relative_residual(u) > 1e-8:
             raise MisuseError(
-                f"The start does not solve the equations (relative residual {problem.relative_residual(u):.1e}); find it with gb.point first."
+                "The start does not solve the equations (relative residual "
+                f"{problem.relative_residual(u):.1e}); find it with gb.point first."
             )
         tangent, nullity = start_tangent(problem, u)
         if nullity > 1 and "branch" in start.vectors and start.free == (name,):
@@ -153,7 +169,11 @@ def _trace_branch(
     first = _first(problem, u, tangent)
     forward = follow(problem, first, control, detector, ends)
     if forward.closed or one_sided:
-        strip, points, outcome = forward.strip, forward.points, (forward.outcome if forward.closed else forward.start_outcome, forward.outcome)
+        strip, points, outcome = (
+            forward.strip,
+            forward.points,
+            (forward.outcome if forward.closed else forward.start_outcome, forward.outcome),
+        )
     else:
         # The bordered determinant changes sign with the tangent's direction.
         back_first = replace(first, t=-first.t, signs=-first.signs)
@@ -164,15 +184,21 @@ def _trace_branch(
     if coefficients:
         points = [with_normal_form(p) for p in points]
     spectrum = full_spectrum(problem, strip.spectra, strip.structural)
-    kind = "equilibria" if problem.system.kind == "flow" else ("fixed points" if problem.system.iterations == 1 else f"points of period {problem.system.iterations}")
+    kind = (
+        "equilibria"
+        if problem.system.kind == "flow"
+        else ("fixed points" if problem.system.iterations == 1 else f"points of period {problem.system.iterations}")
+    )
     return Branch(
         problem.system, (name,), kind, problem.parameters(strip.u), problem.states(strip.u), spectrum,
-        unstable_count(problem, strip), tuple(points), outcome, forward.closed, note=detector.neutral_note or _pin_note(problem),
+        unstable_count(problem, strip), tuple(points), outcome, forward.closed,
+        note=detector.neutral_note or _pin_note(problem),
     )  # fmt: skip
 
 
 _SINGULAR = (
-    "The Jacobian is singular at the start in more than one direction: a branch point, or a manifold that is not regular; "
+    "The Jacobian is singular at the start in more than one direction: a branch point, or a manifold that is "
+    "not regular; "
     "start beside it, or use gb.branch_point_to_branch on a located point."
 )
 
@@ -180,7 +206,10 @@ _SINGULAR = (
 def _pin_note(problem: CurveProblem) -> str:
     if not problem.k:
         return ""
-    return f"Equilibria come in a manifold of dimension {problem.k}; it is followed with {problem.k} directions held fixed, and {problem.k} eigenvalues are structural."
+    return (
+        f"Equilibria come in a manifold of dimension {problem.k}; it is followed with {problem.k} "
+        f"directions held fixed, and {problem.k} eigenvalues are structural."
+    )
 
 
 def _scaled(problem: CurveProblem, u: FloatArray, direction: FloatArray) -> FloatArray:
@@ -233,6 +262,10 @@ def _numbered(points: Sequence[Point]) -> list[Point]:
     named = []
     for p in points:
         seen[p.label] = seen.get(p.label, 0) + 1
-        name = f"{p.label}{seen[p.label]}" if p.label.isupper() and len(p.label) <= 4 else (p.label if seen[p.label] == 1 else f"{p.label} {seen[p.label]}")
+        name = (
+            f"{p.label}{seen[p.label]}"
+            if p.label.isupper() and len(p.label) <= 4
+            else (p.label if seen[p.label] == 1 else f"{p.label} {seen[p.label]}")
+        )
         named.append(replace(p, name=name))
     return named

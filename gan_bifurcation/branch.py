@@ -141,7 +141,8 @@ class Branch:
     states : array (N, n)
     spectrum : complex array (N, n)
     unstable : int array (N,)
-        Number of eigenvalues with positive real part, or of multipliers outside the unit circle. Along a curve the critical
+        Number of eigenvalues with positive real part, or of multipliers outside the unit circle. Along a curve the
+        critical
         ones are not counted.
     special_points : tuple of Point
     outcome : pair of Outcome
@@ -195,7 +196,13 @@ class Branch:
         at = self.system.with_parameters(**dict(zip(self.free, self.parameters[index].tolist(), strict=True)))
         label = "" if len(self.free) == 1 else self.curve
         return Point(
-            at, self.states[index], self.spectrum[index], label=label, free=self.free, index=float(index), level=self.level
+            at,
+            self.states[index],
+            self.spectrum[index],
+            label=label,
+            free=self.free,
+            index=float(index),
+            level=self.level,
         )
 
     def column(self, name: str) -> FloatArray:
@@ -217,11 +224,23 @@ class Branch:
         frame = pd.DataFrame(table)
         frame["label"] = ""
         extra = [
-            {**{k: p.parameters[k] for k in self.free}, **p.state, "unstable": -1, "stable": False, "label": p.name, "at": p.index}
+            {
+                **{k: p.parameters[k] for k in self.free},
+                **p.state,
+                "unstable": -1,
+                "stable": False,
+                "label": p.name,
+                "at": p.index,
+            }
             for p in self.special_points
         ]
         frame["at"] = np.arange(len(frame), dtype=float)
-        return pd.concat([frame, pd.DataFrame(extra)]).sort_values("at", kind="stable").drop(columns="at").reset_index(drop=True)
+        return (
+            pd.concat([frame, pd.DataFrame(extra)])
+            .sort_values("at", kind="stable")
+            .drop(columns="at")
+            .reset_index(drop=True)
+        )
 
     # -- disk -------------------------------------------------------------------------------------------------------
 
@@ -267,12 +286,17 @@ class Branch:
         text, arrays = read_files(Path(path))
         try:
             if text["format"] != FORMAT:
-                raise ResultsError(f"The branch '{path}' has format {text['format']}, expected {FORMAT}; compute it again.")
+                raise ResultsError(
+                    f"The branch '{path}' has format {text['format']}, expected {FORMAT}; compute it again."
+                )
             system = system_from_record(text["system"], arrays)
             first, last = (Outcome(str(c), str(m), bool(b)) for c, m, b in text["outcome"])
             count = len(arrays["states"])
             columns = {k.removeprefix("measure_"): v for k, v in arrays.items() if k.startswith("measure_")}
-            if not all(len(v) == count for v in (arrays["parameters"], arrays["spectrum"], arrays["unstable"], *columns.values())):
+            if not all(
+                len(v) == count
+                for v in (arrays["parameters"], arrays["spectrum"], arrays["unstable"], *columns.values())
+            ):
                 raise ValueError("columns of different lengths")
             return Branch(
                 system,
@@ -290,7 +314,9 @@ class Branch:
                 str(text["level"]),
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise ResultsError(f"The branch '{path}' is damaged ({type(error).__name__}: {error}); compute it again.") from error
+            raise ResultsError(
+                f"The branch '{path}' is damaged ({type(error).__name__}: {error}); compute it again."
+            ) from error
 
     def with_points(self, points: tuple[Point, ...]) -> "Branch":
         """The same branch with these special points."""

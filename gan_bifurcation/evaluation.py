@@ -1,15 +1,16 @@
 """Right-hand sides of a system in compiled code: value, Jacobian and second derivative, for the k-th iterate as well.
 
 All functions work in the joint space z = (states, parameters) of dimension n + m; derivatives are taken in that space.
-An `Evaluator` holds a tape with its scratch arrays behind one pointer: compiled functions that took the arrays one by one
+An `Evaluator` holds a tape with its scratch arrays behind one pointer: compiled functions that took the arrays one by
+one
 were ten times slower to compile.
 """
 
 from typing import Any, Final
 
 import numba
+import numba.experimental.structref
 import numpy as np
-from numba.experimental import structref
 
 from gan_bifurcation.kernels import (
     FloatArray,
@@ -22,9 +23,14 @@ from gan_bifurcation.kernels import (
     run_value,
 )
 
-VECTOR: Final = numba.types.Array(numba.float64, 1, "C")
-MATRIX: Final = numba.types.Array(numba.float64, 2, "C")
-INDEX: Final = numba.types.Array(numba.int64, 1, "C")
+# Numba's types are partly declared, partly made at run time.
+structref: Any = numba.experimental.structref
+types: Any = numba.types
+_typeof: Any = numba.typeof
+
+VECTOR: Final[Any] = types.Array(types.float64, 1, "C")
+MATRIX: Final[Any] = types.Array(types.float64, 2, "C")
+INDEX: Final[Any] = types.Array(types.int64, 1, "C")
 
 _NO_TAPE = TapeData(
     0, np.zeros((0, 4), np.int32), np.zeros(0), np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 3), np.int64), 0
@@ -32,7 +38,7 @@ _NO_TAPE = TapeData(
 
 
 @structref.register
-class _EvaluatorType(numba.types.StructRef):  # type: ignore[misc]
+class _EvaluatorType(types.StructRef):  # type: ignore[misc]
     """Type of `Evaluator` in compiled code."""
 
 
@@ -44,9 +50,9 @@ structref.define_boxing(_EvaluatorType, Evaluator)
 
 EVALUATOR: Final[Any] = _EvaluatorType(
     [
-        ("tape", numba.typeof(_NO_TAPE)),
-        ("iterations", numba.int64),
-        ("n", numba.int64),
+        ("tape", _typeof(_NO_TAPE)),
+        ("iterations", types.int64),
+        ("n", types.int64),
         ("v", VECTOR),  # (slots,)
         ("d", VECTOR),  # (slots,)
         ("g", MATRIX),  # (slots, n + m)
@@ -63,7 +69,7 @@ def make_evaluator(tape: TapeData, iterations: int, n: int, derivatives: int) ->
     """An evaluator of a system of n states; `derivatives` is the highest order that will be asked for (0, 1, 2)."""
     slots = n_slots(tape)
     nm = tape.n_inputs
-    e = structref.new(EVALUATOR)
+    e: Any = structref.new(EVALUATOR)
     e.tape = tape
     e.iterations = iterations
     e.n = n

@@ -1,6 +1,7 @@
 """The compiled interpreters of the tape: value, Jacobian, second directional derivative, Taylor jet.
 
-Compiled once and cached: a system is data (`TapeData`), never a new compilation. Work arrays are made by the caller, with
+Compiled once and cached: a system is data (`TapeData`), never a new compilation. Work arrays are made by the caller,
+with
 the constants of the tape loaded, so that nothing is allocated in a hot loop.
 """
 
@@ -34,7 +35,7 @@ class TapeData(NamedTuple):
 
 @jit
 def n_slots(tape: TapeData) -> int:
-    return tape.n_inputs + tape.constants.shape[0] + tape.code.shape[0]
+    return int(tape.n_inputs + tape.constants.shape[0] + tape.code.shape[0])
 
 
 @jit
@@ -96,11 +97,11 @@ def _unary_value(code: int, x: float) -> float:
     if code == op.ERFC:
         return erfc(x)
     if code == op.SIGMOID:
-        return _sigmoid(x)
+        return float(_sigmoid(x))
     if code == op.LOG_SIGMOID:
-        return -_softplus(-x)
+        return -float(_softplus(-x))
     if code == op.SOFTPLUS:
-        return _softplus(x)
+        return float(_softplus(x))
     if code == op.ABS:
         return abs(x)
     # SIGN; zero at zero
@@ -169,7 +170,10 @@ def load_constants(tape: TapeData, v: FloatArray) -> None:
 
 @jit
 def run_value(tape: TapeData, v: FloatArray, start: int) -> None:
-    """Evaluate all slots; `v` (slots,) holds inputs and constants. `start=tape.prefix` skips what only depends on parameters."""
+    """Evaluate all slots; `v` (slots,) holds inputs and constants.
+
+    `start=tape.prefix` skips what only depends on parameters.
+    """
     base = tape.n_inputs + tape.constants.shape[0]
     code = tape.code
     table = row = 0
@@ -224,7 +228,10 @@ def run_value(tape: TapeData, v: FloatArray, start: int) -> None:
 
 @jit
 def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
-    """Value and gradient of all slots; `g` (slots, directions) holds the seeds in the rows of the inputs, zeros in those of the constants."""
+    """Value and gradient of all slots.
+
+    `g` (slots, directions) holds the seeds in the rows of the inputs, zeros in those of the constants.
+    """
     base = tape.n_inputs + tape.constants.shape[0]
     code = tape.code
     m = g.shape[1]
@@ -314,7 +321,8 @@ def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
 def run_second(tape: TapeData, v: FloatArray, d: FloatArray, g: FloatArray, h: FloatArray) -> None:
     """Value, directional derivative, gradient, and gradient of the directional derivative of all slots.
 
-    With `d` (slots,) seeded by a direction u and `g` (slots, directions) by the unit vectors, the outputs' rows of `h` are
+    With `d` (slots,) seeded by a direction u and `g` (slots, directions) by the unit vectors, the outputs' rows of
+    `h` are
     the second derivative D2f(u, e_j): what curves of bifurcation points need of their bordered scalar.
     """
     base = tape.n_inputs + tape.constants.shape[0]

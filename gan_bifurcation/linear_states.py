@@ -1,7 +1,8 @@
 """States that enter their own equation linearly: a discriminator that is linear in its weights.
 
 If w+ = c w + b(x) for M states w with one c, and x+ = F(w, x) for the others (N of them), the Jacobian is
-[[c I, B], [C, D]] and its spectrum is c, M - N times, with that of the 2N x 2N matrix [[c I, C B], [I, D]]: the structural
+[[c I, B], [C, D]] and its spectrum is c, M - N times, with that of the 2N x 2N matrix [[c I, C B], [I, D]]: the
+structural
 multipliers leave the computation, which they would spoil (24 equal ones for a kernel GAN with Fourier features).
 """
 
@@ -24,7 +25,9 @@ def dependence(tape: "Tape", states: int) -> list[list[int]]:
     n_in = len(tape.inputs)
     base = n_in + len(tape.constants)
     free = (0,) * states
-    slots: list[tuple[int, ...]] = [tuple(_LINEAR if i == j else 0 for j in range(states)) for i in range(min(states, n_in))]
+    slots: list[tuple[int, ...]] = [
+        tuple(_LINEAR if i == j else 0 for j in range(states)) for i in range(min(states, n_in))
+    ]
     slots += [free] * (base - len(slots))
     for o, a, b, c in tape.code.tolist():
         if o in (op.LOOP_BEGIN, op.NODE, op.LOOP_END):

@@ -46,11 +46,15 @@ def system_record(system: System) -> tuple[dict[str, Any], Arrays]:
 
 
 def system_from_record(text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> System:
-    """The system that `system_record` described; the tape is checked operand by operand, for compiled code trusts it."""
+    """The system that `system_record` described.
+
+    The tape is checked operand by operand, for compiled code trusts it.
+    """
     states = tuple(str(s) for s in text["states"])
     parameters = {str(k): float(v) for k, v in text["parameters"].items()}
     tables = tuple(
-        (np.asarray(arrays[f"tape_nodes_{k}"], float), np.asarray(arrays[f"tape_weights_{k}"], float)) for k in range(int(text["tables"]))
+        (np.asarray(arrays[f"tape_nodes_{k}"], float), np.asarray(arrays[f"tape_weights_{k}"], float))
+        for k in range(int(text["tables"]))
     )
     tape = Tape(
         (*states, *parameters),
@@ -182,7 +186,11 @@ def _plain(value: Any) -> Any:
 
 def _from_plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return complex(value["re"], value["im"]) if set(value) == {"re", "im"} else {k: _from_plain(v) for k, v in value.items()}
+        return (
+            complex(value["re"], value["im"])
+            if set(value) == {"re", "im"}
+            else {k: _from_plain(v) for k, v in value.items()}
+        )
     return value
 
 
@@ -192,7 +200,8 @@ def point_record(point: Point) -> dict[str, Any]:
         "label": point.label, "name": point.name, "parameters": point.parameters, "state": point.x.tolist(),
         "spectrum": _pairs(point.spectrum), "normal_form": {k: _plain(v) for k, v in point.normal_form.items()},
         "residual": point.residual, "free": list(point.free), "multiplicity": point.multiplicity, "note": point.note,
-        "index": point.index, "critical": _pairs([point.critical])[0], "level": point.level, "condition": point.condition,
+        "index": point.index, "critical": _pairs([point.critical])[0], "level": point.level,
+        "condition": point.condition,
         "vectors": {k: _pairs(v) for k, v in point.vectors.items()},
     }  # fmt: skip
 
@@ -226,13 +235,15 @@ def write_atomically(path: Path, data: bytes) -> None:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise ResultsError(f"Cannot write '{path}' ({error.strerror or error}); choose a folder that is writable.") from error
+        raise ResultsError(
+            f"Cannot write '{path}' ({error.strerror or error}); choose a folder that is writable."
+        ) from error
 
 
 def _base(path: Path) -> Path:
@@ -262,7 +273,9 @@ def read_files(path: Path) -> tuple[dict[str, Any], Arrays]:
             arrays = {k: stored[k] for k in stored.files}
         text = json.loads(base.with_name(base.name + ".json").read_text())
     except FileNotFoundError as error:
-        raise ResultsError(f"'{error.filename}' does not exist; give the name under which a branch was saved.") from error
+        raise ResultsError(
+            f"'{error.filename}' does not exist; give the name under which a branch was saved."
+        ) from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ResultsError(f"The results '{base}' are damaged ({type(error).__name__}); compute them again.") from error
     if not isinstance(text, dict):

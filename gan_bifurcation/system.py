@@ -1,9 +1,12 @@
-"""Systems: a flow or a map with named states and parameters, given by a tape. Immutable; a derived system is a system."""
+"""Systems: a flow or a map with named states and parameters, given by a tape. Immutable.
+
+A derived system is a system.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -28,7 +31,8 @@ Kind = Literal["flow", "map"]
 class System:
     """A dynamical system x' = f(x, p) (``kind="flow"``) or x -> f(x, p) (``kind="map"``).
 
-    Make one with :func:`gan_bifurcation.system`, :meth:`from_equations`, :meth:`from_function` or :meth:`from_pydstool`.
+    Make one with :func:`gan_bifurcation.system`, :meth:`from_equations`, :meth:`from_function` or
+    :meth:`from_pydstool`.
 
     Attributes
     ----------
@@ -72,9 +76,13 @@ class System:
             raise MisuseError("A system needs at least one state, got none; give its equations.")
         twice = set(self.states) & set(self.parameters)
         if twice or len(set(self.states)) < len(self.states):
-            raise MisuseError(f"Names must be distinct, but these occur twice: {', '.join(sorted(twice)) or self.states}.")
+            raise MisuseError(
+                f"Names must be distinct, but these occur twice: {', '.join(sorted(twice)) or self.states}."
+            )
         if len(self.rhs_expressions) != len(self.states):
-            raise MisuseError(f"Got {len(self.rhs_expressions)} equations for {len(self.states)} states; give one for each state.")
+            raise MisuseError(
+                f"Got {len(self.rhs_expressions)} equations for {len(self.states)} states; give one for each state."
+            )
         for name, number in self.parameters.items():
             if not np.isfinite(number):
                 raise MisuseError(f"Parameter '{name}' is {number}, expected a finite number.")
@@ -131,41 +139,68 @@ class System:
     @classmethod
     def from_function(
         cls,
-        kind: Kind,
         function: Callable[[Any, Any], Sequence[Any]],
+        jacobian: Callable[[Any, Any], Any] | None = None,
+        *,
         states: Sequence[str],
         parameters: Mapping[str, float] | None = None,
+        kind: Kind = "flow",
         name: str | None = None,
     ) -> "System":
         """A system from a Python function, traced once: its derivatives of every order are then exact.
 
         Parameters
         ----------
-        kind : "flow" or "map"
         function : callable
             ``function(x, p)`` returns one value per state; ``x`` is an array of the states, ``p`` has the parameters as
-            attributes. Operators, NumPy's elementary functions and ``scipy.special.erf``-like functions of
-            :mod:`gan_bifurcation.tracing` may be used; a branch on the value of a state cannot be traced.
+            attributes. Operators, NumPy's elementary functions and the functions of :mod:`gan_bifurcation.tracing`
+            may be
+            used; a branch on the value of a state cannot be traced.
+        jacobian : callable, optional
+            ``jacobian(x, p)``, array (n, n). It is not needed; where given, the traced derivative is checked against
+            it.
         states : sequence of str
         parameters : mapping of str to float
+        kind : "flow" or "map"
         name : str, optional
 
         Returns
         -------
         System
 
+        Raises
+        ------
+        MisuseError
+            If the function cannot be traced, or its derivative disagrees with `jacobian`.
+
         Examples
         --------
         >>> import numpy as np
-        >>> pendulum = System.from_function("flow", lambda x, p: [x[1], -np.sin(x[0]) - p.c * x[1]], ["angle", "speed"], {"c": 0.1})
-        >>> pendulum.rhs([0.0, 1.0]).tolist()
+        >>> def pendulum(x, p):
+        ...     return [x[1], -np.sin(x[0]) - p.c * x[1]]
+        >>> System.from_function(pendulum, states=["angle", "speed"], parameters={"c": 0.1}).rhs([0.0, 1.0]).tolist()
         [1.0, -0.1]
         """
         from gan_bifurcation.tracing import trace_function
 
+        if kind not in ("flow", "map"):
+            raise MisuseError(f"A system's kind is 'flow' or 'map', got {kind!r}.")
         parameters = dict(parameters or {})
         rhs = trace_function(function, tuple(states), tuple(parameters))
-        return cls(kind, name or getattr(function, "__name__", "system"), tuple(states), parameters, (), rhs)
+        title = name or str(getattr(function, "__name__", "system"))
+        system = cls(kind, title, tuple(states), parameters, (), rhs)
+        if jacobian is not None:
+            x = np.random.default_rng(0).uniform(0.1, 0.9, system.n)
+            own, given = (
+                system.jacobian(x)[:, : system.n],
+                np.asarray(jacobian(x, SimpleNamespace(**parameters)), float),
+            )
+            if given.shape != own.shape or not np.allclose(own, given, rtol=1e-8, atol=1e-10, equal_nan=True):
+                raise MisuseError(
+                    f"The Jacobian given for '{title}' is not the derivative of the function at {x.tolist()}; "
+                    "correct it or leave it out."
+                )
+        return system
 
     @classmethod
     def from_pydstool(cls, generator: Any) -> "System":
@@ -252,7 +287,9 @@ class System:
                     raise unknown_name("state", name, self.states)
             missing = [s for s in self.states if s not in state]
             if missing:
-                raise MisuseError(f"The state lacks a value for {', '.join(missing[:5])}; give all of {', '.join(self.states)}.")
+                raise MisuseError(
+                    f"The state lacks a value for {', '.join(missing[:5])}; give all of {', '.join(self.states)}."
+                )
             x = np.array([float(state[s]) for s in self.states])
         else:
             x = np.array(state, dtype=float).ravel()
@@ -272,7 +309,9 @@ class System:
     # -- evaluation -----------------------------------------------------------------------------------------------
 
     def _joint(self, x: Any, p: Any) -> FloatArray:
-        return np.concatenate([np.asarray(x, dtype=float), self.parameter_vector() if p is None else np.asarray(p, dtype=float)])
+        return np.concatenate(
+            [np.asarray(x, dtype=float), self.parameter_vector() if p is None else np.asarray(p, dtype=float)]
+        )
 
     def rhs(self, x: Any, p: Any = None) -> FloatArray:
         """Right-hand side at a state (n,) and a parameter vector (m,) (default: the system's own)."""
@@ -283,7 +322,9 @@ class System:
     def jacobian(self, x: Any, p: Any = None) -> FloatArray:
         """Derivative in states and parameters, shape (n, n + m)."""
         f, j = np.empty(self.n), np.empty((self.n, self.n + self.m))
-        evaluation.jacobian(evaluation.make_evaluator(self.tape.data, self.iterations, self.n, 1), self._joint(x, p), f, j)
+        evaluation.jacobian(
+            evaluation.make_evaluator(self.tape.data, self.iterations, self.n, 1), self._joint(x, p), f, j
+        )
         return j
 
     def jet(self, inputs: Any) -> NDArray[Any]:
@@ -331,7 +372,7 @@ class System:
 
     @cached_property
     def linear_states(self) -> tuple[int, ...]:
-        """Positions of states w with w+ = c w + b(other states), one c(p) for all: see :mod:`gan_bifurcation.linear_states`.
+        """Positions of states w with w+ = c w + b(other states), one c(p) for all.
 
         Empty where their elimination does not make the spectrum smaller.
         """
@@ -349,7 +390,9 @@ class System:
         values = {symbol(k): v for k, v in self.parameters.items()}
         for known in self.known_equilibria:
             if known.holds(self.parameters):
-                return np.array([float(known.state[s].xreplace(values)) if s in known.state else 0.0 for s in self.states])
+                return np.array(
+                    [float(known.state[s].xreplace(values)) if s in known.state else 0.0 for s in self.states]
+                )
         return None
 
 
@@ -394,7 +437,9 @@ def iterate(system: System, times: int) -> System:
     [8.0]
     """
     if system.kind != "map":
-        raise MisuseError(f"Only a map can be iterated, got the flow '{system.name}'; use a Poincare map or a step rule.")
+        raise MisuseError(
+            f"Only a map can be iterated, got the flow '{system.name}'; use a Poincare map or a step rule."
+        )
     if times < 1:
         raise MisuseError(f"A map is iterated at least once, got {times}.")
     return replace(system, iterations=system.iterations * int(times))
@@ -427,11 +472,14 @@ def restrict(system: System, symmetry: "Symmetry") -> System:
             value[other] = (0 if sign != seen[name] else s, start)
     kept = tuple(s for s in system.states if value[s][1] == s and value[s][0] != 0)
     if not kept:
-        raise MisuseError(f"The symmetry '{symmetry.name}' fixes only the origin, so there is no subspace to restrict to.")
+        raise MisuseError(
+            f"The symmetry '{symmetry.name}' fixes only the origin, so there is no subspace to restrict to."
+        )
     image = {symbol(s): sign * symbol(rep) for s, (sign, rep) in value.items() if s not in kept}
     rhs = tuple(e for s, e in zip(system.states, system.rhs_expressions, strict=True) if s in kept)
     known = tuple(replace(k, state={s: e for s, e in k.state.items() if s in kept}) for k in system.known_equilibria)
     return replace(
-        system, name=f"{system.name} ({symmetry.name})", states=kept, assignments=tuple(image.items()) + system.assignments,
+        system, name=f"{system.name} ({symmetry.name})", states=kept,
+        assignments=tuple(image.items()) + system.assignments,
         rhs_expressions=rhs, symmetries=(), known_equilibria=known, _tape=None,
     )  # fmt: skip

@@ -1,4 +1,7 @@
-"""The tape: a straight-line program of elementary operations, built from SymPy expressions, run by one compiled interpreter."""
+"""The tape.
+
+A straight-line program of elementary operations, built from SymPy expressions, run by one compiled interpreter.
+"""
 
 import hashlib
 import math
@@ -27,9 +30,7 @@ _UNARY: Final[Mapping[type, int]] = {
     LogSigmoid: op.LOG_SIGMOID, Softplus: op.SOFTPLUS,
 }  # fmt: skip
 _COMMUTATIVE: Final = frozenset({op.ADD, op.MUL, op.MINIMUM, op.MAXIMUM})
-NON_SMOOTH: Final = frozenset(
-    {op.ABS, op.SIGN, op.MINIMUM, op.MAXIMUM, op.SELECT_POSITIVE, op.SELECT_NONNEGATIVE}
-)
+NON_SMOOTH: Final = frozenset({op.ABS, op.SIGN, op.MINIMUM, op.MAXIMUM, op.SELECT_POSITIVE, op.SELECT_NONNEGATIVE})
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +95,13 @@ class Tape:
     def digest(self) -> str:
         """SHA-256 of the program: equal for equal programs, on every machine."""
         h = hashlib.sha256("\0".join(self.inputs).encode())
-        for array in (self.code, self.constants, self.outputs, *(a for pair in self.tables for a in pair)):
+        arrays: list[NDArray[Any]] = [
+            self.code,
+            self.constants,
+            self.outputs,
+            *(a for pair in self.tables for a in pair),
+        ]
+        for array in arrays:
             h.update(repr(array.shape).encode())
             h.update(np.ascontiguousarray(array).tobytes())
         return h.hexdigest()
@@ -173,7 +180,7 @@ _PYTHON_BINARY: Final[Mapping[int, Callable[[Any, Any], Any]]] = {
 }
 
 
-def _scalar_functions(library: Any) -> Mapping[str, Callable[[Any], Any]]:
+def _scalar_functions(library: Any) -> Mapping[str, Any]:
     """The unary operations over a library of scalar functions; what it lacks is composed from what it has."""
 
     def sigmoid(x: Any) -> Any:
@@ -204,7 +211,8 @@ class _Instruction:
 class _Builder:
     """Lowers expressions with value numbering: equal expressions and equal operations share one slot.
 
-    Slots are negative for constants while building (their number is not known yet), inputs come first, operations follow.
+    Slots are negative for constants while building (their number is not known yet), inputs come first, operations
+    follow.
     """
 
     def __init__(self, inputs: Sequence[str]) -> None:
@@ -218,7 +226,9 @@ class _Builder:
 
     def constant(self, value: float) -> int:
         if not math.isfinite(value):
-            raise MisuseError(f"An expression contains the constant {value}, expected finite numbers; check the equations.")
+            raise MisuseError(
+                f"An expression contains the constant {value}, expected finite numbers; check the equations."
+            )
         return self.constants.setdefault(value, -1 - len(self.constants))
 
     def emit(self, code: int, a: int = 0, b: int = 0, c: int = 0) -> int:
@@ -243,9 +253,10 @@ class _Builder:
     def _lower(self, e: sympy.Basic) -> int:
         if isinstance(e, sympy.Symbol):
             raise MisuseError(
-                f"An expression uses '{e.name}', which is neither a state nor a parameter ({', '.join(self.inputs)}); declare it."
+                f"An expression uses '{e.name}', which is neither a state nor a parameter "
+                f"({', '.join(self.inputs)}); declare it."
             )
-        if e.is_Number or isinstance(e, sympy.NumberSymbol) or not e.free_symbols and not e.has(Mean):
+        if e.is_Number or isinstance(e, sympy.NumberSymbol) or (not e.free_symbols and not e.has(Mean)):
             return self.constant(_as_float(e))
         if isinstance(e, sympy.Add):
             return self._sum(e)
@@ -265,7 +276,8 @@ class _Builder:
         if isinstance(e, sympy.Piecewise):
             return self._piecewise(e)
         raise MisuseError(
-            f"The function '{type(e).__name__}' cannot be put on the tape; use + - * / **, the elementary functions, erf, erfc, "
+            f"The function '{type(e).__name__}' cannot be put on the tape; use + - * / **, the elementary "
+            "functions, erf, erfc, "
             "sigmoid, logsigmoid, softplus, abs, sign, minimum, maximum or where."
         )
 
@@ -418,7 +430,9 @@ def _as_float(e: sympy.Basic) -> float:
     return value.real
 
 
-def build(assignments: Sequence[Assignment], outputs: Sequence[sympy.Expr], inputs: Sequence[str], states: int = 0) -> Tape:
+def build(
+    assignments: Sequence[Assignment], outputs: Sequence[sympy.Expr], inputs: Sequence[str], states: int = 0
+) -> Tape:
     """Lower expressions to a tape.
 
     Parameters

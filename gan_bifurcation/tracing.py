@@ -23,12 +23,24 @@ class Traced:
         self.expression = expression
 
     def __bool__(self) -> NoReturn:
-        raise MisuseError("The function branches on the value of a state or parameter; use numpy-style minimum, maximum or from_equations with where().")
+        raise MisuseError(
+            "The function branches on the value of a state or parameter; use numpy-style minimum, maximum or "
+            "from_equations with where()."
+        )
 
     def __float__(self) -> NoReturn:
-        raise MisuseError("The function turns a state or parameter into a float (for example by math.sin); use NumPy's functions, as np.sin.")
+        raise MisuseError(
+            "The function turns a state or parameter into a float (for example by math.sin); use NumPy's "
+            "functions, as np.sin."
+        )
 
     __int__ = __index__ = __complex__ = __float__
+
+    def __lt__(self, other: object) -> NoReturn:
+        bool(self)
+        raise AssertionError
+
+    __le__ = __gt__ = __ge__ = __lt__
 
 
 def _binary(function: Callable[[Any, Any], Any], swapped: bool = False) -> Callable[[Traced, Any], Any]:
@@ -101,7 +113,8 @@ def trace_function(
         raise
     except Exception as error:
         raise MisuseError(
-            f"The function could not be traced ({type(error).__name__}: {error}); use operators, NumPy's elementary functions and those of gan_bifurcation.tracing."
+            f"The function could not be traced ({type(error).__name__}: {error}); use operators, NumPy's "
+            "elementary functions and those of gan_bifurcation.tracing."
         ) from error
     values = list(np.asarray(result, dtype=object).ravel())
     if len(values) != len(states):
