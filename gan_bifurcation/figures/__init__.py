@@ -1,1 +1,23 @@
-"""Figures: functions that draw a result on axes."""
+"""Figures: one style, functions that take ``ax=None`` and return the Axes."""
+
+from typing import Final
+
+from gan_bifurcation.lazy import lazy_names
+
+_HOMES: Final = {
+    name: f"gan_bifurcation.figures.{module}"
+    for module, names in {
+        "branches": ("bifurcation_diagram",),
+        "fields": ("vector_field",),
+        "graphs": ("regime_graph",),
+        "heat_maps": ("heat_map",),
+        "sets": ("bifurcation_set", "regime_map"),
+        "spectra": ("spectral_radius", "spectrum_path"),
+        "style": ("figure", "save", "save_all"),
+        "trainings": ("training_runs",),
+    }.items()
+    for name in names
+}
+__all__ = sorted(_HOMES)
+
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -1,0 +1,113 @@
+"""The regime graph: regimes as nodes, shared borders as edges."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.figures.style import GREY, axes_or_new, mark_of, styled, verdict_look
+
+
+@styled
+def regime_graph(rmap: Any, *, legend: bool = True, ax: Axes | None = None) -> Axes:
+    """The regimes as nodes sized by area and coloured by verdict, joined where they share a border, named by its label.
+
+    Parameters
+    ----------
+    rmap : RegimeMap or networkx graph
+        With ``verdict`` and ``area`` on nodes and ``label`` on edges.
+    legend : bool
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    import networkx as nx
+
+    graph = rmap if isinstance(rmap, nx.Graph) else getattr(rmap, "graph", None)
+    if not isinstance(graph, nx.Graph):
+        raise MisuseError(f"A regime graph is drawn of a regime map or its graph, got {type(rmap).__name__}.")
+    ax = axes_or_new(ax, aspect=0.85)
+    ax.set_axis_off()
+    if not len(graph):
+        ax.text(0.5, 0.5, "no regimes", ha="center", va="center", transform=ax.transAxes, color=GREY)
+        return ax
+    places = _places(graph)
+    areas = np.array([float(graph.nodes[n].get("area", 1.0) or 0.0) for n in graph])
+    share = areas / (areas.sum() or 1.0)
+    radius = {n: float(s) for n, s in zip(graph, 90 + 1500 * share, strict=True)}
+    _edges(ax, graph, places)
+    seen: dict[str, Patch] = {}
+    for n in graph:
+        data = graph.nodes[n]
+        verdict, detail = str(data.get("verdict", "")), str(data.get("detail", "") or "")
+        fill, hatch, line = verdict_look(verdict, detail)
+        x, y = places[n]
+        ax.scatter([x], [y], s=radius[n], color=fill, edgecolors=line, linewidths=1.2, hatch=hatch, zorder=3)
+        ax.text(
+            x,
+            y,
+            str(n),
+            ha="center",
+            va="center",
+            fontsize=7.5,
+            zorder=4,
+            bbox={"boxstyle": "circle,pad=0.1", "fc": (1, 1, 1, 0.8), "ec": "none"},
+        )
+        kind = ", spiralling" if verdict == "converges" and "spiral" in detail else ""
+        seen.setdefault(
+            verdict + kind, Patch(facecolor=fill, edgecolor=line, hatch=hatch, lw=0.5, label=verdict + kind)
+        )
+    ax.margins(0.16)
+    if legend:
+        size = Line2D([], [], marker="o", ls="", mfc="white", mec=GREY, label="area of a regime")
+        ax.legend(
+            handles=[*seen.values(), size], loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=2, frameon=False
+        )
+    return ax
+
+
+def _places(graph: Any) -> dict[Any, Any]:
+    """Positions by distances in the graph."""
+    import networkx as nx
+
+    simple = nx.Graph(graph)
+    if len(simple) == 1:
+        return dict.fromkeys(simple, (0.0, 0.0))
+    start = nx.circular_layout(simple)
+    parts = list(nx.connected_components(simple))
+    if len(parts) > 1:
+        return {n: np.asarray(xy) for n, xy in nx.spring_layout(simple, pos=start, seed=1, iterations=200).items()}
+    return {n: np.asarray(xy) for n, xy in nx.kamada_kawai_layout(simple, pos=start).items()}
+
+
+def _edges(ax: Axes, graph: Any, places: dict[Any, Any]) -> None:
+    """One line for each pair of regimes, with the labels of all their borders."""
+    words: dict[tuple[Any, Any], list[tuple[str, str]]] = {}
+    for u, v, data in graph.edges(data=True):
+        if u == v:
+            continue
+        key = (u, v) if (v, u) not in words else (v, u)
+        entry = (str(data.get("label", "")), str(data.get("criticality", "") or ""))
+        if entry not in words.setdefault(key, []):
+            words[key].append(entry)
+    for (u, v), entries in words.items():
+        (x0, y0), (x1, y1) = places[u], places[v]
+        label = entries[0][0].split()[0] if entries[0][0] else ""
+        colour = mark_of(label)[0] if label in ("LP", "BP", "H", "NS", "PD") else GREY
+        dashed = any(c == "subcritical" for _, c in entries)
+        ax.plot([x0, x1], [y0, y1], color=colour, lw=1.3, ls=(0, (4, 1.6)) if dashed else "-", zorder=1)
+        shown = "\n".join(dict.fromkeys(_short(*entry) for entry in entries))
+        ax.text(
+            0.5 * (x0 + x1), 0.5 * (y0 + y1), shown, ha="center", va="center", fontsize=6.5, color=colour, zorder=2,
+            bbox={"boxstyle": "square,pad=0.1", "fc": (1, 1, 1, 0.85), "ec": "none"},
+        )  # fmt: skip
+
+
+def _short(label: str, criticality: str) -> str:
+    words = {"supercritical": "super", "subcritical": "sub"}
+    return f"{label} ({words[criticality]})" if criticality in words else label

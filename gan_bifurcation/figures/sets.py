@@ -1,0 +1,251 @@
+"""Two parameters: curves of bifurcations, and the regimes between them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path as OutlinePath
+
+from gan_bifurcation.branch import Branch
+from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.figures.scales import set_window, spans_decades
+from gan_bifurcation.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    PURPLE,
+    RED,
+    as_list,
+    axes_or_new,
+    styled,
+    verdict_look,
+)
+from gan_bifurcation.figures.text import math_name, place_labels
+
+_CURVES: Final[Mapping[str, tuple[str, str]]] = {
+    "LP": (RED, "fold"),
+    "BP": (GREEN, "branch point"),
+    "H": (BLUE, "Hopf"),
+    "NS": (BLUE, "Neimark-Sacker"),
+    "PD": (PURPLE, "flip"),
+    "focus": (GREY, "node-focus"),
+}
+_DASHES: Final[Mapping[str, Any]] = {
+    "supercritical": "-",
+    "subcritical": (0, (4, 1.6)),
+    "": "-",
+    "undecided": (0, (6, 1.5, 1, 1.5)),
+}
+
+
+@styled
+def bifurcation_set(
+    curves: Branch | Sequence[Branch] = (),
+    regime_map: Any = None,
+    *,
+    fill: bool = True,
+    legend: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """Curves of bifurcations over two parameters, over the regimes between them.
+
+    Parameters
+    ----------
+    curves : Branch or sequence of Branch
+        Curves over the same two parameters; the first is drawn along x.
+    regime_map : RegimeMap, optional
+        Its regimes are filled, and its borders drawn if no curves are given.
+    fill : bool
+        Whether to fill the regimes.
+    legend : bool
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        Supercritical parts solid, subcritical parts dashed, dotted where no attractor changes (node-focus borders).
+        Points of codimension two are marked and named.
+    """
+    given = as_list(curves, Branch)
+    names = _names(given, regime_map)
+    ax = axes_or_new(ax, aspect=0.85)
+    handles = []
+    window = _window_of(given, regime_map, names)
+    set_window(ax, window[0], window[1], window[2])
+    if regime_map is not None and fill:
+        handles += _fill(ax, regime_map)
+    drawn: list[Any] = []
+    labels: list[tuple[float, float, str, str]] = []
+    pieces = _pieces_of(given) if given else _pieces_of_borders(regime_map)
+    known: dict[tuple[str, str], Line2D] = {}
+    for label, criticality, points in pieces:
+        colour, word = _CURVES.get(label, (BLACK, label))
+        dashes = (0, (1, 1.3)) if label == "focus" else _DASHES.get(criticality, _DASHES["undecided"])
+        ax.plot(points[:, 0], points[:, 1], color=colour, ls=dashes, lw=1.1 if label == "focus" else 1.6, zorder=4)
+        drawn.append(points)
+        words = f"{word} ({criticality})" if criticality in ("supercritical", "subcritical") else word
+        known.setdefault((label, criticality), Line2D([], [], color=colour, ls=dashes, lw=1.6, label=words))
+    for branch in given:
+        for point in branch.special_points:
+            x, y = (point.system.parameters[k] for k in names)
+            ax.plot([x], [y], marker="o", ls="", ms=4, color=BLACK, mfc="white", mew=1.0, zorder=6)
+            labels.append((x, y, point.label or point.name, BLACK))
+    handles = [*known.values(), *handles]
+    ax.set_xlabel(math_name(names[0]))
+    ax.set_ylabel(math_name(names[1]))
+    if legend and handles:
+        _legend_below(ax, handles)
+    place_labels(ax, [entry for entry in labels if _inside(entry, window)], drawn)
+    return ax
+
+
+@styled
+def regime_map(rmap: Any, *, numbers: bool = True, legend: bool = True, ax: Axes | None = None) -> Axes:
+    """The regimes of a window of two parameters, each filled by its verdict, with the exact borders between them.
+
+    Parameters
+    ----------
+    rmap : RegimeMap
+    numbers : bool
+        Whether to number the regimes as in the graph and the tables; small ones stay bare.
+    legend : bool
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = bifurcation_set((), rmap, legend=legend, ax=ax)
+    if numbers:
+        total = sum(_area(face) for face in rmap.faces) or 1.0
+        for number, face in enumerate(rmap.faces):
+            if _area(face) > 0.012 * total:
+                x, y = _representative(rmap, face)
+                ax.text(
+                    x, y, str(number), ha="center", va="center", fontsize=7, zorder=7, color=BLACK,
+                    bbox={"boxstyle": "circle,pad=0.18", "fc": "white", "ec": "0.5", "lw": 0.5},
+                )  # fmt: skip
+    return ax
+
+
+def window_of(rmap: Any) -> tuple[tuple[str, str], tuple[tuple[float, float], tuple[float, float]], tuple[bool, bool]]:
+    """Names, limits and scales of a regime map's two parameters."""
+    ranges = rmap.window.ranges if not isinstance(rmap.window, Mapping) else rmap.window
+    (first, a), (second, b) = ranges.items()
+    return (first, second), ((a.low, a.high), (b.low, b.high)), (a.log, b.log)
+
+
+def _names(given: Sequence[Branch], rmap: Any) -> tuple[str, str]:
+    free = {b.free for b in given} | ({window_of(rmap)[0]} if rmap is not None else set())
+    if not free:
+        raise MisuseError("A bifurcation set needs at least one curve over two parameters, or a regime map.")
+    if len({frozenset(names) for names in free}) != 1 or any(len(names) != 2 for names in free):
+        shown = "; ".join(sorted(", ".join(names) for names in free))
+        raise MisuseError(f"The curves of one bifurcation set are over the same two parameters, but got: {shown}.")
+    first, second = window_of(rmap)[0] if rmap is not None else given[0].free
+    return str(first), str(second)
+
+
+def _window_of(given: Sequence[Branch], rmap: Any, names: tuple[str, str]) -> Any:
+    if rmap is not None:
+        return window_of(rmap)[1:][0] + (window_of(rmap)[2],)
+    limits = []
+    for name in names:
+        columns = np.concatenate([b.column(name) for b in given])
+        limits.append((float(columns.min()), float(columns.max())))
+    logarithmic = (spans_decades(*limits[0]), spans_decades(*limits[1]))
+    widened = []
+    for (low, high), log in zip(limits, logarithmic, strict=True):
+        pad = 1.12 if log else 0.06 * ((high - low) or abs(high) or 1.0)
+        widened.append((low / pad, high * pad) if log else (low - pad, high + pad))
+    return widened[0], widened[1], logarithmic
+
+
+def _pieces_of(given: Sequence[Branch]) -> list[tuple[str, str, Any]]:
+    """Stretches of equal criticality of each curve: (label, criticality, points)."""
+    first = given[0].free
+    pieces: list[tuple[str, str, Any]] = []
+    for branch in given:
+        points = np.column_stack([branch.column(name) for name in first])
+        coefficient = branch.measures.get("coefficient")
+        if coefficient is None or branch.curve not in ("H", "NS", "PD") or branch.level:
+            pieces.append((branch.curve, "", points))
+            continue
+        coefficient = _filled(coefficient)
+        # A flip's b has the other sign: b > 0 is supercritical (Kuznetsov, theorem 4.4).
+        sign = np.sign(-coefficient if branch.curve == "PD" else coefficient)
+        words = np.array(["supercritical" if s < 0 else "subcritical" if s > 0 else "undecided" for s in sign])
+        cuts = np.flatnonzero(words[1:] != words[:-1]) + 1
+        for a, b in zip([0, *cuts], [*cuts, len(points)], strict=True):
+            # Neighbours share a point, so that the line has no gap.
+            pieces.append((branch.curve, str(words[a]), points[a : b + 1]))
+    return pieces
+
+
+def _filled(coefficient: Any) -> Any:
+    """Where a coefficient does not exist, as at a strong resonance, the curve goes on as beside it."""
+    known = np.flatnonzero(np.isfinite(coefficient))
+    if not len(known):
+        return coefficient
+    nearest = known[np.argmin(np.abs(np.arange(len(coefficient))[:, None] - known[None, :]), axis=1)]
+    return coefficient[nearest]
+
+
+def _pieces_of_borders(rmap: Any) -> list[tuple[str, str, Any]]:
+    pieces = []
+    for border in rmap.borders:
+        label = str(border.label)
+        points = np.asarray(border.points, dtype=float)
+        if label in ("frame", "") or len(points) < 2:
+            continue
+        pieces.append((label, str(getattr(border, "criticality", "") or ""), points))
+    return pieces
+
+
+def _fill(ax: Axes, rmap: Any) -> list[Any]:
+    seen: dict[tuple[str, str], Patch] = {}
+    for face in rmap.faces:
+        words = str(getattr(face, "detail", "") or "")
+        fill, hatch, line = verdict_look(face.verdict, words)
+        outline = _outline(face.polygon)
+        ax.add_patch(PathPatch(outline, facecolor=fill, edgecolor=line, lw=0.0, hatch=hatch, zorder=1))
+        kind = "spiralling" if face.verdict == "converges" and "spiral" in words else ""
+        if face.verdict == "converges" and not kind and "monoton" in words:
+            kind = "monotone"
+        text = f"{face.verdict}, {kind}" if kind else face.verdict
+        seen.setdefault((face.verdict, kind), Patch(facecolor=fill, edgecolor=line, hatch=hatch, lw=0.3, label=text))
+    return [seen[key] for key in sorted(seen)]
+
+
+def _outline(polygon: Any) -> OutlinePath:
+    rings = [polygon.exterior, *polygon.interiors]
+    return OutlinePath.make_compound_path(*(OutlinePath(np.asarray(ring.coords)[:, :2], closed=True) for ring in rings))
+
+
+def _area(face: Any) -> float:
+    return float(getattr(face, "area", 0.0) or face.polygon.area)
+
+
+def _representative(rmap: Any, face: Any) -> tuple[float, float]:
+    found = getattr(face, "representative", None)
+    names = window_of(rmap)[0]
+    if isinstance(found, Mapping):
+        return float(found[names[0]]), float(found[names[1]])
+    if found is not None and len(found) == 2:
+        return float(found[0]), float(found[1])
+    point = face.polygon.representative_point()
+    return float(point.x), float(point.y)
+
+
+def _inside(entry: tuple[float, float, str, str], window: Any) -> bool:
+    (x0, x1), (y0, y1), _ = window
+    return bool(x0 <= entry[0] <= x1 and y0 <= entry[1] <= y1)
+
+
+def _legend_below(ax: Axes, handles: Sequence[Any]) -> None:
+    columns = 2 if len(handles) > 1 else 1
+    ax.legend(handles=list(handles), loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=columns, frameon=False)
