@@ -229,7 +229,10 @@ class Game:
         for player in self.players:
             # Without a field there are losses: the checks have seen to it.
             loss = sympy.S.Zero if player.loss is None else player.loss
-            field.update({name: derivative(-loss, symbol(name)) for name in player.states})
+            # Term by term: each of many weights of a discriminator occurs in few of the terms.
+            terms = [(term, term.free_symbols) for term in sympy.Add.make_args(-loss)]
+            for state in map(symbol, player.states):
+                field[state.name] = sympy.Add(*(derivative(term, state) for term, free in terms if state in free))
         return field
 
     def _given(self) -> list[sympy.Expr]:
