@@ -41,7 +41,7 @@ from gan_bifurcation.evaluation import (
     structref,
     types,
 )
-from gan_bifurcation.kernels import FloatArray, TapeData, jit
+from gan_bifurcation.kernels import FloatArray, TapeData, inner, jit
 
 IntArray = NDArray[np.int64]
 
@@ -139,7 +139,7 @@ def make_state(arrays: Arrays) -> Any:
     return s
 
 
-@jit
+@inner
 def load_point(s: Any, u: FloatArray) -> None:
     """States and parameters of the unknowns `u` into `s.z`, dp/dq into `s.slope`."""
     n, k = s.n, s.k
@@ -160,7 +160,7 @@ def load_point(s: Any, u: FloatArray) -> None:
         s.z[n + s.free[i]] = number
 
 
-@jit
+@inner
 def _put_gradient(s: Any, source: int, row: int) -> None:
     """A gradient over (states, parameters), row `source` of `s.gz`, into a row of the unknowns' Jacobian `s.system`."""
     n, k = s.n, s.k
@@ -172,7 +172,7 @@ def _put_gradient(s: Any, source: int, row: int) -> None:
         s.system[row, n + k + i] = s.gz[source, n + s.free[i]] * s.slope[i]
 
 
-@jit
+@inner
 def _solve_borders(s: Any) -> bool:
     """V, W and G of the bordered matrix, whose block M is in `s.m`; False if it is singular."""
     n, width = s.n, s.width
@@ -204,7 +204,7 @@ def _solve_borders(s: Any) -> bool:
     return True
 
 
-@jit
+@inner
 def _add_second_forms(s: Any, count: int) -> None:
     """s.gz[row] += left^T D2f(direction, e_z) for all z of the joint space, for `count` triples (row, left, direction).
 
@@ -223,7 +223,7 @@ def _add_second_forms(s: Any, count: int) -> None:
                 s.gz[row, z] += weight * s.h[i, z]
 
 
-@jit
+@inner
 def _pair_coefficients(s: Any, kappa: float, level: float) -> None:
     """alpha, beta and their derivatives in kappa and in the level: M = A^2 + alpha A + beta I."""
     c = s.coefficients
@@ -238,7 +238,7 @@ def _pair_coefficients(s: Any, kappa: float, level: float) -> None:
         c[4], c[5] = -2.0, 2.0 * level
 
 
-@jit
+@inner
 def _equilibrium_rows(s: Any, u: FloatArray) -> None:
     """F = 0 and the pins."""
     n, k = s.n, s.k
@@ -266,7 +266,7 @@ def _equilibrium_rows(s: Any, u: FloatArray) -> None:
         r[n + c] = total
 
 
-@jit
+@inner
 def _real_forms(s: Any, row: int, level: float) -> bool:
     """The bordered scalar of A - shift * level I, and what its gradient needs of second derivatives."""
     n = s.n
@@ -289,7 +289,7 @@ def _real_forms(s: Any, row: int, level: float) -> bool:
     return True
 
 
-@jit
+@inner
 def _pair_forms(s: Any, row: int, level: float, kappa: float) -> bool:
     """Two components of G for M = A^2 + alpha A + beta I, and what their gradients need of second derivatives."""
     n = s.n
@@ -376,7 +376,7 @@ def residual_jacobian(s: Any, u: FloatArray) -> bool:
     return True
 
 
-@jit
+@inner
 def refresh_borders(s: Any) -> None:
     """Take the null vectors just computed as borders, and choose the two components of G that see the pair best.
 

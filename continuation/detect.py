@@ -9,7 +9,7 @@ point.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -20,15 +20,21 @@ from gan_bifurcation.continuation import branch_points
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.march import Strip, join, project
 from gan_bifurcation.continuation.problem import CONDITION_OF, Condition, CurveProblem, compute_spectrum
+from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.observables import observable_tape
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
-# Closer to the stability boundary than this is on it: eigenvalues carry rounding.
+# Closer to the stability boundary than this is on it: eigenvalues carry rounding. In units of the largest eigenvalue where
+# all are small (slow time) or rounding is larger (very stiff).
 NEUTRAL: Final = 1e-9
+ROUNDING: Final = 1e-15
+# Eigenvalues that are equal by symmetry differ by rounding, or by its square root in a defective block.
+EQUAL: Final = 1e-6
 REAL_PART: Final = 1e-10
 DEEPEST: Final = 30
+FAR: Final = 1e300
 
 
 @dataclass(frozen=True)
@@ -58,18 +64,39 @@ def margins(kind: str, spectra: ComplexArray) -> FloatArray:
     return np.asarray(spectra.real if kind == "flow" else np.abs(spectra) - 1.0)
 
 
+def neutral_width(kind: str, strip: Strip) -> FloatArray:
+    """How close to the boundary an eigenvalue counts as on it, (N, 1)."""
+    if kind == "map":
+        return np.full((len(strip), 1), NEUTRAL)
+    sizes = np.where(np.abs(strip.spectra) < FAR, np.abs(strip.spectra), 0.0)
+    size = np.fmax(sizes.max(axis=1, initial=0.0), np.abs(strip.structural))[:, None]
+    return np.asarray(np.maximum(NEUTRAL * np.minimum(1.0, size), ROUNDING * size))
+
+
+def transverse(problem: CurveProblem, strip: Strip) -> Strip:
+    """Without the eigenvalues that a manifold of equilibria keeps on the boundary: they are put far away."""
+    if not problem.k:
+        return strip
+    s = strip.spectra.copy()
+    is_map = problem.system.kind == "map"
+    order = np.argsort(np.abs(s - (1.0 if is_map else 0.0)), axis=1)[:, : problem.k]
+    np.put_along_axis(s, order, 0.0 if is_map else -FAR, axis=1)
+    return replace(strip, spectra=s)
+
+
 def count(problem: CurveProblem, strip: Strip) -> Counts:
     """The integers of a strip."""
     kind = problem.system.kind
     s = strip.spectra
     margin = margins(kind, s)
-    beyond = margin > NEUTRAL
+    width = neutral_width(kind, strip)
+    beyond = margin > width
     real = np.abs(s.imag) <= REAL_PART * (1.0 + np.abs(s))
     c = strip.structural
     if kind == "map":
         structural = np.where(c > 1.0 + NEUTRAL, 1, np.where(c < -1.0 - NEUTRAL, -1, 0))
     else:
-        structural = np.where(c > NEUTRAL, 1, 0)
+        structural = np.where(c > width[:, 0], 1, 0)
     return Counts(
         np.sum(beyond & real & ((s.real > 0.0) | (kind == "flow")), axis=1),
         np.sum(beyond & real & (s.real < 0.0), axis=1) if kind == "map" else np.zeros(len(s), dtype=np.int64),
@@ -77,18 +104,25 @@ def count(problem: CurveProblem, strip: Strip) -> Counts:
         structural,
         strip.signs.astype(np.int64),
         np.sum(~real & (s.imag > 0.0), axis=1),
-        np.sum(np.abs(margin) <= NEUTRAL, axis=1),
+        np.sum(np.abs(margin) <= width, axis=1),
     )
 
 
 def unstable_count(problem: CurveProblem, strip: Strip) -> NDArray[np.int64]:
     """Number of unstable eigenvalues of the full system at each point."""
-    number = np.sum(margins(problem.system.kind, strip.spectra) > NEUTRAL, axis=1)
+    width = neutral_width(problem.system.kind, strip)
+    number = np.sum(margins(problem.system.kind, strip.spectra) > width, axis=1)
     if problem.structural_multiplicity:
         c = strip.structural
-        bad = np.abs(c) > 1.0 + NEUTRAL if problem.system.kind == "map" else c > NEUTRAL
+        bad = np.abs(c) > 1.0 + NEUTRAL if problem.system.kind == "map" else c > width[:, 0]
         number = number + problem.structural_multiplicity * bad
     return np.asarray(number, dtype=np.int64)
+
+
+_ON_MANIFOLD: Final = (
+    "On a manifold of equilibria, located by its eigenvalue; the normal form of an isolated point does not apply."
+)
+GOLDEN: Final = 0.5 * (5.0**0.5 - 1.0)
 
 
 class Detector:
@@ -97,12 +131,20 @@ class Detector:
     def __init__(self, problem: CurveProblem, events: Sequence[Event] = (), at: Sequence[float] = ()) -> None:
         self.problem = problem
         self.events = [event.compile(problem.system) for event in events]
-        self.at = [next(iter(problem.free.values())).to_unit(v) for v in at]
+        (window,) = problem.free.values()
+        for v in at:
+            if not window.low <= v <= window.high:
+                raise MisuseError(
+                    f"at= asks for a point at {v}, outside the window ({window.low:g}, {window.high:g}); widen it."
+                )
+        self.at = [window.to_unit(v) for v in at]
         self.neutral_note = ""
+        self._before: Strip | None = None
 
     def scan(self, strip: Strip, offset: int) -> list[Point]:
         """Special points of a strip; `offset` is the branch index of its first point."""
         found: list[Point] = []
+        strip = transverse(self.problem, strip)
         counts = count(self.problem, strip)
         if len(strip) > 2 and np.all(counts.neutral[1:] > 0):
             self.neutral_note = (
@@ -110,7 +152,8 @@ class Detector:
                 "quantity, a manifold of equilibria or an undamped mode); it is counted as stable."
             )
         table = np.column_stack([counts.positive, counts.negative, counts.pairs, counts.structural, counts.sign])
-        suspicious = set(np.flatnonzero(np.any(table[1:] != table[:-1], axis=1)).tolist()) | self._touches(strip)
+        suspicious = set(np.flatnonzero(np.any(table[1:] != table[:-1], axis=1)).tolist())
+        touched = self._touches(strip, suspicious)
         happened: dict[int, list[Event]] = {}
         for event in self.events:
             value = event.along(self.problem, strip)
@@ -120,11 +163,18 @@ class Detector:
         q = strip.u[:, self.problem.q_slice.start]
         wanted: dict[int, list[float]] = {}
         for target in self.at:
-            for i in np.flatnonzero(((q[:-1] - target) * (q[1:] - target) < 0.0) | (q[1:] == target)).tolist():
+            hit = ((q[:-1] - target) * (q[1:] - target) < 0.0) | (q[1:] == target)
+            if offset == 0 and q[0] == target and len(hit):
+                hit[0] = True
+            for i in np.flatnonzero(hit).tolist():
                 wanted.setdefault(i, []).append(target)
-        for i in sorted(suspicious | happened.keys() | wanted.keys()):
+        for i in sorted(suspicious | touched.keys() | happened.keys() | wanted.keys()):
+            if i < 0:  # the last interval of the strip before, whose touch shows only now
+                found += touched[i]
+                continue
             pair = strip.slice(slice(i, i + 2))
             here: list[Point] = self._resolve(pair, 0) if i in suspicious else []
+            here += touched.get(i, [])
             here += [p for event in happened.get(i, []) if (p := self._event(event, pair)) is not None]
             here += [p for target in wanted.get(i, []) if (p := self._user_point(pair, target)) is not None]
             found += self._placed(here, pair, offset + i)
@@ -132,21 +182,86 @@ class Detector:
 
     # -- one interval -------------------------------------------------------------------------------------------------
 
-    def _touches(self, strip: Strip) -> set[int]:
-        """Intervals around a local minimum of the distance to the boundary that a parabola takes to or through zero."""
-        if len(strip) < 3:
-            return set()
-        margin = margins(self.problem.system.kind, strip.spectra)
-        d = np.where(np.abs(margin) <= NEUTRAL, np.inf, np.abs(margin)).min(axis=1)
-        suspicious: set[int] = set()
+    def _touches(self, strip: Strip, changed: set[int]) -> dict[int, list[Point]]:
+        """Special points where the distance to the boundary is least, in intervals between which no integer changes.
+
+        Two crossings within a step, or an eigenvalue that reaches the boundary and turns back: a parabola through three
+        distances goes to or through zero. The interval before the strip, which ended the last one, is number -1.
+        """
+        before = self._before
+        continued = before is not None and np.array_equal(before.u[1], strip.u[0])
+        self._before = strip.slice(slice(-2, None)) if len(strip) > 1 else None
+        first = 0
+        if continued and before is not None:
+            strip, first = join([before.slice(slice(0, 1)), strip]), -1
+        found: dict[int, list[Point]] = {}
+        if len(strip) < 3 or not strip.spectra.shape[1]:
+            return found
+        kind = self.problem.system.kind
+        margin = margins(kind, strip.spectra)
+        d = np.where(np.abs(margin) <= neutral_width(kind, strip), np.inf, np.abs(margin)).min(axis=1)
+        size = 1.0 if kind == "map" else float(np.where(np.abs(strip.spectra) < FAR, np.abs(strip.spectra), 0.0).max())
         a, b, c = d[:-2], d[1:-1], d[2:]
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             curvature = a - 2.0 * b + c
             lowest = b - (a - c) ** 2 / (8.0 * curvature)
-            hit = np.isfinite(lowest) & (b < a) & (b <= c) & (curvature > 0.0) & (lowest < 0.02 * b) & (b < 0.2)
+            hit = np.isfinite(lowest) & (b < a) & (b <= c) & (curvature > 0.0) & (lowest < 0.02 * b) & (b < 0.2 * size)
         for i in np.flatnonzero(hit).tolist():
-            suspicious |= {i, i + 1}
-        return suspicious
+            if not {first + i, first + i + 1} & changed:
+                for which, points in self._closest(strip.slice(slice(i, i + 3))):
+                    pair = strip.slice(slice(i + which, i + which + 2))
+                    placed = self._placed(points, pair, first + i + which)
+                    found.setdefault(first + i + which, []).extend(placed)
+        return found
+
+    def _closest(self, three: Strip) -> list[tuple[int, list[Point]]]:
+        """Golden section for the least distance over two intervals; what is there, with the interval's number."""
+        kind = self.problem.system.kind
+        same = count(self.problem, three).at(0)
+
+        def distance(strip: Strip) -> float:
+            return float(np.min(np.abs(margins(kind, strip.spectra[0]))))
+
+        best, where = three.slice(slice(1, 2)), 0
+        for which in (0, 1):
+            ends = three.slice(slice(which, which + 2))
+            chord = ends.u[1] - ends.u[0]
+            low, high = 0.0, 1.0
+            x = [1.0 - GOLDEN, GOLDEN]
+            new = [self._project(ends.u[0] + f * chord, chord) for f in x]
+            for _ in range(45):
+                if new[0] is None or new[1] is None:
+                    break
+                for strip in new:
+                    if strip is not None and count(self.problem, strip).at(0) != same:
+                        halves = [join([ends.slice(slice(0, 1)), strip]), join([strip, ends.slice(slice(1, 2))])]
+                        return [(which, [p for half in halves for p in self._resolve(half, 0)])]
+                k = 0 if distance(new[0]) < distance(new[1]) else 1
+                if distance(new[k]) < distance(best):
+                    best, where = new[k], which
+                if k == 0:
+                    high = x[1]
+                    x = [low + (1.0 - GOLDEN) * (high - low), x[0]]
+                    new = [self._project(ends.u[0] + x[0] * chord, chord), new[0]]
+                else:
+                    low = x[0]
+                    x = [x[1], low + GOLDEN * (high - low)]
+                    new = [new[1], self._project(ends.u[0] + x[1] * chord, chord)]
+        if distance(best) > float(neutral_width(kind, best)[0, 0]):
+            return []
+        s = best.spectra[0]
+        nearest = s[np.argmin(np.abs(margins(kind, s)))]
+        if abs(nearest.imag) > REAL_PART * (1.0 + abs(nearest)):
+            label = "H" if kind == "flow" else "NS"
+        else:
+            label = "PD" if kind == "map" and nearest.real < 0.0 else "LP"
+        point = make_point(self.problem, best.u[0], label, complex(nearest.real, abs(nearest.imag)), "")
+        note = "The critical eigenvalue only touches the boundary here: stability does not change."
+        return [(where, [replace(point, note=note)])]
+
+    def _project(self, guess: FloatArray, row: FloatArray) -> Strip | None:
+        new = project(self.problem, guess, row)
+        return None if new is None else transverse(self.problem, new)
 
     def _resolve(self, pair: Strip, depth: int) -> list[Point]:
         counts = count(self.problem, pair)
@@ -156,9 +271,10 @@ class Detector:
         label: str | None = None
         is_map = self.problem.system.kind == "map"
         if not change.any():
-            if depth >= 3:
-                return []
-        elif structural and abs(positive) + abs(negative) <= self._companions(pair) and not pairs:
+            return []
+        if max(abs(positive), abs(negative), abs(pairs)) > 1 and (cluster := self._cluster(pair, change)) is not None:
+            return [cluster]
+        if structural and abs(positive) + abs(negative) <= self._companions(pair) and not pairs:
             return [self._structural(pair, before[3], after[3])]
         elif sign and abs(positive) <= 1 and not (negative or pairs):
             label = "BP"
@@ -175,12 +291,14 @@ class Detector:
             point = self._locate(label, pair)
             if point is not None:
                 return [point]
+            if self.problem.k and label in ("BP", "LP"):
+                return [self._at_margin(label, pair, 1, _ON_MANIFOLD)]
         chord = float(np.linalg.norm(pair.u[1] - pair.u[0]))
         if depth >= DEEPEST or chord < 1e-10:
-            return [self._multiple(pair, change)] if change.any() else []
-        middle = project(self.problem, 0.5 * (pair.u[0] + pair.u[1]), pair.u[1] - pair.u[0])
+            return [self._multiple(pair, change)]
+        middle = self._project(0.5 * (pair.u[0] + pair.u[1]), pair.u[1] - pair.u[0])
         if middle is None or not 0.05 < self._fraction(pair, middle.u[0]) < 0.95:
-            return [self._multiple(pair, change)] if change.any() else []
+            return [self._multiple(pair, change)]
         left = self._resolve(join([pair.slice(slice(0, 1)), middle]), depth + 1)
         return left + self._resolve(join([middle, pair.slice(slice(1, 2))]), depth + 1)
 
@@ -198,17 +316,10 @@ class Detector:
 
     def _critical(self, label: str, spectrum: ComplexArray) -> complex:
         """The eigenvalue of a spectrum that a label speaks of: nearest the boundary among those of the right sort."""
-        kind = self.problem.system.kind
-        real = np.abs(spectrum.imag) <= 1e-7 * (1.0 + np.abs(spectrum))
-        if label in ("H", "NS"):
-            candidates = spectrum[spectrum.imag > 0.0]
-        elif label == "PD":
-            candidates = spectrum[real & (spectrum.real < 0.0)]
-        else:
-            candidates = spectrum[real & ((spectrum.real > 0.0) | (kind == "flow"))]
-        if not len(candidates):
-            candidates = spectrum
-        return complex(candidates[np.argmin(np.abs(margins(kind, candidates)))])
+        group = self._group(label, spectrum, 1)
+        return complex(
+            group[0] if len(group) else spectrum[np.argmin(np.abs(margins(self.problem.system.kind, spectrum)))]
+        )
 
     def _locate(self, label: str, pair: Strip) -> Point | None:
         kind = self.problem.system.kind
@@ -253,8 +364,6 @@ class Detector:
         point = make_point(
             problem, u, label, complex(-1.0 if minus else (1.0 if base.system.kind == "map" else 0.0)), ""
         )
-        from dataclasses import replace
-
         k = base.structural_multiplicity + self._companions(pair)
         return replace(
             point, multiplicity=k, condition=condition,
@@ -262,58 +371,80 @@ class Detector:
                  "a linear equation; no normal form applies.",
         )  # fmt: skip
 
-    def _multiple(self, pair: Strip, change: NDArray[np.int64]) -> Point:
-        """Several eigenvalues cross together (a symmetric system).
+    def _cluster(self, pair: Strip, change: NDArray[np.int64]) -> Point | None:
+        """Several equal eigenvalues or pairs that cross together all along an interval (a symmetric system)."""
+        positive, negative, pairs, structural, _ = change.tolist()
+        if structural or sum(map(bool, (positive, negative, pairs))) != 1:
+            return None
+        number = max(abs(positive), abs(negative), abs(pairs))
+        is_map = self.problem.system.kind == "map"
+        label = "BP" if positive else ("PD" if negative else ("NS" if is_map else "H"))
+        for i in (0, 1):
+            group = self._group(label, pair.spectra[i], number)
+            if len(group) < number or np.ptp(group.real) + np.ptp(group.imag) > EQUAL * float(np.max(np.abs(group))):
+                return None
+        note = (
+            f"{number} equal critical {'pairs' if pairs else 'eigenvalues'} cross together; restrict the system to a "
+            "fixed-point subspace for a normal form."
+        )
+        return self._at_margin(label, pair, number, note)
 
-        Placed by the secant method on the largest margin.
-        """
+    def _group(self, label: str, spectrum: ComplexArray, number: int) -> ComplexArray:
+        """The eigenvalues of a label's sort that are nearest to the boundary."""
         kind = self.problem.system.kind
-        label = "H" if kind == "flow" else "NS"
+        real = np.abs(spectrum.imag) <= EQUAL * np.abs(spectrum)
+        if label in ("H", "NS"):
+            candidates = spectrum[spectrum.imag > 0.0]
+        elif label == "PD":
+            candidates = spectrum[real & (spectrum.real < 0.0)]
+        else:
+            candidates = spectrum[real & ((spectrum.real > 0.0) | (kind == "flow"))]
+        return np.asarray(candidates[np.argsort(np.abs(margins(kind, candidates)))[:number]])
+
+    def _multiple(self, pair: Strip, change: NDArray[np.int64]) -> Point:
+        """What could not be told apart in a tiny interval."""
+        label = "H" if self.problem.system.kind == "flow" else "NS"
         if change[1]:
             label = "PD"
-        elif change[0]:
+        elif change[0] or (change[4] and not change[2]):
             label = "BP" if change[4] or abs(change[0]) > 1 else "LP"
         number = int(max(abs(change[0]), abs(change[1]), abs(change[2]), 1))
-        u = self._crossing(label, pair)
-        point = make_point(
-            self.problem,
-            u,
-            label,
-            self._critical(label, compute_spectrum(self.problem.at(u), self.problem.states(u))),
-            "",
-        )
-        from dataclasses import replace
+        several = f"{number} critical {'pairs' if label in ('H', 'NS') else 'eigenvalues'} cross together; "
+        note = (several if number > 1 else "") + "the point was located by its eigenvalues only (no extended system)."
+        return self._at_margin(label, pair, number, note[0].upper() + note[1:])
 
-        return replace(
-            point, multiplicity=number,
-            note=f"{number} equal critical {'pairs' if label in ('H', 'NS') else 'eigenvalues'} cross "
-                 "together; restrict the system to a fixed-point subspace for a normal form.",
-        )  # fmt: skip
+    def _at_margin(self, label: str, pair: Strip, number: int, note: str) -> Point:
+        """The point where the mean margin of a label's nearest eigenvalues vanishes, by regula falsi on the branch itself.
 
-    def _crossing(self, label: str, pair: Strip) -> FloatArray:
-        """Where the margin of the label's eigenvalue vanishes, by the secant method on the branch itself."""
+        The mean of equal eigenvalues is smooth where each of them is not.
+        """
         kind = self.problem.system.kind
         row = pair.u[1] - pair.u[0]
 
-        def margin(strip: Strip) -> float:
-            return float(margins(kind, np.array([self._critical(label, strip.spectra[0])]))[0])
+        def mean(strip: Strip) -> float:
+            group = self._group(label, strip.spectra[0], number)
+            return float(np.mean(margins(kind, group))) if len(group) else np.nan
 
-        # The interval is tiny where counting stopped, so the secant method needs no bracket.
-        x0, x1 = 0.0, 1.0
-        m0, m1 = margin(pair.slice(slice(0, 1))), margin(pair.slice(slice(1, 2)))
-        u = pair.u[0] if abs(m0) < abs(m1) else pair.u[1]
-        for _ in range(12):
-            if m0 == m1 or not np.isfinite(m0 - m1):
+        low, high = 0.0, 1.0
+        a, b = mean(pair.slice(slice(0, 1))), mean(pair.slice(slice(1, 2)))
+        u, side = (pair.u[0] if abs(a) < abs(b) else pair.u[1]), 0
+        for _ in range(80):
+            # Illinois' variant; at equal signs (a margin within rounding) it is the secant method.
+            f = (low * b - high * a) / (b - a) if a != b else np.nan
+            new = self._project(pair.u[0] + f * row, row) if np.isfinite(f) and -1.0 < f < 2.0 else None
+            m = np.nan if new is None else mean(new)
+            if new is None or not np.isfinite(m):
                 break
-            x0, x1 = x1, x1 - m1 * (x1 - x0) / (m1 - m0)
-            new = project(self.problem, pair.u[0] + x1 * row, row)
-            if new is None:
-                break
-            m0, m1 = m1, margin(new)
             u = new.u[0]
-            if abs(m1) < 4e-16:
+            if m == 0.0 or abs(high - low) * np.linalg.norm(row) < 1e-15:
                 break
-        return np.asarray(u)
+            if (m > 0.0) == (b > 0.0):
+                high, b, a, side = f, m, a * (0.5 if side == 1 else 1.0), 1
+            else:
+                low, a, b, side = f, m, b * (0.5 if side == -1 else 1.0), -1
+        group = self._group(label, compute_spectrum(self.problem.at(u), self.problem.states(u)), number)
+        critical = complex(group[0]) if len(group) else complex(np.nan)
+        return replace(make_point(self.problem, u, label, critical, ""), multiplicity=number, note=note)
 
     # -- users' events ------------------------------------------------------------------------------------------------
 
@@ -341,8 +472,6 @@ class Detector:
         return make_point(self.problem, u, "UZ", complex(np.nan), "") if ok else None
 
     def _placed(self, points: list[Point], pair: Strip, offset: int) -> list[Point]:
-        from dataclasses import replace
-
         placed = []
         for p in points:
             u = self.problem.pack(p.x, values=p.parameters)

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from gan_bifurcation import opcodes as op
-from gan_bifurcation.kernels import TWO_OVER_SQRT_PI, TapeData, _sigmoid, _softplus, _unary_value, jit
+from gan_bifurcation.kernels import TWO_OVER_SQRT_PI, TapeData, _sigmoid, _softplus, _unary_value, inner, jit
 
 Jets = Any  # float64 or complex128 array (slots, order + 1); the code is compiled for both
 
 
-@jit
+@inner
 def _multiply(a: Jets, b: Jets, out: Jets) -> None:
     for k in range(out.shape[0] - 1, -1, -1):
         total = a[0] * b[k]
@@ -31,7 +31,7 @@ def _multiply(a: Jets, b: Jets, out: Jets) -> None:
         out[k] = total
 
 
-@jit
+@inner
 def _divide(a: Jets, b: Jets, out: Jets) -> None:
     for k in range(out.shape[0]):
         total = a[k]
@@ -40,7 +40,7 @@ def _divide(a: Jets, b: Jets, out: Jets) -> None:
         out[k] = total / b[0]
 
 
-@jit
+@inner
 def _integrate(x: Jets, u: Jets, out: Jets, k: int) -> None:
     """Coefficient k of y, where y' = u(t) x'(t)."""
     total = k * x[k] * u[0]
@@ -49,7 +49,7 @@ def _integrate(x: Jets, u: Jets, out: Jets, k: int) -> None:
     out[k] = total / k
 
 
-@jit
+@inner
 def _sqrt(x: Jets, out: Jets) -> None:
     out[0] = np.sqrt(x[0])
     for k in range(1, out.shape[0]):
@@ -59,14 +59,14 @@ def _sqrt(x: Jets, out: Jets) -> None:
         out[k] = total / (2.0 * out[0])
 
 
-@jit
+@inner
 def _exp(x: Jets, out: Jets) -> None:
     out[0] = np.exp(x[0])
     for k in range(1, out.shape[0]):
         _integrate(x, out, out, k)
 
 
-@jit
+@inner
 def _pair(code: int, x: Jets, out: Jets, other: Jets) -> None:
     """sin/cos and sinh/cosh together: each is the other's derivative, up to sign."""
     x0 = x[0].real
@@ -86,7 +86,7 @@ def _pair(code: int, x: Jets, out: Jets, other: Jets) -> None:
         out[:] = other
 
 
-@jit
+@inner
 def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
     n = out.shape[0]
     x0 = x[0].real
@@ -179,7 +179,7 @@ def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
         out[0] = _unary_value(op.SIGN, x0)
 
 
-@jit
+@inner
 def _power_integer(x: Jets, exponent: int, out: Jets, u: Jets, w: Jets) -> None:
     out[:] = 0.0
     out[0] = 1.0

@@ -17,6 +17,8 @@ from gan_bifurcation import opcodes as op
 FloatArray = NDArray[np.float64]
 
 jit: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
+# For what only compiled code calls: without the wrappers for Python, which cost as much to compile as a small function.
+inner: Any = numba.njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 TWO_OVER_SQRT_PI = 1.1283791670955126
 
@@ -33,12 +35,12 @@ class TapeData(NamedTuple):
     prefix: int  # operations at the front that depend on parameters and constants only
 
 
-@jit
+@inner
 def n_slots(tape: TapeData) -> int:
     return int(tape.n_inputs + tape.constants.shape[0] + tape.code.shape[0])
 
 
-@jit
+@inner
 def _sigmoid(x: float) -> float:
     if x >= 0.0:
         return 1.0 / (1.0 + exp(-x))
@@ -46,12 +48,12 @@ def _sigmoid(x: float) -> float:
     return e / (1.0 + e)
 
 
-@jit
+@inner
 def _softplus(x: float) -> float:
     return max(x, 0.0) + log1p(exp(-abs(x)))
 
 
-@jit
+@inner
 def _integer_power(x: float, n: int) -> float:
     result = 1.0
     base = x
@@ -64,7 +66,7 @@ def _integer_power(x: float, n: int) -> float:
     return 1.0 / result if n < 0 else result
 
 
-@jit
+@inner
 def _unary_value(code: int, x: float) -> float:
     if code == op.NEG:
         return -x
@@ -108,7 +110,7 @@ def _unary_value(code: int, x: float) -> float:
     return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else x)
 
 
-@jit
+@inner
 def _unary_derivatives(code: int, x: float, y: float) -> tuple[float, float]:
     """First and second derivative of a unary operation at x, given its value y."""
     if code == op.NEG:
@@ -162,13 +164,13 @@ def _unary_derivatives(code: int, x: float, y: float) -> tuple[float, float]:
     return 0.0, 0.0
 
 
-@jit
+@inner
 def load_constants(tape: TapeData, v: FloatArray) -> None:
     for i in range(tape.constants.shape[0]):
         v[tape.n_inputs + i] = tape.constants[i]
 
 
-@jit
+@inner
 def run_value(tape: TapeData, v: FloatArray, start: int) -> None:
     """Evaluate all slots; `v` (slots,) holds inputs and constants.
 
@@ -226,7 +228,7 @@ def run_value(tape: TapeData, v: FloatArray, start: int) -> None:
         i += 1
 
 
-@jit
+@inner
 def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
     """Value and gradient of all slots.
 
@@ -317,7 +319,7 @@ def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
         i += 1
 
 
-@jit
+@inner
 def run_second(tape: TapeData, v: FloatArray, d: FloatArray, g: FloatArray, h: FloatArray) -> None:
     """Value, directional derivative, gradient, and gradient of the directional derivative of all slots.
 
