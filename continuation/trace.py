@@ -258,14 +258,14 @@ def _first(problem: CurveProblem, u: FloatArray, tangent: FloatArray) -> Any:
 
 
 def _numbered(points: Sequence[Point]) -> list[Point]:
+    """Names: a label and its number, "PD1"; what ends in a figure or is a user's word is numbered from the second on, "R2 2"."""
     seen: dict[str, int] = {}
     named = []
     for p in points:
-        seen[p.label] = seen.get(p.label, 0) + 1
-        name = (
-            f"{p.label}{seen[p.label]}"
-            if p.label.isupper() and len(p.label) <= 4
-            else (p.label if seen[p.label] == 1 else f"{p.label} {seen[p.label]}")
-        )
+        number = seen[p.label] = seen.get(p.label, 0) + 1
+        if p.label.isalpha() and p.label.isupper():
+            name = f"{p.label}{number}"
+        else:
+            name = p.label if number == 1 else f"{p.label} {number}"
         named.append(replace(p, name=name))
     return named
