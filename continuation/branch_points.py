@@ -168,13 +168,14 @@ def branch_point_form(point: Point) -> dict[str, Any]:
     At a pitchfork the other branch stands on the first at a fixed parameter; at a transcritical point it does not.
     On the centre direction, u' = speed (p - p*) u + a u^2 + c u^3: `a` decides a transcritical point, `c` a pitchfork.
     """
-    from gan_bifurcation.continuation.normal_forms import _signed, bordered_solve, critical_vectors
+    from gan_bifurcation.continuation.normal_forms import _signed, bordered_solve, check_simple, critical_vectors
 
     n = point.system.n
     is_map = point.system.kind == "map"
     forms = Forms(point.system, point.x)
     q, p = (np.ascontiguousarray(v.real) for v in critical_vectors(forms.A, 1.0 if is_map else 0.0))
     matrix = forms.A - np.eye(n) if is_map else forms.A
+    check_simple(matrix)
     b = forms.B(q, q).real
     a = _signed(0.5 * float(p @ b), float(np.linalg.norm(p) * np.linalg.norm(b)))
     if a != 0.0:

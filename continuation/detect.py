@@ -26,8 +26,8 @@ from gan_bifurcation.observables import observable_tape
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
-# Closer to the stability boundary than this is on it: eigenvalues carry rounding. In units of the largest eigenvalue where
-# all are small (slow time) or rounding is larger (very stiff).
+# Closer to the stability boundary than this is on it: eigenvalues carry rounding. In units of the largest eigenvalue
+# where all are small (slow time) or rounding is larger (very stiff).
 NEUTRAL: Final = 1e-9
 ROUNDING: Final = 1e-15
 # Eigenvalues that are equal by symmetry differ by rounding, or by its square root in a defective block.
@@ -133,6 +133,8 @@ class Detector:
         self.events = [event.compile(problem.system) for event in events]
         (window,) = problem.free.values()
         for v in at:
+            if not np.isfinite(v):
+                raise MisuseError(f"at= asks for a point at {v}, expected finite values of the free parameter.")
             if not window.low <= v <= window.high:
                 raise MisuseError(
                     f"at= asks for a point at {v}, outside the window ({window.low:g}, {window.high:g}); widen it."
@@ -414,7 +416,7 @@ class Detector:
         return self._at_margin(label, pair, number, note[0].upper() + note[1:])
 
     def _at_margin(self, label: str, pair: Strip, number: int, note: str) -> Point:
-        """The point where the mean margin of a label's nearest eigenvalues vanishes, by regula falsi on the branch itself.
+        """The point where the mean margin of a label's nearest eigenvalues vanishes, by regula falsi on the branch.
 
         The mean of equal eigenvalues is smooth where each of them is not.
         """
@@ -431,7 +433,17 @@ class Detector:
         for _ in range(80):
             # Illinois' variant; at equal signs (a margin within rounding) it is the secant method.
             f = (low * b - high * a) / (b - a) if a != b else np.nan
-            new = self._project(pair.u[0] + f * row, row) if np.isfinite(f) and -1.0 < f < 2.0 else None
+            if not (np.isfinite(f) and -1.0 < f < 2.0):
+                break
+            new = self._project(pair.u[0] + f * row, row)
+            if new is None:
+                # At a branch point there is no tangent; the point itself may be what is looked for.
+                straight = pair.u[0] + f * row
+                if np.linalg.norm(self.problem.residual(straight)[0]) < 1e-12:
+                    u = straight
+                    break
+                f += 1e-3 * (high - low)
+                new = self._project(pair.u[0] + f * row, row)
             m = np.nan if new is None else mean(new)
             if new is None or not np.isfinite(m):
                 break

@@ -46,6 +46,23 @@ def critical_vectors(a: FloatArray, eigenvalue: complex) -> tuple[ComplexArray, 
     return q, p / np.conj(overlap)
 
 
+def check_simple(matrix: FloatArray) -> None:
+    """Refuse a singular matrix whose null space is larger than a line.
+
+    Raises
+    ------
+    MisuseError
+        With the dimension of the null space.
+    """
+    s = np.linalg.svd(matrix, compute_uv=False)
+    nullity = int(np.sum(s <= 1e-9 * s[0]))
+    if nullity > 1:
+        raise MisuseError(
+            f"The Jacobian has a null space of dimension {nullity}, so the normal form of a simple point does not "
+            "apply; restrict the system to a fixed-point subspace with gb.restrict, or hold what is not isolated."
+        )
+
+
 def _real(v: ComplexArray) -> FloatArray:
     return np.ascontiguousarray(v.real)
 
@@ -69,6 +86,7 @@ def _signed(value: float, size: float) -> float:
 
 def _fold(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
     q, p = (_real(v) for v in critical_vectors(forms.A, 1.0 if is_map else 0.0))
+    check_simple(forms.A - np.eye(len(q)) if is_map else forms.A)
     b = forms.B(q, q)
     a = 0.5 * float(p @ b)
     a = _signed(a, float(np.linalg.norm(p)) * float(np.linalg.norm(b)))
@@ -78,6 +96,8 @@ def _fold(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
 
 def _hopf(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
     omega = abs(point.critical.imag)
+    if omega == 0.0:
+        raise MisuseError("The critical pair is real at this point, so there is no Hopf coefficient.")
     a = forms.A
     q, p = critical_vectors(a, 1j * omega)
     eye = np.eye(len(a))

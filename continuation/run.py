@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import _kernels
 from gan_bifurcation.continuation.march import StepControl, Strip, join, march, outcome_of, record
-from gan_bifurcation.continuation.problem import CurveProblem
+from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem
 from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
 from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.ranges import Range, as_range
@@ -18,6 +18,10 @@ from gan_bifurcation.system import System
 from gan_bifurcation.tape import Tape
 
 FloatArray = NDArray[np.float64]
+
+
+# Labels of special points on curves.
+CODIMENSION_TWO = ("CP", "GH", "GPD", "CH", "R1", "R2", "R3", "R4", "BT")
 
 
 class Scanner(Protocol):
@@ -37,8 +41,14 @@ class Ends:
 
     @classmethod
     def of(
-        cls, system: System, stop: str | Sequence[str] | None, bounds: Mapping[str, Any] | None, max_points: int
+        cls,
+        system: System,
+        stop: str | Sequence[str] | None,
+        bounds: Mapping[str, Any] | None,
+        max_points: int,
+        names: Sequence[str] = (),
     ) -> "Ends":
+        """What ends a trace; `names` are those of users' events."""
         if max_points < 1:
             raise MisuseError(f"max_points must be at least 1, got {max_points}.")
         known = {}
@@ -47,6 +57,10 @@ class Ends:
                 raise unknown_name("state", name, system.states)
             known[system.states.index(name)] = as_range(pair)
         labels = (stop,) if isinstance(stop, str) else tuple(stop or ())
+        possible = [*CONDITION_OF[system.kind], *CODIMENSION_TWO, "UZ", *names]
+        for label in labels:
+            if label not in possible and label.rstrip("0123456789") not in possible:
+                raise unknown_name("label to stop at", label, possible)
         return cls(
             labels,
             known,

@@ -88,7 +88,7 @@ def trace(
         )
     windows = _windows(start, free)
     control = control or StepControl()
-    ends = Ends.of(start.system, stop, bounds, max_points)
+    ends = Ends.of(start.system, stop, bounds, max_points, [e.name for e in events])
     if len(windows) == 2:
         if isinstance(start, Start):
             raise MisuseError(
@@ -258,7 +258,7 @@ def _first(problem: CurveProblem, u: FloatArray, tangent: FloatArray) -> Any:
 
 
 def _numbered(points: Sequence[Point]) -> list[Point]:
-    """Names: a label and its number, "PD1"; what ends in a figure or is a user's word is numbered from the second on, "R2 2"."""
+    """Names: a label and its number, "PD1"; other labels are numbered from the second on, "R2 2"."""
     seen: dict[str, int] = {}
     named = []
     for p in points:
