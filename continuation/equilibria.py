@@ -77,6 +77,24 @@ def damped_newton(
     return x, residual, residual < 1e-11
 
 
+def settle_linear_states(system: System, x: FloatArray) -> FloatArray:
+    """The state with its linear states (w+ = c w + b) at rest for the others where they are: w = b / (1 - c).
+
+    A search then runs in the few other states: no guess of many weights is near an equilibrium by chance.
+    """
+    linear = list(system.linear_states)
+    if not linear:
+        return x
+    x = np.array(x, dtype=float)
+    x[linear] = 0.0
+    b = system.rhs(x)[linear]
+    c = float(system.jacobian(x)[linear[0], linear[0]])
+    gap = 1.0 - c if system.kind == "map" else -c
+    if gap != 0.0 and np.isfinite(b).all():
+        x[linear] = b / gap
+    return x
+
+
 def relative_size(system: System, x: FloatArray) -> float:
     """Largest residual relative to the size of the terms of its equation."""
     f = _residual(system, x)
@@ -89,9 +107,14 @@ def relative_size(system: System, x: FloatArray) -> float:
 def _minimum_norm(j: FloatArray, right: FloatArray) -> FloatArray:
     """Solve, or the least-squares solution of minimum norm where singular values are zero within rounding."""
     try:
-        if len(j) <= 64:
-            return np.asarray(np.linalg.lstsq(j, right, rcond=1e-12)[0])
-        return np.asarray(np.linalg.solve(j, right))
+        x = np.linalg.solve(j, right)
+        # A step this much larger than the residual comes from a singular matrix that rounding made regular.
+        if np.linalg.norm(x) * np.abs(j).max() < 1e9 * np.linalg.norm(right):
+            return x
+    except np.linalg.LinAlgError:
+        pass
+    try:
+        return np.asarray(np.linalg.lstsq(j, right, rcond=1e-12)[0])
     except np.linalg.LinAlgError:
         return right * 0.1
 
@@ -189,7 +212,9 @@ def find_equilibria(
     ----------
     system : System
     box : mapping of state to (low, high), optional
-        States left out are searched within 1 of the known equilibrium (or of zero).
+        What is found outside is not kept. States left out start within 1 of the known equilibrium (or of zero), and
+        what
+        is found is kept wherever they are; linear states start at rest for the others.
     starts : int
         Number of starting points (a scrambled Sobol sequence).
     seed : int
@@ -214,21 +239,24 @@ def find_equilibria(
     known = system.equilibrium_guess()
     centre = np.zeros(system.n) if known is None else known
     low, high = centre - 1.0, centre + 1.0
+    bounded = np.zeros(system.n, dtype=bool)
     for name, pair in (box or {}).items():
         if name not in system.states:
             raise unknown_name("state", name, system.states)
         window = as_range(pair)
         i = system.states.index(name)
         low[i], high[i] = window.low, window.high
+        bounded[i] = True
     width = high - low
     sampler = qmc.Sobol(system.n, scramble=True, seed=np.random.default_rng(seed))
     guesses = low + width * sampler.random_base2(int(np.ceil(np.log2(max(starts, 2)))))[:starts]
+    guesses = np.array([settle_linear_states(system, guess) for guess in guesses])
     found: list[FloatArray] = []
     manifolds = failures = outside = 0
 
     def keep(x: FloatArray) -> None:
         nonlocal manifolds, outside
-        if np.any(x < low - 1e-9 * width) or np.any(x > high + 1e-9 * width):
+        if np.any(bounded & ((x < low - 1e-9 * width) | (x > high + 1e-9 * width))):
             outside += 1
             return
         if all(np.max(np.abs(x - y)) > 1e-6 * (1.0 + np.max(np.abs(x))) for y in found):
