@@ -33,6 +33,7 @@ _CURVES: Final[Mapping[str, tuple[str, str]]] = {
     "NS": (BLUE, "Neimark-Sacker"),
     "PD": (PURPLE, "flip"),
     "focus": (GREY, "node-focus"),
+    "global": (BLACK, "found by runs"),
 }
 _DASHES: Final[Mapping[str, Any]] = {
     "supercritical": "-",
@@ -40,6 +41,11 @@ _DASHES: Final[Mapping[str, Any]] = {
     "": "-",
     "undecided": (0, (6, 1.5, 1, 1.5)),
 }
+
+
+# A regime of a smaller part of the window has no room for its number.
+_WORTH_A_NUMBER: Final = 0.006
+_DISC: Final[Any] = {"boxstyle": "circle,pad=0.18", "fc": "white", "ec": "0.5", "lw": 0.5}
 
 
 @styled
@@ -94,6 +100,12 @@ def bifurcation_set(
             x, y = (point.system.parameters[k] for k in names)
             ax.plot([x], [y], marker="o", ls="", ms=4, color=BLACK, mfc="white", mew=1.0, zorder=6)
             labels.append((x, y, point.label or point.name, BLACK))
+    for border in regime_map.borders if regime_map is not None and not given else ():
+        for special in border.special:
+            x, y = (float(special["parameters"][k]) for k in names)
+            ax.plot([x], [y], marker="o", ls="", ms=4, color=BLACK, mfc="white", mew=1.0, zorder=6)
+            labels.append((x, y, str(special["label"]), BLACK))
+    labels = list(dict.fromkeys(labels))
     handles = [*known.values(), *handles]
     ax.set_xlabel(math_name(names[0]))
     ax.set_ylabel(math_name(names[1]))
@@ -119,23 +131,21 @@ def regime_map(rmap: Any, *, numbers: bool = True, legend: bool = True, ax: Axes
     -------
     Axes
     """
+    if len(rmap.window.names) == 1:
+        return _intervals(rmap, axes_or_new(ax, aspect=0.35), numbers, legend)
     ax = bifurcation_set((), rmap, legend=legend, ax=ax)
-    if numbers:
-        total = sum(_area(face) for face in rmap.faces) or 1.0
-        for number, face in enumerate(rmap.faces):
-            if _area(face) > 0.012 * total:
-                x, y = _representative(rmap, face)
-                ax.text(
-                    x, y, str(number), ha="center", va="center", fontsize=7, zorder=7, color=BLACK,
-                    bbox={"boxstyle": "circle,pad=0.18", "fc": "white", "ec": "0.5", "lw": 0.5},
-                )  # fmt: skip
+    for face in rmap.faces if numbers else ():
+        if face.area > _WORTH_A_NUMBER:
+            x, y = (face.point[name] for name in rmap.window.names)
+            ax.text(x, y, str(face.number), ha="center", va="center", fontsize=7, zorder=7, color=BLACK, bbox=_DISC)
     return ax
 
 
 def window_of(rmap: Any) -> tuple[tuple[str, str], tuple[tuple[float, float], tuple[float, float]], tuple[bool, bool]]:
     """Names, limits and scales of a regime map's two parameters."""
-    ranges = rmap.window.ranges if not isinstance(rmap.window, Mapping) else rmap.window
-    (first, a), (second, b) = ranges.items()
+    if len(rmap.window.names) != 2:
+        raise MisuseError("This figure is of a regime map over two parameters; draw one over one parameter by itself.")
+    (first, a), (second, b) = rmap.window.ranges.items()
     return (first, second), ((a.low, a.high), (b.low, b.high)), (a.log, b.log)
 
 
@@ -198,20 +208,19 @@ def _filled(coefficient: Any) -> Any:
 def _pieces_of_borders(rmap: Any) -> list[tuple[str, str, Any]]:
     pieces = []
     for border in rmap.borders:
-        label = str(border.label)
         points = np.asarray(border.points, dtype=float)
-        if label in ("frame", "") or len(points) < 2:
-            continue
-        pieces.append((label, str(getattr(border, "criticality", "") or ""), points))
+        if len(points) > 1:
+            word = next((w for w in ("supercritical", "subcritical") if str(border.criticality).startswith(w)), "")
+            pieces.append((str(border.label), word, points))
     return pieces
 
 
 def _fill(ax: Axes, rmap: Any) -> list[Any]:
     seen: dict[tuple[str, str], Patch] = {}
     for face in rmap.faces:
-        words = str(getattr(face, "detail", "") or "")
+        words = str(face.detail)
         fill, hatch, line = verdict_look(face.verdict, words)
-        outline = _outline(face.polygon)
+        outline = _outline(rmap, face.shape)
         ax.add_patch(PathPatch(outline, facecolor=fill, edgecolor=line, lw=0.0, hatch=hatch, zorder=1))
         kind = "spiralling" if face.verdict == "converges" and "spiral" in words else ""
         if face.verdict == "converges" and not kind and "monoton" in words:
@@ -221,24 +230,42 @@ def _fill(ax: Axes, rmap: Any) -> list[Any]:
     return [seen[key] for key in sorted(seen)]
 
 
-def _outline(polygon: Any) -> OutlinePath:
-    rings = [polygon.exterior, *polygon.interiors]
-    return OutlinePath.make_compound_path(*(OutlinePath(np.asarray(ring.coords)[:, :2], closed=True) for ring in rings))
+def _outline(rmap: Any, shape: Any) -> OutlinePath:
+    """The outline of a face, which is in unit coordinates, in natural ones."""
+    rings = []
+    for part in getattr(shape, "geoms", [shape]):
+        rings += [part.exterior, *part.interiors]
+    corners = [rmap.window.from_unit(np.asarray(ring.coords)[:, :2]) for ring in rings]
+    return OutlinePath.make_compound_path(*(OutlinePath(points, closed=True) for points in corners))
 
 
-def _area(face: Any) -> float:
-    return float(getattr(face, "area", 0.0) or face.polygon.area)
-
-
-def _representative(rmap: Any, face: Any) -> tuple[float, float]:
-    found = getattr(face, "representative", None)
-    names = window_of(rmap)[0]
-    if isinstance(found, Mapping):
-        return float(found[names[0]]), float(found[names[1]])
-    if found is not None and len(found) == 2:
-        return float(found[0]), float(found[1])
-    point = face.polygon.representative_point()
-    return float(point.x), float(point.y)
+def _intervals(rmap: Any, ax: Axes, numbers: bool, legend: bool) -> Axes:
+    """A regime map over one parameter: a band of intervals, with the borders as lines."""
+    ((name, window),) = rmap.window.ranges.items()
+    ax.set_xscale("log" if window.log else "linear")
+    ax.set_xlim(window.low, window.high)
+    ax.set_ylim(0, 1)
+    ax.set_yticks([])
+    seen: dict[str, Patch] = {}
+    for face in rmap.faces:
+        low, high = (
+            float(v) for v in np.ravel(rmap.window.from_unit([[face.shape.bounds[0]], [face.shape.bounds[2]]]))
+        )
+        fill, hatch, line = verdict_look(face.verdict, face.detail)
+        ax.axvspan(low, high, facecolor=fill, edgecolor=line, hatch=hatch, lw=0)
+        seen.setdefault(face.verdict, Patch(facecolor=fill, edgecolor=line, hatch=hatch, lw=0.3, label=face.verdict))
+        if numbers:
+            ax.text(face.point[name], 0.5, str(face.number), ha="center", va="center", fontsize=7, bbox=_DISC)
+    labels = []
+    for border in rmap.borders:
+        x = float(np.ravel(border.points)[0])
+        ax.axvline(x, color=_CURVES.get(border.label, (BLACK, ""))[0], lw=1.4)
+        labels.append((x, 0.85, border.label, BLACK))
+    ax.set_xlabel(math_name(name))
+    if legend:
+        _legend_below(ax, list(seen.values()))
+    place_labels(ax, labels)
+    return ax
 
 
 def _inside(entry: tuple[float, float, str, str], window: Any) -> bool:

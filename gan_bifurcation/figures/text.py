@@ -10,28 +10,8 @@ from matplotlib.transforms import Bbox
 
 from gan_bifurcation.figures.style import figure_of
 
-_GREEK: Final = (
-    "alpha",
-    "beta",
-    "gamma",
-    "delta",
-    "epsilon",
-    "eta",
-    "theta",
-    "kappa",
-    "mu",
-    "nu",
-    "xi",
-    "pi",
-    "rho",
-) + (
-    "sigma",
-    "tau",
-    "phi",
-    "chi",
-    "psi",
-    "omega",
-)
+_SMALL: Final = ("alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "kappa", "mu", "nu", "xi", "pi", "rho")
+_GREEK: Final = frozenset((*_SMALL, "sigma", "tau", "phi", "chi", "psi", "omega"))
 _WHOLE: Final = {"lam": r"\lambda", "lambda_": r"\lambda"}
 # Where a label may stand, in points from its anchor: the nearest corners first.
 _DIRECTIONS: Final = ((1, 1), (-1, 1), (1, -1), (-1, -1), (0, 1.3), (0, -1.3), (1.3, 0), (-1.3, 0))

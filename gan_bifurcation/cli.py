@@ -1,0 +1,484 @@
+"""The command line. Results go to standard output, everything else to standard error."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from gan_bifurcation import __version__
+from gan_bifurcation.errors import GanBifurcationError, MisuseError, unknown_name
+
+# Modules that take long to import are imported inside commands: `gan-bifurcation --help` answers at once.
+
+_CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_MISUSE: Final = 2
+_INTERRUPTED: Final = 130
+
+
+class _Group(click.Group):
+    """Commands by name, with the nearest name for one that is not there."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise unknown_name("command", args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Group, context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name="gan-bifurcation")
+def cli() -> None:
+    """Numerical bifurcation analysis of GAN training: where it converges, oscillates or diverges."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command: faults are one sentence on standard error and exit code 2, an interrupt is exit code 130."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = cli.main(args=given, prog_name="gan-bifurcation", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        _say(_how_to_go_on(given))
+        code = _INTERRUPTED
+    except GanBifurcationError as error:
+        _say(str(error))
+        code = _MISUSE
+    except click.ClickException as error:
+        _say(f"{error.format_message().rstrip('.')}. 'gan-bifurcation --help' lists commands and options.")
+        code = _MISUSE
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does; there is nobody left to tell.
+        sys.stderr.close()
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _how_to_go_on(given: list[str]) -> str:
+    if given and given[0] == "run":
+        return f"Interrupted; finished parts are kept, and the same command goes on: gan-bifurcation {' '.join(given)}"
+    return "Interrupted; nothing was written."
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _json(data: Any) -> None:
+    click.echo(json.dumps(data, indent=1, default=_plain, allow_nan=True))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, complex):
+        return {"re": value.real, "im": value.imag}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Path):
+        return str(value)
+    return value.tolist()
+
+
+# -- reading arguments ----------------------------------------------------------------------------------------------
+
+
+def _assignments(pairs: tuple[str, ...], option: str) -> dict[str, str]:
+    """``name=value`` words as a mapping."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value):
+            raise MisuseError(f"{option} takes name=value, such as sigma=0.5, but got '{pair}'.")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _numbers(pairs: tuple[str, ...], option: str) -> dict[str, float]:
+    found = {}
+    for name, value in _assignments(pairs, option).items():
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise MisuseError(f"{option} takes a number for '{name}', but got '{value}'.") from None
+    return found
+
+
+def _ranges(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """``eta_d=0.01:1`` or ``eta_d=0.01:1:log`` as ranges."""
+    from gan_bifurcation.ranges import Range
+
+    found = {}
+    for name, value in _assignments(pairs, "--free").items():
+        words = value.split(":")
+        if len(words) not in (2, 3) or (len(words) == 3 and words[2] != "log"):
+            raise MisuseError(f"--free takes name=low:high or name=low:high:log, but got '{name}={value}'.")
+        try:
+            low, high = float(words[0]), float(words[1])
+        except ValueError:
+            raise MisuseError(f"--free takes two numbers for '{name}', but got '{value}'.") from None
+        try:
+            found[name] = Range(low, high, log=len(words) == 3)
+        except MisuseError as error:
+            raise MisuseError(f"For '{name}': {error}") from error
+    return found
+
+
+def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Settings of a model: TOML values where they are, text otherwise."""
+    import tomllib
+
+    found: dict[str, Any] = {}
+    for name, value in _assignments(pairs, "--setting").items():
+        try:
+            found[name] = tomllib.loads(f"x = {value}")["x"]
+        except tomllib.TOMLDecodeError:
+            found[name] = value
+    return found
+
+
+def _system(model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...]) -> Any:
+    from gan_bifurcation.rules import system
+    from gan_bifurcation.studies.systems import make_game
+    from gan_bifurcation.system import tie
+
+    made = system(make_game(model, _settings(settings)), rule, **_numbers(values, "--set"))
+    return tie(made, **_assignments(ties, "--tie")) if ties else made
+
+
+def _system_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option(
+            "--tie", "ties", multiple=True, metavar="NAME=EXPRESSION", help="Tie a parameter, as eta_g=eta_d."
+        ),
+        click.option(
+            "--set", "values", multiple=True, metavar="NAME=NUMBER", help="A parameter's value, as sigma=0.5."
+        ),
+        click.option(
+            "--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the model, as points=2."
+        ),
+        click.option(
+            "--rule",
+            default="simultaneous",
+            show_default=True,
+            help="The update rule: flow, simultaneous, alternating.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+# -- commands -------------------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def models(as_json: bool) -> None:
+    """List the models."""
+    from gan_bifurcation import models as shipped
+
+    lines = {name: (shipped.get(name).__doc__ or "").strip().splitlines()[0] for name in shipped.names()}
+    if as_json:
+        _json(lines)
+        return
+    width = max(len(name) for name in lines)
+    for name, text in lines.items():
+        click.echo(f"{name:<{width}}  {text}")
+
+
+@cli.command()
+@click.argument("model")
+@_system_options
+@click.option("--latex", is_flag=True, help="Equations in LaTeX.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def show(
+    model: str,
+    rule: str,
+    settings: tuple[str, ...],
+    values: tuple[str, ...],
+    ties: tuple[str, ...],
+    latex: bool,
+    as_json: bool,
+) -> None:
+    """Show a model's equations and parameters under an update rule."""
+    from gan_bifurcation.reports.equations import as_latex, as_text
+
+    made = _system(model, rule, settings, values, ties)
+    equations = as_latex(made) if latex else as_text(made)
+    if as_json:
+        _json({
+            "name": made.name, "kind": made.kind, "description": made.description, "states": list(made.states),
+            "parameters": dict(made.parameters), "equations": equations,
+        })  # fmt: skip
+        return
+    click.echo(f"{made.name} as a {made.kind}: {made.description}")
+    for line in equations:
+        click.echo(f"  {line}")
+    click.echo("parameters: " + ", ".join(f"{name} = {value:g}" for name, value in made.parameters.items()))
+
+
+@cli.command()
+@click.argument("study")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=None, help="Folder of the results; the study's name by default."
+)
+@click.option("--jobs", default=1, show_default=True, help="Processes.")
+@click.option("--report/--no-report", "with_report", default=True, help="Whether to write report.html and report.md.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def run(study: str, out: Path | None, jobs: int, with_report: bool, as_json: bool) -> None:
+    """Run a study (a TOML file, or the name of a shipped one), or go on with it."""
+    from gan_bifurcation.studies.running import run_study
+
+    with _bars() as report:
+        results = run_study(study, out, jobs, report)
+    if with_report:
+        from gan_bifurcation.reports.writing import write_report
+
+        _say("Writing the report.")
+        write_report(results, results.folder)
+    agree = sum(c.agrees for c in results.claims)
+    _say(f"Done: {len(results.summary['parts'])} parts, {agree} of {len(results.claims)} claims agree.")
+    if as_json:
+        _json(_of_results(results))
+    else:
+        click.echo(str(results.folder / "report.html" if with_report else results.folder))
+
+
+def _of_results(results: Any) -> dict[str, Any]:
+    return {
+        "folder": str(results.folder),
+        "title": results.title,
+        "parts": results.summary["parts"],
+        "claims": results.summary["claims"],
+        "special_points": {
+            name: [_of_point(p) for p in branch.special_points]
+            for name, branch in {**results.branches, **results.curves}.items()
+        },
+    }
+
+
+def _of_point(point: Any) -> dict[str, Any]:
+    return {
+        "name": point.name,
+        "label": point.label,
+        "criticality": point.criticality,
+        "parameters": {k: point.parameters[k] for k in point.free},
+    }
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[Any], None]]:
+    """A bar for the parts and one for the part at work, on standard error; lines where that is no terminal."""
+    if not sys.stderr.isatty():
+
+        def line(progress: Any) -> None:
+            if progress.event == "done":
+                _say(f"[{progress.done}/{progress.total}] {progress.part}")
+            elif progress.event == "note":
+                _say(progress.text)
+
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        whole = bars.add_task("study", total=None)
+        inner = bars.add_task("", total=100, visible=False)
+
+        def show_bar(progress: Any) -> None:
+            if progress.event == "note":
+                bars.console.print(progress.text)
+            bars.update(whole, completed=progress.done, total=progress.total, description=progress.part or "study")
+            bars.update(
+                inner, completed=100 * progress.fraction, visible=progress.event == "within", description=progress.text
+            )
+
+        yield show_bar
+
+
+@cli.command()
+@click.argument("model")
+@_system_options
+@click.option(
+    "--free",
+    "free",
+    multiple=True,
+    required=True,
+    metavar="NAME=LOW:HIGH[:log]",
+    help="One free parameter, or two with --from.",
+)
+@click.option(
+    "--from",
+    "begin",
+    default="",
+    metavar="LABEL",
+    help="Two free parameters: the special point of the first one's branch.",
+)
+@click.option(
+    "--figure", type=click.Path(path_type=Path), default=None, help="Write a figure (SVG and PNG) under this name."
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def trace(
+    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...], free: tuple[str, ...],
+    begin: str, figure: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Trace the model's equilibrium over a parameter, or the curve of one of its special points over two."""
+    from gan_bifurcation.continuation.equilibria import point
+    from gan_bifurcation.continuation.trace import trace as follow
+    from gan_bifurcation.studies.computing import inside
+
+    windows = _ranges(free)
+    if len(windows) > 2 or (len(windows) == 2) != bool(begin):
+        raise MisuseError(
+            "Give one --free for a branch; for a curve give two and --from with the label where it begins, as --from NS1."
+        )
+    made = _system(model, rule, settings, values, ties)
+    for name in windows:
+        made.parameter_index(name)
+    made = inside(made, {}, windows)
+    first = dict([next(iter(windows.items()))])
+    branch = follow(point(made), first)
+    found = follow(branch[begin], windows) if begin else branch
+    if figure is not None:
+        from gan_bifurcation import figures
+
+        drawn, ax = figures.figure()
+        (figures.bifurcation_set if begin else figures.spectral_radius)(found, ax=ax)
+        figures.save(drawn, figure)
+    if as_json:
+        columns = {name: found.column(name) for name in found.free}
+        _json({
+            "curve": found.curve, "points": columns, "unstable": found.unstable,
+            "special_points": [_of_point(p) for p in found.special_points], "outcome": [o.message for o in found.outcome],
+        })  # fmt: skip
+        return
+    click.echo(f"{len(found)} points of {found.curve} over {', '.join(found.free)}")
+    for p in found.special_points:
+        where = ", ".join(f"{k} = {p.parameters[k]:.10g}" for k in found.free)
+        click.echo(f"  {p.name:<6} {where}" + (f"  ({p.criticality})" if p.criticality else ""))
+    for outcome in found.outcome:
+        click.echo(f"  {outcome.message}")
+
+
+@cli.command("map")
+@click.argument("model")
+@_system_options
+@click.option(
+    "--free", "free", multiple=True, required=True, metavar="NAME=LOW:HIGH[:log]", help="One or two free parameters."
+)
+@click.option("--steps", default=2000, show_default=True, help="Iterations of a run; of a flow its duration.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder to save the map in, for `ask`.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def map_command(
+    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...], free: tuple[str, ...],
+    steps: int, seed: int, out: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Divide a window of parameters into regimes."""
+    from gan_bifurcation.regimes.regime_map import regime_map
+    from gan_bifurcation.studies.computing import inside
+
+    made = _system(model, rule, settings, values, ties)
+    windows = _ranges(free)
+    for name in windows:
+        made.parameter_index(name)
+    rmap = regime_map(inside(made, {}, windows), windows, steps=steps, seed=seed)
+    if out is not None:
+        from gan_bifurcation import figures
+
+        rmap.save(out)
+        drawn, ax = figures.figure(aspect=0.95)
+        figures.regime_map(rmap, ax=ax)
+        figures.save(drawn, out / "regimes")
+    if as_json:
+        click.echo(rmap.to_json())
+        return
+    for face in rmap.faces:
+        click.echo(repr(face)[1:-1])
+    for border in rmap.borders:
+        click.echo(repr(border)[1:-1])
+    for note in rmap.notes:
+        _say(note)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--at", "at", multiple=True, metavar="NAME=NUMBER", help="A point of the window; once for each parameter."
+)
+@click.option("--map", "name", default="", help="Which map of a study; the first one by default.")
+@click.option("--verdict", default="converges", show_default=True, help="For the circle and the change.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def ask(folder: Path, at: tuple[str, ...], name: str, verdict: str, as_json: bool) -> None:
+    """Ask a saved regime map: the largest safe circle, and with --at the regime, nearest border and smallest change."""
+    from gan_bifurcation.reports.answers import answers
+
+    rmap = _saved_map(folder, name)
+    found = answers(rmap, _numbers(at, "--at") or None, verdict)
+    if as_json:
+        _json(found)
+        return
+    for entry in found.values():
+        click.echo(entry["text"])
+
+
+def _saved_map(folder: Path, name: str) -> Any:
+    from gan_bifurcation.regimes.regime import RegimeMap
+    from gan_bifurcation.studies.results import load
+
+    if (folder / "map.json").exists():
+        return RegimeMap.load(folder)
+    results = load(folder)
+    names = results.names("map")
+    if not names:
+        raise MisuseError(f"The study in '{folder}' has no regime map to ask; add a [[map]] to it.")
+    if name and name not in names:
+        raise unknown_name("map", name, names)
+    return results[name or names[0]]
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def report(folder: Path) -> None:
+    """Write report.html and report.md of a folder of results again."""
+    from gan_bifurcation.reports.writing import write_report
+    from gan_bifurcation.studies.results import load
+
+    click.echo(str(write_report(load(folder), folder)))
+
+
+@cli.command()
+@click.argument("model")
+def cite(model: str) -> None:
+    """Print the BibTeX entries of a model's papers."""
+    from gan_bifurcation import models as shipped
+
+    keys = shipped.get(model)().paper
+    if not keys:
+        raise MisuseError(f"The model '{model}' is of no paper.")
+    click.echo(shipped.citation(keys))
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def doctor(as_json: bool) -> None:
+    """Check that what is installed works: versions, compiled kernels, a small branch against its closed form."""
+    from gan_bifurcation.studies.checkup import checkup
+
+    checks = checkup()
+    if as_json:
+        _json([{"check": c.name, "ok": c.ok, "text": c.text} for c in checks])
+    else:
+        for c in checks:
+            click.echo(f"{'ok ' if c.ok else 'BAD'} {c.name}: {c.text}")
+    if not all(c.ok for c in checks):
+        raise click.exceptions.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Claims of papers held against what was computed."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.errors import GanBifurcationError, StudyFileError
+from gan_bifurcation.studies.computing import special_point
+from gan_bifurcation.studies.results import Claim
+from gan_bifurcation.studies.schema import ClaimSpec, Study
+from gan_bifurcation.studies.systems import evaluate
+from gan_bifurcation.system import System
+
+# Places along a curve at which a formula is tried: all points of short curves.
+_MOST_PLACES = 200
+
+
+def check_claims(study: Study, systems: Mapping[str, System], get: Callable[[str], Any]) -> list[Claim]:
+    """Each claim of a study with the number that was computed.
+
+    Parameters
+    ----------
+    study : Study
+    systems : mapping
+    get : callable
+        Gives a part by its name.
+    """
+    made = []
+    for number, claim in enumerate(study.claim):
+        try:
+            expected, computed, agrees = _check(claim, study, get)
+        except GanBifurcationError as error:
+            raise StudyFileError(f"In claim[{number + 1}]: {error}") from error
+        made.append(Claim(claim.text, claim.paper, expected, computed, agrees))
+    return made
+
+
+def _check(claim: ClaimSpec, study: Study, get: Callable[[str], Any]) -> tuple[str, str, bool]:
+    if claim.point is not None:
+        found = special_point(get(claim.point.partition(":")[0]), claim.point)
+        if claim.criticality is not None:
+            return claim.criticality, found.criticality or "none", found.criticality == claim.criticality
+        values = with_definitions(values_at(found), study)
+        return _compare(evaluate(claim.value or 0.0, values), evaluate(_given(claim.expected), values), claim.tolerance)
+    if claim.curve is not None:
+        return _curve(claim, study, get(claim.curve))
+    if claim.map is not None:
+        regime = get(claim.map).at(**(claim.at or {}))
+        words = f"{regime.verdict} ({regime.detail})" if regime.detail else str(regime.verdict)
+        wanted = claim.verdict or ""
+        return wanted, words, wanted in (regime.verdict, words)
+    if claim.table is not None:
+        judged = [row for row in get(claim.table)["rows"] if row["agrees"] is not None]
+        agree = sum(bool(row["agrees"]) for row in judged)
+        return f"{len(judged)} entries", f"{agree} agree", agree == len(judged)
+    numbers = get(claim.heat_map or "")["numbers"]
+    return _compare(evaluate(claim.value or 0.0, numbers), evaluate(_given(claim.expected), numbers), claim.tolerance)
+
+
+def _given(expected: str | float | None) -> str | float:
+    return 0.0 if expected is None else expected
+
+
+def _compare(computed: float, expected: float, tolerance: float) -> tuple[str, str, bool]:
+    agrees = abs(computed - expected) <= tolerance * max(1.0, abs(expected))
+    return f"{expected:.10g}", f"{computed:.10g} (difference {abs(computed - expected):.1e})", bool(agrees)
+
+
+def _curve(claim: ClaimSpec, study: Study, curve: Branch) -> tuple[str, str, bool]:
+    if claim.criticality is not None:
+        words = criticality_along(curve)
+        return claim.criticality, words, words == claim.criticality
+    step = max(1, len(curve) // _MOST_PLACES)
+    worst = 0.0
+    for k in range(0, len(curve), step):
+        values = with_definitions(values_at(curve.point(k)), study)
+        worst = max(worst, abs(evaluate(claim.zero or 0.0, values)))
+    places = len(range(0, len(curve), step))
+    return f"{claim.zero} = 0", f"at most {worst:.1e} at {places} points of the curve", worst <= claim.tolerance
+
+
+def criticality_along(curve: Branch) -> str:
+    """Whether a curve is supercritical, subcritical, or where that changes."""
+    coefficient = curve.measures.get("coefficient")
+    if coefficient is None or curve.curve not in ("H", "NS", "PD"):
+        return "not defined"
+    signs = -coefficient if curve.curve == "PD" else coefficient
+    known = signs[np.isfinite(signs)]
+    if not len(known):
+        return "not defined"
+    if np.all(known < 0):
+        return "supercritical"
+    if np.all(known > 0):
+        return "subcritical"
+    return "changes"
+
+
+def values_at(point: Point) -> dict[str, float]:
+    """Names that a claim may use at a point: parameters, states, numbers of the normal form, the critical value's."""
+    values: dict[str, float] = {}
+    z = complex(point.critical)
+    if not np.isnan(z):
+        values |= {"modulus": abs(z), "angle": abs(float(np.angle(z))), "frequency": abs(z.imag)}
+    for key, value in point.normal_form.items():
+        if isinstance(value, complex):
+            values |= {f"{key}_re": value.real, f"{key}_im": value.imag}
+        elif isinstance(value, int | float):
+            values[key] = float(value)
+    if point.system.game is not None and point.system.game.name == "kernel_gan":
+        values["curvature"] = _curvature(point.system)
+    return values | point.state | point.parameters
+
+
+_CURVATURES: dict[int, tuple[Any, float]] = {}
+
+
+def _curvature(system: System) -> float:
+    """K2 sigma^2 of a kernel GAN of one width: 1 for the exact Gaussian; of every sigma on a circle that scales."""
+    from gan_bifurcation.models.kernel_theory import kernel_curvature
+
+    game = system.game
+    assert game is not None
+    if "sigma" not in game.parameters:
+        return float("nan")
+    if id(game) not in _CURVATURES:
+        # The game is kept with its number: another one could get its id later.
+        _CURVATURES[id(game)] = (game, kernel_curvature(game) * game.parameters["sigma"] ** 2)
+    return _CURVATURES[id(game)][1]
+
+
+def with_definitions(values: dict[str, float], study: Study) -> dict[str, float]:
+    """The values and what the study defines by them, in order, as far as the names in a definition are there."""
+    known = dict(values)
+    for name, text in study.define.items():
+        try:
+            known[name] = evaluate(text, known)
+        except GanBifurcationError:
+            continue
+    return known

@@ -1,0 +1,270 @@
+"""How each kind of part is computed and written."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.continuation.equilibria import point
+from gan_bifurcation.continuation.events import Event
+from gan_bifurcation.continuation.starts import branch_point_to_branch, flip_to_period_two
+from gan_bifurcation.continuation.trace import trace
+from gan_bifurcation.errors import MisuseError, StudyFileError, unknown_name
+from gan_bifurcation.ranges import Range
+from gan_bifurcation.records import write_files
+from gan_bifurcation.studies.plan import Part
+from gan_bifurcation.studies.results import load_part, part_base
+from gan_bifurcation.studies.schema import (
+    BranchSpec,
+    CurveSpec,
+    EventSpec,
+    HeatMapSpec,
+    MapSpec,
+    OrbitSpec,
+    TrainingTableSpec,
+)
+from gan_bifurcation.system import System, iterate
+
+# Told how far a long part is: done, total, what.
+Tell = Callable[[int, int, str], Any]
+
+
+class Workshop:
+    """What parts are computed with: the systems, the folder, and the parts that are already there.
+
+    Parameters
+    ----------
+    systems : mapping of str to System
+    folder : Path
+    seed : int
+    """
+
+    def __init__(self, systems: Mapping[str, System], folder: Path, seed: int) -> None:
+        self.systems = systems
+        self.folder = folder
+        self.seed = seed
+        self._known: dict[str, Any] = {}
+
+    def get(self, identifier: str, system: str) -> Any:
+        """A part that was computed before, from memory or disk."""
+        if identifier not in self._known:
+            kind, _, name = identifier.partition("-")
+            found = load_part(self.folder, kind, name)
+            if isinstance(found, Branch) and system in self.systems:
+                found = reattached(found, self.systems[system])
+            self._known[identifier] = found
+        return self._known[identifier]
+
+    def compute(self, part: Part, tell: Tell | None = None) -> None:
+        """Compute a part and write it; what is written before its end is not taken for finished."""
+        base = part_base(self.folder, part.kind, part.name)
+        system = self.systems.get(part.system)
+        made: Any
+        if part.kind == "branch":
+            assert system is not None
+            made = self._branch(part, part.section, system)
+            made.save(base)
+        elif part.kind == "curve":
+            made = self._curve(part, part.section)
+            made.save(base)
+        elif part.kind == "map":
+            assert system is not None
+            made = _regime_map(part.section, system, self.seed, tell)
+            made.save(base)
+        elif part.kind == "orbit":
+            assert system is not None
+            made = _write_table(base, *_orbit(part.section, system))
+        elif part.kind == "heat_map":
+            made = _write_table(base, *_heat_map(part.section))
+        elif part.kind == "training_table":
+            made = _write_table(base, *_training_table(part.section, tell))
+        else:
+            raise MisuseError(f"Nothing computes a '{part.kind}'.")
+        self._known[part.identifier] = made
+
+    def _branch(self, part: Part, section: BranchSpec, system: System) -> Branch:
+        events = [make_event(event) for event in section.events]
+        options: dict[str, Any] = {
+            "at": section.at, "stop": section.stop or None, "events": events, "max_points": section.most_points,
+        }  # fmt: skip
+        if section.begin:
+            begin = special_point(self.get(part.needs[0], part.system), section.begin)
+            kinds = {"BP": branch_point_to_branch, "PD": flip_to_period_two}
+            if begin.label not in kinds:
+                raise MisuseError(
+                    f"A branch begins at a BP (the other branch) or a PD (period two), but got {begin.name}."
+                )
+            return trace(kinds[begin.label](begin), section.free, **options)
+        system = inside(system, section.parameters, section.free)
+        return trace(point(system, _guess(system, section.start)), section.free, **options)
+
+    def _curve(self, part: Part, section: CurveSpec) -> Branch:
+        begin = special_point(self.get(part.needs[0], part.system), section.begin)
+        return trace(begin, section.free, stop=section.stop or None, max_points=section.most_points)
+
+
+def special_point(branch: Branch, reference: str) -> Point:
+    """The point that "name:label" refers to."""
+    return branch[reference.partition(":")[2]]
+
+
+def reattached(branch: Branch, system: System) -> Branch:
+    """A branch from disk on the system it was traced of, which knows its game."""
+    times = branch.system.iterations // system.iterations
+    base = iterate(system, times) if times > 1 else system
+    if base.states != branch.system.states or tuple(base.parameters) != tuple(branch.system.parameters):
+        return branch
+    points = tuple(replace(p, system=base.with_parameters(**p.parameters)) for p in branch.special_points)
+    return replace(branch, system=base.with_parameters(**branch.system.parameters), special_points=points)
+
+
+def make_event(spec: EventSpec) -> Event:
+    """An event as the tracer takes it."""
+    if spec.kind == "focus":
+        return Event.focus(spec.name or "focus")
+    return (Event.rate if spec.kind == "rate" else Event.function)(spec.expression, spec.name or None)
+
+
+def inside(system: System, parameters: Mapping[str, float], free: Mapping[str, Range]) -> System:
+    """The system at parameters that lie in the window: a free one that does not starts at the middle."""
+    changed = system.with_parameters(**parameters)
+    moved = {k: r.from_unit(0.5) for k, r in free.items() if changed.parameters[k] not in r}
+    for name in moved:
+        if name in parameters:
+            value, window = parameters[name], free[name]
+            raise StudyFileError(
+                f"The parameter '{name}' = {value:g} lies outside its window ({window.low:g}, {window.high:g}); "
+                "widen the window or leave the value out."
+            )
+    return changed.with_parameters(**moved)
+
+
+def _guess(system: System, start: Mapping[str, float] | None) -> Any:
+    if start is None:
+        return None
+    known = system.equilibrium_guess()
+    if known is None and len(start) < system.n:
+        missing = [s for s in system.states if s not in start]
+        raise MisuseError(
+            f"The state '{missing[0]}' is missing, and no equilibrium is known to take it from; give all states."
+        )
+    values = dict(zip(system.states, (np.zeros(system.n) if known is None else known).tolist(), strict=True))
+    for name in start:
+        if name not in values:
+            raise unknown_name("state", name, system.states)
+    return {**values, **start}
+
+
+def _regime_map(section: MapSpec, system: System, seed: int, tell: Tell | None) -> Any:
+    from gan_bifurcation.regimes.regime_map import regime_map
+
+    system = inside(system, section.parameters, section.free)
+    initial = _guess(system, section.initial)
+    return regime_map(
+        system, dict(section.free), initial=initial, steps=section.steps, tolerance=section.tolerance,
+        seed=seed if section.seed is None else section.seed, progress=tell,
+    )  # fmt: skip
+
+
+def _orbit(section: OrbitSpec, system: System) -> tuple[dict[str, Any], dict[str, Any]]:
+    from gan_bifurcation.simulate import simulate
+
+    system = system.with_parameters(**section.parameters)
+    if (system.kind == "map") == (section.steps is None):
+        word = "steps" if system.kind == "map" else "duration"
+        raise StudyFileError(f"The orbit '{section.name}' is of a {system.kind}; give '{word}'.")
+    length: dict[str, Any] = {"steps": section.steps} if section.steps is not None else {"duration": section.duration}
+    orbit = simulate(system, _guess(system, section.initial), **length)
+    verdict = orbit.verdict
+    text = {
+        "states_names": list(system.states), "parameters": dict(system.parameters), "verdict": verdict.kind,
+        "detail": verdict.detail, "reason": verdict.reason, "outcome": orbit.outcome.message,
+        "final": {k: float(v) for k, v in orbit.final_state.items()},
+    }  # fmt: skip
+    return text, {"states": orbit.states, "times": orbit.times}
+
+
+def _heat_map(section: HeatMapSpec) -> tuple[dict[str, Any], dict[str, Any]]:
+    from gan_bifurcation.models.kernel_heat_map import heat_map
+
+    data = heat_map(
+        sigma=np.geomspace(*section.sigma, section.cells), lam=np.geomspace(*section.lam, section.cells), p=section.p,
+        total=section.total, eta_d=section.eta_d, eta_g=section.eta_g, steps=section.steps,
+    )  # fmt: skip
+    panels = {name: getattr(data, name) for name in ("notebook", "one_point", "two_points")}
+    unstable = {name: values > 1.0 for name, values in panels.items()}
+    numbers = {f"unstable_{name}": float(mask.mean()) for name, mask in unstable.items()}
+    numbers |= {
+        f"differing_{name}": float((unstable[name] != unstable["notebook"]).mean())
+        for name in ("one_point", "two_points")
+    }
+    numbers["rotating"] = float(data.rotating.mean())
+    return {"numbers": numbers}, {"sigma": data.sigma, "lam": data.lam, **panels, "rotating": data.rotating}
+
+
+def _training_table(section: TrainingTableSpec, tell: Tell | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    from gan_bifurcation.models.memory_simulator import simulate_memory_form
+
+    if section.at > section.steps:
+        raise StudyFileError(f"The table '{section.name}' reads step {section.at} of {section.steps}; raise 'steps'.")
+    rows, curves = [], []
+    places = [(rates, lam) for rates in section.rates for lam in section.lam]
+    shape = [len(row) for row in section.expected]
+    if section.expected and shape != [len(section.sigma)] * len(places):
+        raise StudyFileError(
+            f"The table '{section.name}' needs {len(places)} rows of {len(section.sigma)} expected values."
+        )
+    for i, ((eta_d, eta_g), lam) in enumerate(places):
+        for j, sigma in enumerate(section.sigma):
+            if tell is not None:
+                tell(i * len(section.sigma) + j, len(places) * len(section.sigma), f"lam = {lam:g}, sigma = {sigma:g}")
+            run = simulate_memory_form(
+                section.start, steps=section.steps, eta_d=eta_d, eta_g=eta_g, lam=lam, sigma=sigma, p=section.p,
+                q=section.q, order=section.order,
+            )  # fmt: skip
+            square = np.full(section.steps + 1, np.nan)
+            found = run.points[:, 0, 0] ** 2
+            square[: len(found)] = found
+            computed = float(square[section.at])
+            expected = section.expected[i][j] if section.expected else None
+            rows.append({
+                "eta_d": eta_d, "eta_g": eta_g, "lam": lam, "sigma": sigma, "computed": computed,
+                "expected": expected, "agrees": _agrees(computed, expected, section, sigma),
+                "verdict": _training_verdict(found, section.start, sigma),
+            })  # fmt: skip
+            curves.append(square)
+    return {"rows": rows, "at": section.at, "start": section.start}, {"squares": np.array(curves)}
+
+
+def _training_verdict(square: Any, start: float, sigma: float) -> str:
+    """In words, from the squared distances of one run."""
+    last = float(square[-1])
+    if not np.isfinite(last) or last > max(25.0 * sigma**2, 4.0 * start**2):
+        return "escapes"
+    if last > start**2:
+        return "does not come closer"
+    # The distance turns up again where the point passes the true one; what is below rounding says nothing.
+    seen = square[square > 1e-28]
+    turns = int(np.sum((np.diff(seen)[:-1] < 0) & (np.diff(seen)[1:] > 0)))
+    return "converges, oscillating" if turns > 1 else "converges, monotone"
+
+
+def _agrees(computed: float, expected: float | str | None, section: TrainingTableSpec, sigma: float) -> bool | None:
+    if expected is None:
+        return None
+    if isinstance(expected, str):
+        if expected == "escapes":
+            return not computed <= max(25.0 * sigma**2, 4.0 * section.start**2)
+        if expected.startswith("<"):
+            return computed < float(expected[1:])
+        raise StudyFileError(f'An expected value is a number, "escapes" or "< number", but got \'{expected}\'.')
+    return abs(computed - expected) <= section.relative_tolerance * abs(expected)
+
+
+def _write_table(base: Path, text: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
+    write_files(base, json.dumps(text, indent=1), arrays)
+    return {**text, **arrays}

@@ -1,0 +1,139 @@
+"""The parts of a study: what each one needs, and a key that changes when its result could."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gan_bifurcation
+from gan_bifurcation.errors import MisuseError, StudyFileError, unknown_name
+from gan_bifurcation.studies.reading import plain
+from gan_bifurcation.studies.schema import Study
+from gan_bifurcation.system import System
+
+# Raised when results of the same study would be written otherwise.
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One thing to compute.
+
+    Attributes
+    ----------
+    kind : str
+        branch, curve, map, orbit, heat_map, training_table or figure.
+    name : str
+    section : object
+        Its section of the study.
+    needs : tuple of str
+        Identifiers of the parts that it is made from.
+    system : str
+        The name of its system, "" for the study's main one.
+    key : str
+        Of everything that its result depends on.
+    """
+
+    kind: str
+    name: str
+    section: Any
+    needs: tuple[str, ...]
+    system: str
+    key: str
+
+    @property
+    def identifier(self) -> str:
+        return f"{self.kind}-{self.name}"
+
+
+def plan(study: Study, systems: Mapping[str, System]) -> tuple[Part, ...]:
+    """The parts in an order in which each comes after what it needs.
+
+    Raises
+    ------
+    StudyFileError
+        If a section refers to what is not there, or branches refer to each other in a circle.
+    """
+    sections = {(kind, section.name): section for kind, section in study.sections()}
+    computed = {section.name: kind for kind, section in study.sections() if kind != "figure"}
+    done: dict[str, Part] = {}
+    active: list[str] = []
+
+    def add(kind: str, name: str) -> Part:
+        identifier = f"{kind}-{name}"
+        if identifier in done:
+            return done[identifier]
+        if identifier in active:
+            raise StudyFileError(
+                f"The branch '{name}' begins at a point of itself, through 'from'; begin one of them at an equilibrium."
+            )
+        active.append(identifier)
+        section = sections[kind, name]
+        where = f"{kind} '{name}'"
+        needs = [add(*_found(computed, other, where)) for other in _mentioned(kind, section)]
+        system = needs[0].system if getattr(section, "begin", None) else getattr(section, "system", "")
+        if kind in ("branch", "curve", "map", "orbit"):
+            _check(systems, system, section, where)
+        spec = study.all_systems.get(system)
+        depends = {
+            "version": gan_bifurcation.__version__, "format": FORMAT, "kind": kind, "section": plain(section),
+            "system": plain(spec) if spec is not None and kind in ("branch", "curve", "map", "orbit") else None,
+            "seed": study.seed, "needs": [p.key for p in needs],
+        }  # fmt: skip
+        key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:32]
+        done[identifier] = Part(kind, name, section, tuple(p.identifier for p in needs), system, key)
+        active.pop()
+        return done[identifier]
+
+    for kind, section in study.sections():
+        add(kind, section.name)
+    _check_claims(study, computed)
+    return tuple(done.values())
+
+
+def _mentioned(kind: str, section: Any) -> list[str]:
+    begin = getattr(section, "begin", None)
+    if begin:
+        return [begin.partition(":")[0]]
+    if kind != "figure":
+        return []
+    names = [
+        *section.of,
+        *([section.map] if section.map else []),
+        *(n for group in section.panels.values() for n in group),
+    ]
+    return list(dict.fromkeys(names))
+
+
+def _found(computed: Mapping[str, str], name: str, where: str) -> tuple[str, str]:
+    if name not in computed:
+        raise StudyFileError(f"In {where}: {unknown_name('part of the study', name, computed)}")
+    return computed[name], name
+
+
+def _check(systems: Mapping[str, System], name: str, section: Any, where: str) -> None:
+    """Names of systems, parameters and states, before anything is computed."""
+    if name not in systems:
+        if not name:
+            raise StudyFileError(f"In {where}: no 'system' is named and there is no [system] section; add one of them.")
+        raise StudyFileError(f"In {where}: {unknown_name('system', name, [n for n in systems if n])}")
+    system = systems[name]
+    try:
+        for parameter in (*getattr(section, "free", {}), *getattr(section, "parameters", {})):
+            system.parameter_index(parameter)
+        for state in getattr(section, "start", None) or getattr(section, "initial", None) or {}:
+            if state not in system.states:
+                raise unknown_name("state", state, system.states)
+    except MisuseError as error:
+        raise StudyFileError(f"In {where}: {error}") from error
+
+
+def _check_claims(study: Study, computed: Mapping[str, str]) -> None:
+    for number, claim in enumerate(study.claim):
+        target = (
+            claim.point.partition(":")[0]
+            if claim.point
+            else claim.curve or claim.map or claim.table or claim.heat_map or ""
+        )
+        _found(computed, target, f"claim[{number + 1}]")

@@ -1,0 +1,304 @@
+"""Running a study: part by part, each written when it is done, taken up again where it stopped."""
+
+import json
+import logging
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+import gan_bifurcation
+from gan_bifurcation.errors import GanBifurcationError, MisuseError, ResultsError, StudyFileError
+from gan_bifurcation.records import write_atomically
+from gan_bifurcation.studies.claims import check_claims
+from gan_bifurcation.studies.computing import Workshop
+from gan_bifurcation.studies.drawing import Drawer
+from gan_bifurcation.studies.plan import FORMAT, Part, plan
+from gan_bifurcation.studies.reading import StudyFile, parse_study, read_study
+from gan_bifurcation.studies.results import Results, load, part_base, read_json, text_hash
+from gan_bifurcation.studies.systems import all_systems
+
+_logger = logging.getLogger(__name__)
+
+_PACKAGES: Final = ("numpy", "scipy", "numba", "sympy", "shapely", "networkx", "matplotlib", "PyDSTool")
+_SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {"figure": (".svg", ".png"), "map": ("",)}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes
+    ----------
+    done, total : int
+        Parts.
+    part : str
+        The one that this is about.
+    event : str
+        "begins", "done", "kept" (from an earlier run), "within" (some way through it) or "note".
+    text : str
+        For people.
+    fraction : float
+        Of this part.
+    """
+
+    done: int
+    total: int
+    part: str
+    event: str
+    text: str = ""
+    fraction: float = 0.0
+
+
+Report = Callable[[Progress], Any]
+
+
+def run_study(
+    source: str | Path, out: str | Path | None = None, jobs: int = 1, progress: Report | None = None
+) -> Results:
+    """Run a study, or go on with it where an earlier run stopped.
+
+    Parameters
+    ----------
+    source : path or str
+        A TOML file, or the name of a shipped study.
+    out : path, optional
+        The folder of the results; the name of the study by default. What it holds already of this study is kept.
+    jobs : int
+        How many processes compute parts.
+    progress : callable, optional
+        Called with a `Progress`.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    StudyFileError
+        If the study cannot be run as it stands.
+    ResultsError
+        If the folder cannot be written.
+    """
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 256:
+        raise MisuseError(f"The number of jobs is a whole number from 1 to 256, but got {jobs!r}.")
+    file = read_study(source)
+    folder = Path(out) if out is not None else Path(file.name)
+    systems = all_systems(file.study)
+    parts = plan(file.study, systems)
+    report = progress or (lambda _: None)
+    _keep_study(folder, file, report, len(parts))
+    finished = {p.identifier for p in parts if _is_done(folder, p)}
+    workshop = Workshop(systems, folder, file.study.seed)
+    computing = [p for p in parts if p.kind != "figure"]
+    for p in parts:
+        if p.identifier in finished:
+            report(Progress(len(finished), len(parts), p.identifier, "kept", "from an earlier run"))
+    left = [p for p in computing if p.identifier not in finished]
+    counter = _Counter(report, len(parts), len(finished))
+    if jobs == 1 or len(left) < 2:
+        for part in left:
+            _compute_here(workshop, part, folder, counter)
+    else:
+        _compute_in_processes(file, left, finished, folder, jobs, counter)
+    by_name = {p.name: p for p in computing}
+
+    def get(name: str) -> Any:
+        return workshop.get(by_name[name].identifier, by_name[name].system)
+
+    drawer = Drawer(get, lambda name: systems[by_name[name].system], folder)
+    for part in parts:
+        if part.kind == "figure" and part.identifier not in finished:
+            with _Named(part):
+                began = time.perf_counter()
+                counter.begins(part)
+                drawer.draw(part.section)
+            _mark_done(folder, part, time.perf_counter() - began)
+            counter.done(part)
+    claims = check_claims(file.study, systems, get)
+    _summarise(folder, file, systems, parts, [asdict(c) for c in claims])
+    return load(folder)
+
+
+class _Counter:
+    """Counts finished parts and tells about them."""
+
+    def __init__(self, report: Report, total: int, finished: int) -> None:
+        self.report, self.total, self.finished = report, total, finished
+
+    def begins(self, part: Part) -> None:
+        self.report(Progress(self.finished, self.total, part.identifier, "begins"))
+
+    def within(self, part: Part) -> Callable[[int, int, str], bool]:
+        def tell(done: int, total: int, text: str) -> bool:
+            share = done / total if total else 0.0
+            self.report(Progress(self.finished, self.total, part.identifier, "within", text, share))
+            return True
+
+        return tell
+
+    def done(self, part: Part) -> None:
+        self.finished += 1
+        self.report(Progress(self.finished, self.total, part.identifier, "done"))
+
+
+class _Named:
+    """Errors inside name the part that they are about."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, GanBifurcationError) and not isinstance(error, ResultsError):
+            raise StudyFileError(f"In {self.part.kind} '{self.part.name}': {error}") from error
+
+
+def _compute_here(workshop: Workshop, part: Part, folder: Path, counter: _Counter) -> None:
+    began = time.perf_counter()
+    counter.begins(part)
+    with _Named(part):
+        workshop.compute(part, counter.within(part))
+    _mark_done(folder, part, time.perf_counter() - began)
+    counter.done(part)
+
+
+def _compute_in_processes(
+    file: StudyFile, left: list[Part], finished: set[str], folder: Path, jobs: int, counter: _Counter
+) -> None:
+    """Parts in other processes, each as soon as what it needs is there."""
+    waiting = {p.identifier: p for p in left}
+    ready = set(finished)
+    running: dict[Future[None], Part] = {}
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        try:
+            while waiting or running:
+                for part in [p for p in waiting.values() if set(p.needs) <= ready]:
+                    del waiting[part.identifier]
+                    counter.begins(part)
+                    running[pool.submit(_compute_there, file.text, file.name, part.identifier, str(folder))] = part
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    part = running.pop(future)
+                    future.result()
+                    ready.add(part.identifier)
+                    counter.done(part)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _compute_there(text: str, name: str, identifier: str, folder: str) -> None:
+    """In another process: one part of the study."""
+    file = parse_study(text, name)
+    systems = all_systems(file.study)
+    part = next(p for p in plan(file.study, systems) if p.identifier == identifier)
+    began = time.perf_counter()
+    with _Named(part):
+        Workshop(systems, Path(folder), file.study.seed).compute(part)
+    _mark_done(Path(folder), part, time.perf_counter() - began)
+
+
+# -- what is on disk ------------------------------------------------------------------------------------------------
+
+
+def _keep_study(folder: Path, file: StudyFile, report: Report, total: int) -> None:
+    """Store the study as run, and notice one that has changed."""
+    stored = folder / "study.toml"
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise ResultsError(f"'{folder}' is a file, but results need a folder; choose another one with --out.")
+        before = stored.read_text(encoding="utf-8") if stored.exists() else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResultsError(f"Cannot read '{stored}' ({type(error).__name__}); choose another folder.") from error
+    if before is None and folder.is_dir() and any(p for p in folder.iterdir() if not p.name.startswith(".")):
+        raise ResultsError(
+            f"'{folder}' holds other files and no study; choose an empty folder or one of an earlier run."
+        )
+    if before is not None and before != file.text:
+        text = "The study has changed since the folder was written: parts that it concerns are computed again."
+        _logger.warning(text)
+        report(Progress(0, total, "", "note", text))
+    if before != file.text:
+        write_atomically(stored, file.text.encode())
+
+
+def _marker(folder: Path, part: Part) -> Path:
+    return folder / "parts" / f"{part.identifier}.json"
+
+
+def _is_done(folder: Path, part: Part) -> bool:
+    """Whether a part was finished, by this version of the study, and its files are there."""
+    try:
+        record = read_json(_marker(folder, part))
+    except ResultsError:
+        return False
+    base = part_base(folder, part.kind, part.name)
+    suffixes = _SUFFIXES.get(part.kind, (".npz", ".json"))
+    return record.get("key") == part.key and all(base.with_name(base.name + s).exists() for s in suffixes)
+
+
+def _mark_done(folder: Path, part: Part, seconds: float) -> None:
+    record = {"key": part.key, "kind": part.kind, "name": part.name, "seconds": round(seconds, 3)}
+    write_atomically(_marker(folder, part), json.dumps(record).encode())
+
+
+def _summarise(folder: Path, file: StudyFile, systems: Mapping[str, Any], parts: tuple[Part, ...], claims: Any) -> None:
+    """results.json: everything that a report says besides the data of the parts; the graph of the first map."""
+    records = [read_json(_marker(folder, p)) for p in parts]
+    summary = {
+        "format": FORMAT,
+        "study": file.name,
+        "study_hash": text_hash(file.text),
+        "title": file.study.title,
+        "parts": [{k: r[k] for k in ("kind", "name", "seconds")} for r in records],
+        "systems": {name: _system_summary(system) for name, system in systems.items()},
+        "claims": claims,
+        "provenance": provenance(file),
+    }
+    for part in parts:
+        if part.kind == "map":
+            for name in ("graph.json", "graph.graphml"):
+                source = part_base(folder, part.kind, part.name) / name
+                if source.exists():
+                    write_atomically(folder / name, source.read_bytes())
+            break
+    write_atomically(folder / "results.json", json.dumps(summary, indent=1).encode())
+
+
+def _system_summary(system: Any) -> dict[str, Any]:
+    return {
+        "name": system.name, "kind": system.kind, "description": system.description, "states": list(system.states),
+        "parameters": dict(system.parameters), "paper": system.game.paper if system.game else "",
+        "rule": repr(system.rule) if system.rule is not None else "", "domain": [list(d) for d in system.domain],
+        "game": system.game.name if system.game else "",
+    }  # fmt: skip
+
+
+def provenance(file: StudyFile) -> dict[str, Any]:
+    """Versions, seeds, tolerances and the command that makes the same results."""
+    found = {"gan_bifurcation": gan_bifurcation.__version__, "python": platform.python_version()}
+    found |= dict(_versions())
+    return {
+        "versions": found,
+        "seed": file.study.seed,
+        "tolerances": {
+            "located points": "relative residual below 1e-12",
+            "regime maps": {m.name: m.tolerance for m in file.study.map},
+        },
+        "command": f"gan-bifurcation run {file.name}",
+    }
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in _PACKAGES:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            continue

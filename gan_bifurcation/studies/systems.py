@@ -1,0 +1,92 @@
+"""Systems as studies and the command line ask for them."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gan_bifurcation import models
+from gan_bifurcation.errors import GanBifurcationError, MisuseError, StudyFileError, unknown_name
+from gan_bifurcation.expressions import parse, symbol
+from gan_bifurcation.game import Game
+from gan_bifurcation.rules import system as system_of
+from gan_bifurcation.studies.schema import Study, SystemSpec
+from gan_bifurcation.system import System, iterate, tie
+
+
+def make_game(model: str, settings: Mapping[str, Any]) -> Game:
+    """A model by its name, with settings checked against its signature.
+
+    Raises
+    ------
+    UnknownNameError
+        If the model or a setting is not known.
+    MisuseError
+        If the model refuses a value.
+    """
+    function: Callable[..., Game] = models.get(model)
+    signature = inspect.signature(function)
+    known = [p.name for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values()):
+        for name in settings:
+            if name not in known:
+                raise unknown_name(f"setting of the model '{model}'", name, known)
+    try:
+        return function(**settings)
+    except GanBifurcationError:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:
+        raise MisuseError(f"The model '{model}' does not take these settings: {error}.") from error
+
+
+def make_system(spec: SystemSpec) -> System:
+    """The system of a section."""
+    if spec.model:
+        made = system_of(make_game(spec.model, spec.settings), _rule(spec.rule), **spec.parameters)
+    else:
+        make = System.from_equations
+        domain = tuple(spec.domain.items())
+        made = make(
+            "flow" if spec.kind == "flow" else "map", dict(spec.equations), dict(spec.parameters), domain=domain
+        )
+    if spec.tie:
+        made = tie(made, **spec.tie)
+    return iterate(made, spec.iterate) if spec.iterate > 1 else made
+
+
+def _rule(given: Any) -> Any:
+    return given if isinstance(given, str) else dict(given)
+
+
+def all_systems(study: Study) -> dict[str, System]:
+    """The systems of a study by name, each fault with the path of its section."""
+    made = {}
+    for name, spec in study.all_systems.items():
+        try:
+            made[name] = make_system(spec)
+        except GanBifurcationError as error:
+            where = f"systems.{name}" if name else "system"
+            raise StudyFileError(f"In '{where}': {error}") from error
+    return made
+
+
+def evaluate(text: str | float, values: Mapping[str, float]) -> float:
+    """A checked expression at numbers; nothing is run but arithmetic.
+
+    >>> evaluate("sqrt(a) + 1", {"a": 4.0})
+    3.0
+    """
+    if isinstance(text, int | float):
+        return float(text)
+    names = {name: symbol(name) for name in values if name.isidentifier()}
+    expression = parse(text, names)
+    result = expression.xreplace({names[s.name]: _number(values[s.name]) for s in expression.free_symbols}).evalf()
+    try:
+        return float(result)
+    except TypeError as error:
+        raise MisuseError(f"The expression '{text}' has no real value there ({result}).") from error
+
+
+def _number(value: float) -> Any:
+    import sympy
+
+    return sympy.Float(float(value), 17)
