@@ -1,1 +1,21 @@
-"""Regimes: attractors, the planar arrangement of curves, and the graph of regimes."""
+"""Regimes: where training converges, oscillates, stalls or diverges, as faces of the plane and as a graph."""
+
+from typing import Final
+
+from gan_bifurcation.lazy import lazy_names
+
+_HOMES: Final[dict[str, str]] = {
+    name: f"gan_bifurcation.regimes.{module}"
+    for module, names in {
+        "graph": ("from_json",),
+        "regime": ("Border", "Regime", "RegimeMap"),
+        "regime_map": ("regime_map",),
+        "sampling": ("Attractor",),
+        "verdicts": ("LocalVerdict", "Verdict", "Verdicts", "classify", "classify_many", "local_verdict"),
+    }.items()
+    for name in names
+}
+
+__all__ = sorted(_HOMES)
+
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -1,0 +1,215 @@
+"""The planar arrangement of curves in the unit square: faces, and the pieces of curves between them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from gan_bifurcation.regimes.curves import Curve, nearest_on_polyline
+
+FloatArray = NDArray[np.float64]
+
+# Coordinates are snapped to a grid of this size, far below any tolerance and far above rounding.
+GRID: Final = 1e-11
+_VERTEX: Final = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A polyline in unit coordinates and where it came from.
+
+    Attributes
+    ----------
+    points : array (N, 2)
+    source : int
+        Number of its curve; -1 for a border that no curve explains.
+    label : str
+    """
+
+    points: FloatArray
+    source: int
+    label: str
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Part of a line between two nodes of the arrangement, and the faces on its sides (twice the same: a dangle)."""
+
+    points: FloatArray
+    line: int
+    faces: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Arrangement:
+    """Faces (shapely polygons that tile the unit square) and pieces."""
+
+    faces: tuple[Any, ...]
+    pieces: tuple[Piece, ...]
+    lines: tuple[Line, ...]
+
+    def face_of(self, unit: Any) -> int:
+        """The face that holds a point (the first of them on a border)."""
+        point = shapely.Point(*unit)
+        distances = [polygon.distance(point) for polygon in self.faces]
+        return int(np.argmin(distances))
+
+
+def lines_of(curves: Sequence[Curve]) -> list[Line]:
+    """Curves as polylines that share a vertex where one ends on another."""
+    points = [curve.unit for curve in curves]
+    for i, curve in enumerate(curves):
+        marks = [
+            curve.window.to_unit([p.parameters[n] for n in curve.window.names])
+            for p in curve.branch.special_points
+            if p.label in _SHARED
+        ]
+        if not curve.branch.closed:
+            marks += [points[i][0], points[i][-1]]
+        for mark in marks:
+            for j, other in enumerate(curves):
+                if i != j and nearest_on_polyline(points[j], mark)[0] < 1e-2 and other.nearest(mark)[0] < _VERTEX:
+                    points[j] = with_vertex(points[j], mark)
+    return [Line(p, i, curves[i].label) for i, p in enumerate(points)]
+
+
+_SHARED: Final = ("R1", "R2", "BT", "CP", "GH", "GPD", "CH")
+
+
+def with_vertex(points: FloatArray, mark: FloatArray) -> FloatArray:
+    """The polyline with a vertex at a point that lies next to it; a vertex very close by moves there."""
+    _, k, _ = nearest_on_polyline(points, mark)
+    for i in (k, k + 1):
+        if i < len(points) and np.linalg.norm(points[i] - mark) < 1e-7:
+            moved = points.copy()
+            moved[i] = mark
+            return moved
+    return np.insert(points, k + 1, mark, axis=0)
+
+
+def arrange(lines: Sequence[Line]) -> Arrangement:
+    """Node the lines with the frame of the unit square and find the faces."""
+    frame = shapely.box(0.0, 0.0, 1.0, 1.0)
+    strings = [shapely.LineString(line.points) for line in lines if len(line.points) > 1]
+    noded = shapely.union_all([frame.exterior, *strings], grid_size=GRID)
+    parts = [p for p in shapely.get_parts(noded) if p.length > 0.0]
+    polygons, _, _, _ = shapely.polygonize_full(parts)
+    faces = [f for f in shapely.get_parts(polygons) if f.area > 0.0]
+    owners: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for i, face in enumerate(faces):
+        for ring in (face.exterior, *face.interiors):
+            c = shapely.get_coordinates(ring)
+            for a, b in zip(c[:-1].tolist(), c[1:].tolist(), strict=True):
+                owners[_key(a, b)].append(i)
+    numbers = [i for i, line in enumerate(lines) if len(line.points) > 1]
+    tree = shapely.STRtree(strings) if strings else None
+    pieces = []
+    inside: list[tuple[Any, int]] = []
+    for part in parts:
+        c = shapely.get_coordinates(part)
+        if tree is None or _on_frame(c):
+            continue
+        middle = shapely.Point(*(0.5 * (c[(len(c) - 1) // 2] + c[(len(c) - 1) // 2 + 1])))
+        line = numbers[int(tree.nearest(middle))]
+        sides = owners.get(_key(c[0].tolist(), c[1].tolist()), [])
+        if len(sides) == 2:
+            pieces.append(Piece(c, line, (sides[0], sides[1])))
+        elif not sides:
+            inside.append((part, line))
+    if inside:
+        places = shapely.STRtree(faces)
+        for part, line in inside:
+            face = int(places.nearest(part.interpolate(0.5, normalized=True)))
+            pieces.append(Piece(shapely.get_coordinates(part), line, (face, face)))
+    return Arrangement(tuple(faces), tuple(pieces), tuple(lines))
+
+
+def _key(a: Sequence[float], b: Sequence[float]) -> tuple[Any, ...]:
+    first, second = tuple(a), tuple(b)
+    return (first, second) if first <= second else (second, first)
+
+
+def _on_frame(c: FloatArray) -> bool:
+    return bool(any(np.all(np.abs(c[:, k] - side) < 2 * GRID) for k in (0, 1) for side in (0.0, 1.0)))
+
+
+def thickness(polygon: Any) -> float:
+    """About the radius of the largest circle in a long polygon."""
+    return float(2.0 * polygon.area / max(polygon.length, 1e-300))
+
+
+def interior_points(polygon: Any) -> list[FloatArray]:
+    """Points well inside a face: the centre of the largest circle in it, and centres of its largest triangles."""
+    found = [np.asarray(shapely.get_coordinates(shapely.maximum_inscribed_circle(polygon, 1e-3))[0])]
+    triangles = [
+        t
+        for t in shapely.get_parts(shapely.delaunay_triangles(polygon.simplify(1e-3)))
+        if t.area > 0.02 * polygon.area and polygon.contains(t.centroid)
+    ]
+    triangles.sort(key=lambda t: -t.area)
+    for t in triangles[:4]:
+        if t.centroid.distance(polygon.boundary) > 1e-3:
+            found.append(np.asarray(shapely.get_coordinates(t.centroid)[0]))
+    return found
+
+
+def merged(
+    arrangement: Arrangement, keys: Sequence[Hashable], thin: float, keep: Callable[[Piece], bool] = lambda piece: False
+) -> tuple[list[int], list[Any]]:
+    """Join faces that have the same key, and slivers with what they border most.
+
+    Parameters
+    ----------
+    arrangement : Arrangement
+    keys : sequence of hashable
+        One for each face.
+    thin : float
+        Faces thinner than this are slivers: their shape is that of the chords, not of the curves.
+    keep : callable
+        Pieces that remain borders although both sides have the same key.
+
+    Returns
+    -------
+    numbers, polygons
+        The new face of each old one, and the new faces' polygons.
+    """
+    parent = list(range(len(arrangement.faces)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    slivers = {i for i, face in enumerate(arrangement.faces) if thickness(face) < thin}
+    for piece in arrangement.pieces:
+        a, b = piece.faces
+        if a not in slivers and b not in slivers and keys[a] == keys[b] and not keep(piece):
+            parent[root(a)] = root(b)
+    # Slivers go where their longest border is, those with solid neighbours first.
+    waiting = set(slivers)
+    while waiting:
+        shared: dict[int, dict[int, float]] = {i: defaultdict(float) for i in waiting}
+        for piece in arrangement.pieces:
+            for a, b in (piece.faces, piece.faces[::-1]):
+                if a in waiting and b not in waiting:
+                    size = float(np.sum(np.linalg.norm(np.diff(piece.points, axis=0), axis=1)))
+                    shared[a][root(b)] += size * (1e3 if keys[a] == keys[b] else 1.0)
+        settled = {i: max(s, key=lambda k: (s[k], -k)) for i, s in shared.items() if s}
+        if not settled:
+            break
+        for i, neighbour in settled.items():
+            parent[i] = neighbour
+        waiting -= set(settled)
+    roots = sorted({root(i) for i in range(len(arrangement.faces))})
+    number = {r: k for k, r in enumerate(roots)}
+    numbers = [number[root(i)] for i in range(len(arrangement.faces))]
+    polygons = []
+    for k in range(len(roots)):
+        members = [f for f, n in zip(arrangement.faces, numbers, strict=True) if n == k]
+        polygons.append(members[0] if len(members) == 1 else shapely.union_all(members, grid_size=GRID))
+    return numbers, polygons

@@ -1,0 +1,154 @@
+"""Borders that no curve explains: found on squares that are halved where their corners disagree, then by bisection."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+# Keys of many points at once; None where there is no decision.
+Keys = Callable[[FloatArray, str], list[Hashable | None]]
+
+_COARSE: Final = 16
+_FINE: Final = 32
+_MOST_POINTS: Final = 1200
+
+
+def contours(keys: Keys, face: Any, tolerance: float) -> tuple[list[FloatArray], bool]:
+    """Polylines between parts of a face in which `keys` differ.
+
+    Parameters
+    ----------
+    keys : callable
+        Of points (k, 2) in unit coordinates.
+    face : polygon
+        Points outside are asked for at the nearest place inside, so that contours cross the border of the face.
+    tolerance : float
+        Contour points are exact to this along the sides of the squares.
+
+    Returns
+    -------
+    lines, finished
+        Polylines (N, 2) clipped to the face, and whether nothing was left out for lack of points.
+    """
+    grid = _Grid(keys, face)
+    low_x, low_y, high_x, high_y = face.bounds
+    step = _FINE // _COARSE
+    shapely.prepare(face)
+    squares = [
+        (i, j)
+        for i in range(int(low_x * _COARSE), min(int(high_x * _COARSE), _COARSE - 1) + 1)
+        for j in range(int(low_y * _COARSE), min(int(high_y * _COARSE), _COARSE - 1) + 1)
+        if face.intersects(shapely.box(i / _COARSE, j / _COARSE, (i + 1) / _COARSE, (j + 1) / _COARSE))
+    ]
+    squares = [(i * step, j * step) for i, j in squares]
+    while step > 1:
+        grid.ask([c for s in squares for c in _corners(s, step)])
+        mixed = {s for s in squares if grid.mixed(_corners(s, step))}
+        # A border may pass a square between its corners; the squares around a mixed one are looked at too.
+        near = {
+            s
+            for s in squares
+            if any((s[0] + a * step, s[1] + b * step) in mixed for a in (-1, 0, 1) for b in (-1, 0, 1))
+        }
+        half = step // 2
+        squares = [(i + a, j + b) for i, j in sorted(near) for a in (0, half) for b in (0, half)]
+        step = half
+        if len(grid.known) > _MOST_POINTS:
+            break
+    grid.ask([c for s in squares for c in _corners(s, step)])
+    finished = len(grid.known) <= _MOST_POINTS
+    sides: dict[tuple[Any, Any], FloatArray] = {}
+    for s in squares:
+        c = _corners(s, step)
+        for a, b in ((c[0], c[1]), (c[1], c[3]), (c[2], c[3]), (c[0], c[2])):
+            if grid.known[a] != grid.known[b]:
+                sides[(a, b)] = np.empty(2)
+    crossings = _bisect(grid, list(sides), tolerance)
+    sides = dict(zip(sides, crossings, strict=True))
+    strings = []
+    for s in squares:
+        c = _corners(s, step)
+        hits = [sides[e] for e in ((c[0], c[1]), (c[1], c[3]), (c[2], c[3]), (c[0], c[2])) if e in sides]
+        if len(hits) == 2:
+            strings.append(shapely.LineString(hits))
+        elif len(hits) > 2:
+            middle = np.mean(hits, axis=0)
+            strings += [shapely.LineString([h, middle]) for h in hits]
+    if not strings:
+        return [], finished
+    whole = shapely.line_merge(shapely.union_all(strings)).intersection(face.buffer(1e-6))
+    lines = [
+        shapely.get_coordinates(p) for p in shapely.get_parts(whole) if p.geom_type == "LineString" and p.length > 2e-6
+    ]
+    return lines, finished
+
+
+def _corners(square: tuple[int, int], step: int) -> list[tuple[int, int]]:
+    i, j = square
+    return [(i, j), (i + step, j), (i, j + step), (i + step, j + step)]
+
+
+class _Grid:
+    """Keys at grid points, each asked for once; a point without a decision takes that of the nearest point with one."""
+
+    def __init__(self, keys: Keys, face: Any) -> None:
+        self.keys = keys
+        self.face = face
+        # Next to a border of stability orbits are too slow for a decision.
+        inner = face.buffer(-2e-3)
+        self.inner = inner if not inner.is_empty else face
+        self.known: dict[tuple[int, int], Hashable] = {}
+        self.decided: list[tuple[FloatArray, Hashable]] = []
+
+    def ask(self, corners: Sequence[tuple[int, int]]) -> None:
+        new = [c for c in dict.fromkeys(corners) if c not in self.known]
+        if not new:
+            return
+        self.known.update(zip(new, self.at(np.array(new) / _FINE), strict=True))
+
+    def at(self, units: FloatArray) -> list[Hashable]:
+        """Keys of points, those outside the face at the nearest place inside."""
+        points = shapely.points(units)
+        inside = shapely.contains(self.inner, points)
+        places = units.copy()
+        for k in np.flatnonzero(~inside):
+            places[k] = _nearest(self.inner, points[k])
+        found = self.keys(places, "contours")
+        self.decided += [(p, f) for p, f in zip(places, found, strict=True) if f is not None]
+        if not self.decided:
+            return [None for _ in found]
+        if any(f is None for f in found):
+            where = np.array([p for p, _ in self.decided])
+            found = [
+                self.decided[int(np.argmin(np.sum((where - p) ** 2, axis=1)))][1] if f is None else f
+                for p, f in zip(places, found, strict=True)
+            ]
+        return found
+
+    def mixed(self, corners: Sequence[tuple[int, int]]) -> bool:
+        return len({self.known[c] for c in corners}) > 1
+
+
+def _nearest(face: Any, point: Any) -> FloatArray:
+    return np.asarray(shapely.get_coordinates(shapely.shortest_line(face, point))[0])
+
+
+def _bisect(grid: _Grid, sides: Sequence[tuple[Any, Any]], tolerance: float) -> list[FloatArray]:
+    """Where the key changes on each side, all sides at once."""
+    if not sides:
+        return []
+    a = np.array([s[0] for s in sides]) / _FINE
+    b = np.array([s[1] for s in sides]) / _FINE
+    first = [grid.known[s[0]] for s in sides]
+    while float(np.max(np.linalg.norm(b - a, axis=1))) > tolerance:
+        middle = 0.5 * (a + b)
+        found = grid.at(middle)
+        for k, key in enumerate(found):
+            if key == first[k]:
+                a[k] = middle[k]
+            else:
+                b[k] = middle[k]
+    return list(0.5 * (a + b))

@@ -1,0 +1,107 @@
+"""Borders between the final faces: pieces of curves put together, with their criticality and special points."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from gan_bifurcation.continuation.normal_forms import normal_form
+from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.regimes.arrangement import Arrangement
+from gan_bifurcation.regimes.curves import Curve, nearest_on_polyline
+from gan_bifurcation.regimes.regime import Border
+from gan_bifurcation.regimes.window import Window
+
+FloatArray = NDArray[np.float64]
+
+# Labels of bifurcations that have a normal form with a sign.
+_WITH_CRITICALITY: Final = ("LP", "BP", "H", "PD", "NS")
+# Where the criticality changes, a border is divided.
+_DIVIDING: Final = ("GH", "GPD", "CH", "CP")
+_ON: Final = 1e-5
+
+
+def borders_between(
+    arrangement: Arrangement, numbers: Sequence[int], curves: Sequence[Curve], window: Window
+) -> tuple[Border, ...]:
+    """The borders between merged faces, each on one curve and connected."""
+    groups: dict[tuple[int, int, int, str], list[Any]] = defaultdict(list)
+    for piece in arrangement.pieces:
+        a, b = sorted(numbers[f] for f in piece.faces)
+        if a != b:
+            line = arrangement.lines[piece.line]
+            groups[(a, b, line.source, line.label)].append(shapely.LineString(piece.points))
+    borders = []
+    for (a, b, source, label), strings in sorted(groups.items(), key=lambda g: g[0]):
+        whole = strings[0] if len(strings) == 1 else shapely.line_merge(shapely.union_all(strings))
+        curve = curves[source] if source >= 0 else None
+        for part in shapely.get_parts(whole):
+            for unit in _divided(shapely.get_coordinates(part), curve, window):
+                borders.append(make_border(label, unit, (a, b), curve, window))
+    return tuple(borders)
+
+
+def _specials(curve: Curve | None, window: Window) -> list[tuple[str, FloatArray]]:
+    if curve is None:
+        return []
+    return [
+        (p.label, window.to_unit([p.parameters[n] for n in window.names]))
+        for p in curve.branch.special_points
+        if p.label != "UZ"
+    ]
+
+
+def _divided(unit: FloatArray, curve: Curve | None, window: Window) -> list[FloatArray]:
+    """A polyline cut where the criticality changes."""
+    parts = [unit]
+    for label, mark in _specials(curve, window):
+        if label not in _DIVIDING:
+            continue
+        new = []
+        for p in parts:
+            distance, k, _ = nearest_on_polyline(p, mark)
+            inner = min(np.linalg.norm(p[0] - mark), np.linalg.norm(p[-1] - mark)) > 1e-6
+            if distance < _ON and inner:
+                new += [np.vstack([p[: k + 1], mark]), np.vstack([mark, p[k + 1 :]])]
+            else:
+                new.append(p)
+        parts = new
+    return parts
+
+
+def make_border(label: str, unit: FloatArray, faces: tuple[int, int], curve: Curve | None, window: Window) -> Border:
+    """A border with what its curve knows of it."""
+    length = float(np.sum(np.linalg.norm(np.diff(unit, axis=0), axis=1)))
+    special: list[Mapping[str, Any]] = []
+    for name, mark in _specials(curve, window):
+        if nearest_on_polyline(unit, mark)[0] < _ON:
+            special.append({"label": name, "parameters": window.values(mark)})
+    criticality = "" if curve is None else criticality_at(curve, unit)
+    return Border(label, criticality, unit, window.from_unit(unit), faces, length, tuple(special), curve)
+
+
+def criticality_at(curve: Curve, unit: FloatArray) -> str:
+    """In words, at an exact point near the middle of a border; "" where there is no normal form."""
+    if curve.structural:
+        return "structural: linear, no normal form"
+    if curve.label not in _WITH_CRITICALITY or curve.level:
+        return ""
+    lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(unit, axis=0), axis=1))])
+    middle = np.array([np.interp(0.5 * lengths[-1], lengths, unit[:, k]) for k in range(unit.shape[1])])
+    # Off the middle: symmetric windows have strong resonances there.
+    middle = (
+        np.array([np.interp(0.47 * lengths[-1], lengths, unit[:, k]) for k in range(unit.shape[1])])
+        if len(unit) > 2
+        else middle
+    )
+    k = int(np.argmin(np.linalg.norm(curve.unit - middle, axis=1)))
+    for offset in (0, 1, -1, 3, -3):
+        if 0 <= k + offset < len(curve.unknowns):
+            try:
+                return str(normal_form(curve.point(k + offset)).get("criticality", ""))
+            except (MisuseError, np.linalg.LinAlgError):
+                continue
+    return ""
