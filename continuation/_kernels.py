@@ -462,12 +462,9 @@ def correct(s: Any, u: FloatArray, row: FloatArray, target: float, iterations: i
             return -1
         lu_solve(d, s.pivots, r)
         update = 0.0
-        length = 1.0
         for i in range(size):
-            update = max(update, abs(r[i]))
-            length = max(length, abs(u[i]))
+            update = max(update, abs(r[i]) / max(1.0, abs(u[i])))
             u[i] -= r[i]
-        update /= length
         iteration += 1
         if not update < np.inf:
             return -1

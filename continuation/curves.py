@@ -20,6 +20,7 @@ from gan_bifurcation.continuation.march import StepControl, Strip, project, reco
 from gan_bifurcation.continuation.normal_forms import DECIDING, normal_form
 from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem, full_spectrum
 from gan_bifurcation.continuation.run import Ends, Run, follow
+from gan_bifurcation.continuation.scales import in_natural_units, natural_scale
 from gan_bifurcation.errors import MisuseError, Outcome
 from gan_bifurcation.ranges import Range
 
@@ -31,7 +32,7 @@ DEGENERATE: Final = {"LP": "CP", "H": "GH", "PD": "GPD", "NS": "CH"}
 RESONANCES: Final = {"R3": -0.5, "R4": 0.0}
 
 
-def curve_problem(point: Point, windows: dict[str, Range]) -> CurveProblem:
+def curve_problem(point: Point, windows: dict[str, Range], scale: FloatArray) -> CurveProblem:
     """The problem of the curve that a labelled point lies on.
 
     Raises
@@ -42,7 +43,7 @@ def curve_problem(point: Point, windows: dict[str, Range]) -> CurveProblem:
     system = point.system
     conditions = CONDITION_OF[system.kind]
     if point.condition in ("function", "focus", "structural", "structural minus") or point.level:
-        return CurveProblem(system, windows, point.condition, point.level)  # type: ignore[arg-type]
+        return CurveProblem(system, windows, point.condition, point.level, scale=scale)  # type: ignore[arg-type]
     if point.label not in conditions:
         what = point.name or point.label or "an ordinary point"
         raise MisuseError(
@@ -57,11 +58,13 @@ def curve_problem(point: Point, windows: dict[str, Range]) -> CurveProblem:
         )
     condition = conditions[point.label]
     if point.label != "BP":
-        return CurveProblem(system, windows, condition)
+        return CurveProblem(system, windows, condition, scale=scale)
     a = np.ascontiguousarray(system.jacobian(point.x)[:, : system.n])
     shifted = a - np.eye(len(a)) if system.kind == "map" else a
     left, _, right = np.linalg.svd(shifted)
-    return CurveProblem(system, windows, condition, pins=right[-1:].T.copy(), unfolding=left[:, -1:].copy())
+    return CurveProblem(
+        system, windows, condition, pins=right[-1:].T.copy(), unfolding=left[:, -1:].copy(), scale=scale
+    )
 
 
 def start_on_curve(problem: CurveProblem, point: Point) -> FloatArray:
@@ -312,9 +315,19 @@ def trace_curve(
     point: Point, windows: dict[str, Range], ends: Ends, control: StepControl, coefficients: bool
 ) -> Branch:
     """Trace the curve of a labelled point over two parameters (called by `trace`)."""
+
+    def attempt(scale: FloatArray, cautious: StepControl) -> Branch:
+        return _trace_scaled(point, windows, ends, cautious, coefficients, scale)
+
+    return in_natural_units(attempt, natural_scale(point.system, point.x, {}), control)
+
+
+def _trace_scaled(
+    point: Point, windows: dict[str, Range], ends: Ends, control: StepControl, coefficients: bool, scale: FloatArray
+) -> Branch:
     from gan_bifurcation.continuation.trace import _numbered
 
-    problem = curve_problem(point, windows)
+    problem = curve_problem(point, windows, scale)
     u = start_on_curve(problem, point)
     tangent, nullity = start_tangent(problem, u)
     if nullity > 1:
@@ -332,7 +345,7 @@ def trace_curve(
     scanners = []
     for direction in (1.0, -1.0):
         begin = replace(first, t=direction * first.t, signs=direction * first.signs)
-        problem = curve_problem(point, windows)
+        problem = curve_problem(point, windows, scale)
         start_on_curve(problem, point)
         problem.residual(u)
         scanner = CurveScanner(problem, label, coefficients)

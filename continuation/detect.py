@@ -232,23 +232,25 @@ class Detector:
             x = [1.0 - GOLDEN, GOLDEN]
             new = [self._project(ends.u[0] + f * chord, chord) for f in x]
             for _ in range(45):
-                if new[0] is None or new[1] is None:
+                one, two = new
+                if one is None or two is None:
                     break
-                for strip in new:
-                    if strip is not None and count(self.problem, strip).at(0) != same:
+                for strip in (one, two):
+                    if count(self.problem, strip).at(0) != same:
                         halves = [join([ends.slice(slice(0, 1)), strip]), join([strip, ends.slice(slice(1, 2))])]
                         return [(which, [p for half in halves for p in self._resolve(half, 0)])]
-                k = 0 if distance(new[0]) < distance(new[1]) else 1
-                if distance(new[k]) < distance(best):
-                    best, where = new[k], which
-                if k == 0:
+                lower = distance(one) < distance(two)
+                nearer = one if lower else two
+                if distance(nearer) < distance(best):
+                    best, where = nearer, which
+                if lower:
                     high = x[1]
                     x = [low + (1.0 - GOLDEN) * (high - low), x[0]]
-                    new = [self._project(ends.u[0] + x[0] * chord, chord), new[0]]
+                    new = [self._project(ends.u[0] + x[0] * chord, chord), one]
                 else:
                     low = x[0]
                     x = [x[1], low + GOLDEN * (high - low)]
-                    new = [new[1], self._project(ends.u[0] + x[1] * chord, chord)]
+                    new = [two, self._project(ends.u[0] + x[1] * chord, chord)]
         if distance(best) > float(neutral_width(kind, best)[0, 0]):
             return []
         s = best.spectra[0]

@@ -110,7 +110,7 @@ class Event:
             number = np.sum(s.imag > 1e-10 * (1.0 + np.abs(s)), axis=1)
             # Only changes count: odd and even have different signs.
             return np.where(number % 2 == 0, 1.0, -1.0)
-        largest = np.max(s.real if problem.system.kind == "flow" else np.abs(s), axis=1)
+        largest = np.max(s.real if problem.system.kind == "flow" else np.abs(s), axis=1, initial=-np.inf)
         if problem.structural_multiplicity:
             c = strip.structural
             largest = np.maximum(largest, c if problem.system.kind == "flow" else np.abs(c))

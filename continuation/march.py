@@ -102,7 +102,9 @@ def start_tangent(problem: CurveProblem, u: FloatArray) -> tuple[FloatArray, int
     Rank is read from the gap of the singular values: relative to the largest, below 1e-9 is zero.
     """
     _, d = problem.residual(u)
-    _, s, right = np.linalg.svd(d)
+    # Equations in their own units; an equation that says nothing stays zero.
+    sizes = np.max(np.abs(d), axis=1, keepdims=True, initial=0.0)
+    _, s, right = np.linalg.svd(d / np.where(sizes > 0.0, sizes, 1.0))
     nullity = problem.size - int(np.sum(s > 1e-9 * max(s[0], 1e-300)))
     return right[-1], nullity
 

@@ -15,6 +15,7 @@ from gan_bifurcation.continuation.march import StepControl, record, start_tangen
 from gan_bifurcation.continuation.normal_forms import with_normal_form
 from gan_bifurcation.continuation.problem import CurveProblem, full_spectrum
 from gan_bifurcation.continuation.run import Ends, follow
+from gan_bifurcation.continuation.scales import in_natural_units, natural_scale
 from gan_bifurcation.continuation.starts import Start
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.ranges import Range, as_range
@@ -75,7 +76,7 @@ def trace(
     >>> henon = gb.System.from_equations("map", {"x": "a - x**2 + b*y", "y": "x"}, parameters={"a": 0.1, "b": 0.3})
     >>> branch = gb.trace(gb.point(henon, {"x": 0.1, "y": 0.1}), {"a": (-1, 2)})
     >>> [p.name for p in branch.special_points]
-    ['PD1', 'LP1']
+    ['LP1', 'PD1']
     >>> round(branch["PD1"].parameters["a"], 10)  # 3 (1 - b)**2 / 4
     0.3675
     >>> flips = gb.trace(branch["PD1"], {"a": (-1, 2), "b": (-0.5, 0.5)})
@@ -125,11 +126,32 @@ def _windows(start: Point | Start, free: Mapping[str, Any]) -> dict[str, Range]:
 
 
 def _trace_branch(
-    start: Point | Start, windows: dict[str, Range], at: Sequence[float], ends: Ends, events: Sequence[Event],
-    control: StepControl, coefficients: bool,
-) -> Branch:  # fmt: skip
+    start: Point | Start,
+    windows: dict[str, Range],
+    at: Sequence[float],
+    ends: Ends,
+    events: Sequence[Event],
+    control: StepControl,
+    coefficients: bool,
+) -> Branch:
+    def attempt(scale: FloatArray, cautious: StepControl) -> Branch:
+        return _trace_scaled(start, windows, at, ends, events, cautious, coefficients, scale)
+
+    return in_natural_units(attempt, natural_scale(start.system, start.x, windows), control)
+
+
+def _trace_scaled(
+    start: Point | Start,
+    windows: dict[str, Range],
+    at: Sequence[float],
+    ends: Ends,
+    events: Sequence[Event],
+    control: StepControl,
+    coefficients: bool,
+    scale: FloatArray,
+) -> Branch:
     (name,) = windows
-    problem = CurveProblem(start.system, windows)
+    problem = CurveProblem(start.system, windows, scale=scale)
     u = problem.pack(start.x)
     one_sided = False
     tangent: FloatArray | None = None
@@ -232,7 +254,9 @@ def _pinned(start: Point, problem: CurveProblem, u: FloatArray, k: int) -> Curve
     if problem.system.kind == "map":
         a = a - np.eye(len(a))
     left, _, right = np.linalg.svd(a)
-    pinned = CurveProblem(problem.system, problem.free, pins=right[-k:].T.copy(), unfolding=left[:, -k:].copy())
+    pinned = CurveProblem(
+        problem.system, problem.free, pins=right[-k:].T.copy(), unfolding=left[:, -k:].copy(), scale=problem.scale
+    )
     pinned.set_reference(start.x)
     v = pinned.pack(start.x)
     t, _ = start_tangent(pinned, v)

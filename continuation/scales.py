@@ -1,0 +1,61 @@
+"""Natural sizes of states, so that a branch is followed alike in any units."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bifurcation.branch import Branch
+from gan_bifurcation.continuation.march import StepControl
+from gan_bifurcation.ranges import Range
+from gan_bifurcation.system import System
+
+FloatArray = NDArray[np.float64]
+
+# Smaller than this a state counts as zero, whose size is not known.
+SMALLEST = 1e-12
+
+
+def natural_scale(system: System, x: FloatArray, free: dict[str, Range]) -> FloatArray:
+    """The size of each state (n,): its value, or its change over the windows at the present slope; one if both vanish.
+
+    A state that is small by accident gets too small a scale, which `in_natural_units` then enlarges.
+    """
+    j = system.jacobian(x)
+    n = system.n
+    a = j[:, :n] - np.eye(n) if system.kind == "map" else j[:, :n]
+    value_size = np.abs(x)
+    size = value_size
+    for name, window in free.items():
+        value = system.parameters[name]
+        width = value * np.log(window.high / window.low) if window.log else window.high - window.low
+        try:
+            slope = np.abs(np.linalg.solve(a, j[:, n + system.parameter_index(name)])) * width
+        except np.linalg.LinAlgError:
+            continue
+        slope = np.where(np.isfinite(slope), slope, 0.0)
+        # Beside a fold the slope is infinite and says little of the size.
+        bound = np.minimum(np.minimum(slope, 1.0), 10.0 * value_size)
+        size = np.maximum(size, np.where(value_size < SMALLEST, slope, bound))
+    return np.asarray(np.where(size < SMALLEST, 1.0, size))
+
+
+def in_natural_units(
+    attempt: Callable[[FloatArray, StepControl], Branch], scale: FloatArray, control: StepControl
+) -> Branch:
+    """Trace with these scales; those below one are raised, and the trace repeated, until its states fit.
+
+    A branch that grows out of a scale chosen too small is given up early, so a repetition costs little.
+    """
+    cautious = replace(control, limit=min(control.limit, 1e3))
+    while (scale < 1.0).any():
+        branch = attempt(scale, cautious)
+        largest = np.max(np.abs(branch.states), axis=0)
+        grown = (scale < 1.0) & (largest > 100.0 * scale)
+        if not grown.any():
+            if cautious.limit == control.limit or "too large" not in [o.code for o in branch.outcome]:
+                return branch
+            break
+        scale = np.where(grown, np.minimum(1.0, largest), scale)
+    return attempt(scale, control)
