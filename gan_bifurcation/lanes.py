@@ -168,7 +168,7 @@ def sweep(
     """Iterate a map from the rows of `x` (cells, n), in place, with the parameters in the rows of `p` (cells, m).
 
     The tape's outputs are the n next states and then the bounds of the domain, which are not negative inside. A cell
-    stops at its last state that is inside, finite and at most `bound` in size.
+    stops at its first state outside, or at its last one that is finite and at most `bound` in size.
 
     Parameters
     ----------
@@ -178,15 +178,15 @@ def sweep(
         The state after the last one.
     exits : int array (cells, 2)
         Steps taken, and INSIDE or why the cell stopped. A cell that has stopped before is left alone.
-    record : array (cells, rows, n)
-        Every `stride`-th state, the start first; rows beyond the end are left alone.
+    record : array (cells, n, rows)
+        Every `stride`-th state, the start first; columns beyond the end are left alone.
     """
     cells, n = x.shape
     m = p.shape[1]
     v, f, alive, box = scratch.v, scratch.f, scratch.alive, scratch.box
     lanes = v.shape[1]
     bounds = tape.outputs.shape[0] - n
-    rows = record.shape[1]
+    rows = record.shape[2]
     for first in range(0, cells, lanes):
         count = min(lanes, cells - first)
         living = 0
@@ -210,7 +210,7 @@ def sweep(
                 for j in range(count):
                     if alive[j]:
                         for i in range(n):
-                            record[first + j, due, i] = v[i, j]
+                            record[first + j, i, due] = v[i, j]
                 due += 1
             if k == steps:
                 for i in range(n):

@@ -124,9 +124,7 @@ def test_events_of_the_oscillator_are_located_to_twelve_digits() -> None:
 
 
 def test_an_event_carries_the_tangent_vectors() -> None:
-    found = integrate(
-        OSCILLATOR, [1.0, 0.0], 9.0, tangent=np.eye(2), events=[Event("x", -1, "stop")], tolerance=1e-13
-    )
+    found = integrate(OSCILLATOR, [1.0, 0.0], 9.0, tangent=np.eye(2), events=[Event("x", -1, "stop")], tolerance=1e-13)
     assert found.outcome.code == "stopped"
     assert found.event_tangents is not None
     # The flow of the oscillator is a rotation; at pi/2 a quarter turn.

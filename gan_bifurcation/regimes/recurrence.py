@@ -1,0 +1,205 @@
+"""What a recorded piece of an orbit shows: its amplitude, whether it comes back, with what period or rotation number.
+
+All functions take many cells at once, records of shape (cells, states, samples), and are plain NumPy.
+
+References
+----------
+Das, Saiki, Sander, Yorke: Quantitative quasiperiodicity, Nonlinearity 30 (2017) 4111 (the weighted Birkhoff average).
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+# A return is exact if it misses by less, in units of the amplitude; or nearly so and better from turn to turn.
+_EXACT: Final = 1e-6
+_NEARLY: Final = 2e-2
+_LONGEST_PERIOD: Final = 256
+# Records are cut into so many segments to see a trend.
+SEGMENTS: Final = 8
+
+
+class Swing(NamedTuple):
+    """How the records move, for many cells."""
+
+    low: FloatArray  # (cells, states, segments): smallest values
+    high: FloatArray  # (cells, states, segments)
+    amplitude: FloatArray  # (cells, states): largest minus smallest value
+    lead: IntArray  # (cells,): the state with the largest amplitude in units of the scale
+    crossings: IntArray  # (cells,): how often the leading state passes the middle of its range
+    drift: FloatArray  # (cells,): how far its mean moves between the halves, in units of its amplitude
+    growth: FloatArray  # (cells,): logarithm of the second half's amplitude over the first half's
+
+    def of(self, cells: IntArray) -> "Swing":
+        """Those of some cells."""
+        return Swing(
+            self.low[cells], self.high[cells], self.amplitude[cells], self.lead[cells], self.crossings[cells],
+            self.drift[cells], self.growth[cells],
+        )  # fmt: skip
+
+
+def swing(records: FloatArray, scale: FloatArray) -> Swing:
+    """Amplitudes, turns and trends of records, for states of the given scale (cells, states).
+
+    Examples
+    --------
+    >>> t = np.arange(200.0)
+    >>> found = swing(np.stack([np.sin(0.1 * t), 0.5 * np.cos(0.1 * t)])[None], np.ones((1, 2)))
+    >>> int(found.lead[0]), int(found.crossings[0]), bool(abs(found.growth[0]) < 0.01)
+    (0, 6, True)
+    """
+    cells, states, samples = records.shape
+    length = max(samples // SEGMENTS, 1)
+    parts = records[:, :, samples - length * (samples // length) :].reshape(cells, states, -1, length)
+    low, high = parts.min(axis=3), parts.max(axis=3)
+    half = low.shape[2] // 2
+    amplitude = high.max(axis=2) - low.min(axis=2)
+    relative = amplitude / scale
+    lead = relative.argmax(axis=1)
+    chosen = np.arange(cells)
+    leading = records[chosen, lead]
+    middle = 0.5 * (low.min(axis=2) + high.max(axis=2))[chosen, lead]
+    above = leading > middle[:, None]
+    crossings = np.count_nonzero(above[:, 1:] != above[:, :-1], axis=1)
+    size = np.maximum(amplitude[chosen, lead], 1e-300)
+    split = samples // 2
+    drift = np.abs(leading[:, split:].mean(axis=1) - leading[:, :split].mean(axis=1)) / size
+    # The growth of the whole, measured by the states that take part in it.
+    first = high[:, :, :half].max(axis=2, initial=-np.inf) - low[:, :, :half].min(axis=2, initial=np.inf)
+    second = high[:, :, half:].max(axis=2) - low[:, :, half:].min(axis=2)
+    takes_part = relative >= 0.1 * relative.max(axis=1, keepdims=True)
+    ratio = np.log(np.maximum(second, 1e-300) / np.maximum(first, 1e-300))
+    growth = np.where(takes_part, ratio, 0.0).sum(axis=1) / np.maximum(takes_part.sum(axis=1), 1)
+    return Swing(low, high, amplitude, lead, crossings, drift, growth)
+
+
+def periods(
+    records: FloatArray, amplitude: FloatArray, longest: int = _LONGEST_PERIOD, exact: float = _EXACT
+) -> IntArray:
+    """The period of each record in samples, or 0 where it does not come back to `exact` amplitudes.
+
+    Examples
+    --------
+    >>> points = np.tile([0.2, 0.7, 0.4], 40).reshape(1, 1, 120)
+    >>> periods(points, np.array([[0.5]])).tolist()
+    [3]
+    """
+    cells, _, samples = records.shape
+    longest = min(longest, samples // 3)
+    size = np.maximum(amplitude.max(axis=1), 1e-300)
+    weight = np.where(amplitude > 1e-9 * size[:, None], 1.0 / np.maximum(amplitude, 1e-300), 0.0)
+    found = np.zeros(cells, dtype=np.int64)
+    window = min(longest, samples // 3)
+    end, middle = samples, samples - window
+    # A return must hold at every sample of the last window; one sample rules nearly all periods out.
+    for k in range(1, longest + 1):
+        maybe = np.flatnonzero(found == 0)
+        if len(maybe) == 0:
+            break
+        last = np.abs(records[maybe, :, -1] - records[maybe, :, -1 - k]) * weight[maybe]
+        maybe = maybe[last.max(axis=1) < _NEARLY]
+        if len(maybe) == 0:
+            continue
+        by = weight[maybe, :, None]
+        late = np.abs(records[maybe, :, middle:end] - records[maybe, :, middle - k : end - k]) * by
+        early = np.abs(records[maybe, :, window : 2 * window] - records[maybe, :, window - k : 2 * window - k]) * by
+        late_error, early_error = late.max(axis=(1, 2)), early.max(axis=(1, 2))
+        good = (late_error < exact) | ((late_error < _NEARLY) & (late_error < 0.3 * early_error))
+        found[maybe[good]] = k
+    return found
+
+
+def _weights(samples: int) -> FloatArray:
+    t = (np.arange(samples) + 1.0) / (samples + 1.0)
+    w = np.exp(-1.0 / (t * (1.0 - t)))
+    weights: FloatArray = w / w.sum()
+    return weights
+
+
+def irregularity(records: FloatArray, amplitude: FloatArray) -> FloatArray:
+    """How much weighted Birkhoff averages of the two halves differ, in units of the amplitude.
+
+    They agree to many digits on a circle, where the weights make them converge faster than any power, and to the square
+    root of the number of samples only where the motion is irregular.
+    """
+    half = records.shape[2] // 2
+    size = np.where(amplitude > 1e-9 * amplitude.max(axis=1, keepdims=True), amplitude, np.inf)
+    centred = (records - records.mean(axis=2, keepdims=True)) / size[:, :, None]
+    w = _weights(half)
+    change = np.abs(centred[:, :, :half] @ w - centred[:, :, -half:] @ w)
+    np.square(centred, out=centred)
+    spread = np.abs(centred[:, :, :half] @ w - centred[:, :, -half:] @ w)
+    worst: FloatArray = np.maximum(change, spread).max(axis=1)
+    return worst
+
+
+def rotation_numbers(records: FloatArray, lead: IntArray, crossings: IntArray) -> FloatArray:
+    """Turns per sample, between 0 and 1/2, of the leading state's delayed copies around their mean.
+
+    Examples
+    --------
+    >>> t = np.arange(600.0)
+    >>> number = rotation_numbers(np.cos(2 * np.pi * 0.3819660113 * t)[None, None], np.array([0]), np.array([458]))
+    >>> float(number[0])
+    0.381966
+    """
+    cells, _, samples = records.shape
+    series = records[np.arange(cells), lead]
+    centre = 0.5 * (series.min(axis=1) + series.max(axis=1))
+    series = series - centre[:, None]
+    # A delay near a quarter turn makes the delayed picture round.
+    delay = np.maximum(np.rint(samples / np.maximum(crossings, 1) / 2.0), 1).astype(np.int64)
+    delay = np.minimum(delay, samples // 4)
+    usable = samples - int(delay.max())
+    later = np.take_along_axis(series, delay[:, None] + np.arange(usable)[None], axis=1)
+    angle = np.arctan2(later, series[:, :usable])
+    # cos(a) and cos(a + quarter) turn clockwise; the turn between samples is at most a half, up to the shape's wobble.
+    turn = np.mod(angle[:, :-1] - angle[:, 1:] + 0.5 * np.pi, 2.0 * np.pi) - 0.5 * np.pi
+    number: FloatArray = turn @ _weights(usable - 1) / (2.0 * np.pi)
+    return np.abs(number)
+
+
+class Returns(NamedTuple):
+    """Where one cell's record crosses the middle of its leading state upwards."""
+
+    times: FloatArray  # (returns,): in samples
+    points: FloatArray  # (states, returns)
+
+
+def returns(record: FloatArray, lead: int) -> Returns:
+    """Upward crossings of the middle of the leading state's range, by cubic interpolation of the samples.
+
+    Examples
+    --------
+    >>> t = np.arange(200.0)
+    >>> found = returns(np.stack([np.cos(0.2 * t), np.sin(0.2 * t)]), 0)
+    >>> float(found.times[1] - found.times[0]), float(2 * np.pi / 0.2)
+    (31.4159, 31.4159)
+    """
+    series = record[lead]
+    series = series - 0.5 * (series.min() + series.max())
+    k = np.flatnonzero((series[:-1] <= 0.0) & (series[1:] > 0.0))
+    k = k[(k >= 1) & (k + 2 < len(series))]
+    theta = -series[k] / (series[k + 1] - series[k])
+    for _ in range(30):
+        value = _cubic(series, k, theta)
+        slope = (_cubic(series, k, theta + 1e-5) - _cubic(series, k, theta - 1e-5)) / 2e-5
+        theta = np.clip(theta - value / np.where(slope == 0.0, 1.0, slope), 0.0, 1.0)
+    return Returns(k + theta, _cubic(record, k, theta))
+
+
+def _cubic(values: FloatArray, k: IntArray, theta: FloatArray) -> FloatArray:
+    """Lagrange interpolation through the samples k-1, k, k+1, k+2 at k + theta."""
+    a, b, c, d = values[..., k - 1], values[..., k], values[..., k + 1], values[..., k + 2]
+    result: FloatArray = (
+        -a * theta * (theta - 1.0) * (theta - 2.0) / 6.0
+        + b * (theta + 1.0) * (theta - 1.0) * (theta - 2.0) / 2.0
+        - c * (theta + 1.0) * theta * (theta - 2.0) / 2.0
+        + d * (theta + 1.0) * theta * (theta - 1.0) / 6.0
+    )
+    return result
