@@ -17,6 +17,7 @@ from gan_bifurcation.errors import GanBifurcationError, MisuseError, unknown_nam
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _MISUSE: Final = 2
 _INTERRUPTED: Final = 130
+_FREE: Final = "NAME=LOW:HIGH[:log]"
 
 
 class _Group(click.Group):
@@ -324,8 +325,8 @@ def _bars() -> Iterator[Callable[[Any], None]]:
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def trace(
-    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...], free: tuple[str, ...],
-    begin: str, figure: Path | None, as_json: bool,
+    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
+    free: tuple[str, ...], begin: str, figure: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Trace the model's equilibrium over a parameter, or the curve of one of its special points over two."""
     from gan_bifurcation.continuation.equilibria import point
@@ -335,7 +336,7 @@ def trace(
     windows = _ranges(free)
     if len(windows) > 2 or (len(windows) == 2) != bool(begin):
         raise MisuseError(
-            "Give one --free for a branch; for a curve give two and --from with the label where it begins, as --from NS1."
+            "Give one --free for a branch; for a curve give two, and --from with the label where it begins: --from NS1."
         )
     made = _system(model, rule, settings, values, ties)
     for name in windows:
@@ -354,7 +355,8 @@ def trace(
         columns = {name: found.column(name) for name in found.free}
         _json({
             "curve": found.curve, "points": columns, "unstable": found.unstable,
-            "special_points": [_of_point(p) for p in found.special_points], "outcome": [o.message for o in found.outcome],
+            "special_points": [_of_point(p) for p in found.special_points],
+            "outcome": [o.message for o in found.outcome],
         })  # fmt: skip
         return
     click.echo(f"{len(found)} points of {found.curve} over {', '.join(found.free)}")
@@ -368,16 +370,14 @@ def trace(
 @cli.command("map")
 @click.argument("model")
 @_system_options
-@click.option(
-    "--free", "free", multiple=True, required=True, metavar="NAME=LOW:HIGH[:log]", help="One or two free parameters."
-)
+@click.option("--free", "free", multiple=True, required=True, metavar=_FREE, help="One or two free parameters.")
 @click.option("--steps", default=2000, show_default=True, help="Iterations of a run; of a flow its duration.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder to save the map in, for `ask`.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def map_command(
-    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...], free: tuple[str, ...],
-    steps: int, seed: int, out: Path | None, as_json: bool,
+    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
+    free: tuple[str, ...], steps: int, seed: int, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Divide a window of parameters into regimes."""
     from gan_bifurcation.regimes.regime_map import regime_map

@@ -1,5 +1,6 @@
 """The regime graph: regimes as nodes, shared borders as edges."""
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def regime_graph(rmap: Any, *, legend: bool = True, ax: Axes | None = None) -> A
         verdict, detail = str(data.get("verdict", "")), str(data.get("detail", "") or "")
         fill, hatch, line = verdict_look(verdict, detail)
         x, y = places[n]
-        ax.scatter([x], [y], s=radius[n], color=fill, edgecolors=line, linewidths=1.2, hatch=hatch, zorder=3)
+        ax.scatter([x], [y], s=radius[n], color=fill, edgecolors=line, linewidths=1.2, zorder=3)
         ax.text(
             x,
             y,
@@ -72,17 +73,35 @@ def regime_graph(rmap: Any, *, legend: bool = True, ax: Axes | None = None) -> A
 
 
 def _places(graph: Any) -> dict[Any, Any]:
-    """Positions by distances in the graph."""
+    """Positions by distances in the graph, in the layout with the fewest crossings."""
     import networkx as nx
 
     simple = nx.Graph(graph)
     if len(simple) == 1:
         return dict.fromkeys(simple, (0.0, 0.0))
-    start = nx.circular_layout(simple)
-    parts = list(nx.connected_components(simple))
-    if len(parts) > 1:
-        return {n: np.asarray(xy) for n, xy in nx.spring_layout(simple, pos=start, seed=1, iterations=200).items()}
-    return {n: np.asarray(xy) for n, xy in nx.kamada_kawai_layout(simple, pos=start).items()}
+    starts = [nx.circular_layout(simple), nx.shell_layout(simple)]
+    planar, _ = nx.check_planarity(simple)
+    if planar:
+        starts.append(nx.planar_layout(simple))
+    if nx.is_connected(simple):
+        found = [nx.kamada_kawai_layout(simple, pos=start) for start in starts]
+    else:
+        found = [nx.spring_layout(simple, pos=start, seed=1, iterations=200) for start in starts]
+    if planar:
+        found.append(starts[-1])
+    return min(found, key=lambda places: _crossings(simple, places))
+
+
+def _crossings(graph: Any, places: dict[Any, Any]) -> int:
+    def side(a: Any, b: Any, c: Any) -> float:
+        return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
+
+    count = 0
+    for (a, b), (c, d) in combinations(graph.edges, 2):
+        if len({a, b, c, d}) == 4:
+            p, q, r, s = (places[n] for n in (a, b, c, d))
+            count += side(p, q, r) * side(p, q, s) < 0 and side(r, s, p) * side(r, s, q) < 0
+    return count
 
 
 def _edges(ax: Axes, graph: Any, places: dict[Any, Any]) -> None:

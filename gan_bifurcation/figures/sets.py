@@ -21,6 +21,7 @@ from gan_bifurcation.figures.style import (
     RED,
     as_list,
     axes_or_new,
+    pale,
     styled,
     verdict_look,
 )
@@ -33,12 +34,17 @@ _CURVES: Final[Mapping[str, tuple[str, str]]] = {
     "NS": (BLUE, "Neimark-Sacker"),
     "PD": (PURPLE, "flip"),
     "focus": (GREY, "node-focus"),
+    "mode": (GREY, "slowest mode changes"),
     "global": (BLACK, "found by runs"),
 }
+# Borders at which no attractor changes.
+_NO_CHANGE: Final = ("focus", "mode")
+_WORDS: Final = ("supercritical", "subcritical", "structural")
 _DASHES: Final[Mapping[str, Any]] = {
     "supercritical": "-",
     "subcritical": (0, (4, 1.6)),
     "": "-",
+    "structural": (0, (3, 1, 1, 1)),
     "undecided": (0, (6, 1.5, 1, 1.5)),
 }
 
@@ -76,43 +82,7 @@ def bifurcation_set(
         Supercritical parts solid, subcritical parts dashed, dotted where no attractor changes (node-focus borders).
         Points of codimension two are marked and named.
     """
-    given = as_list(curves, Branch)
-    names = _names(given, regime_map)
-    ax = axes_or_new(ax, aspect=0.85)
-    handles = []
-    window = _window_of(given, regime_map, names)
-    set_window(ax, window[0], window[1], window[2])
-    if regime_map is not None and fill:
-        handles += _fill(ax, regime_map)
-    drawn: list[Any] = []
-    labels: list[tuple[float, float, str, str]] = []
-    pieces = _pieces_of(given) if given else _pieces_of_borders(regime_map)
-    known: dict[tuple[str, str], Line2D] = {}
-    for label, criticality, points in pieces:
-        colour, word = _CURVES.get(label, (BLACK, label))
-        dashes = (0, (1, 1.3)) if label == "focus" else _DASHES.get(criticality, _DASHES["undecided"])
-        ax.plot(points[:, 0], points[:, 1], color=colour, ls=dashes, lw=1.1 if label == "focus" else 1.6, zorder=4)
-        drawn.append(points)
-        words = f"{word} ({criticality})" if criticality in ("supercritical", "subcritical") else word
-        known.setdefault((label, criticality), Line2D([], [], color=colour, ls=dashes, lw=1.6, label=words))
-    for branch in given:
-        for point in branch.special_points:
-            x, y = (point.system.parameters[k] for k in names)
-            ax.plot([x], [y], marker="o", ls="", ms=4, color=BLACK, mfc="white", mew=1.0, zorder=6)
-            labels.append((x, y, point.label or point.name, BLACK))
-    for border in regime_map.borders if regime_map is not None and not given else ():
-        for special in border.special:
-            x, y = (float(special["parameters"][k]) for k in names)
-            ax.plot([x], [y], marker="o", ls="", ms=4, color=BLACK, mfc="white", mew=1.0, zorder=6)
-            labels.append((x, y, str(special["label"]), BLACK))
-    labels = list(dict.fromkeys(labels))
-    handles = [*known.values(), *handles]
-    ax.set_xlabel(math_name(names[0]))
-    ax.set_ylabel(math_name(names[1]))
-    if legend and handles:
-        _legend_below(ax, handles)
-    place_labels(ax, [entry for entry in labels if _inside(entry, window)], drawn)
-    return ax
+    return _draw(as_list(curves, Branch), regime_map, fill, legend, False, ax)
 
 
 @styled
@@ -133,12 +103,58 @@ def regime_map(rmap: Any, *, numbers: bool = True, legend: bool = True, ax: Axes
     """
     if len(rmap.window.names) == 1:
         return _intervals(rmap, axes_or_new(ax, aspect=0.35), numbers, legend)
-    ax = bifurcation_set((), rmap, legend=legend, ax=ax)
-    for face in rmap.faces if numbers else ():
-        if face.area > _WORTH_A_NUMBER:
-            x, y = (face.point[name] for name in rmap.window.names)
-            ax.text(x, y, str(face.number), ha="center", va="center", fontsize=7, zorder=7, color=BLACK, bbox=_DISC)
+    return _draw([], rmap, True, legend, numbers, ax)
+
+
+def _draw(given: Sequence[Branch], rmap: Any, fill: bool, legend: bool, numbers: bool, ax: Axes | None) -> Axes:
+    names = _names(given, rmap)
+    ax = axes_or_new(ax, aspect=0.85)
+    handles = []
+    window = _window_of(given, rmap, names)
+    set_window(ax, window[0], window[1], window[2])
+    if rmap is not None and fill:
+        handles += _fill(ax, rmap)
+    drawn: list[Any] = []
+    labels: list[tuple[float, float, str, str]] = []
+    pieces = _pieces_of(given) if given else _pieces_of_borders(rmap)
+    known: dict[tuple[str, str], Line2D] = {}
+    for label, criticality, points in pieces:
+        colour, word = _CURVES.get(label, (BLACK, label))
+        dashes = (0, (1, 1.3)) if label in _NO_CHANGE else _DASHES.get(criticality, _DASHES["undecided"])
+        ax.plot(points[:, 0], points[:, 1], color=colour, ls=dashes, lw=1.1 if label in _NO_CHANGE else 1.6, zorder=4)
+        drawn.append(points)
+        words = f"{word} ({criticality})" if criticality in _WORDS else word
+        known.setdefault((label, criticality), Line2D([], [], color=colour, ls=dashes, lw=1.6, label=words))
+    for branch in given:
+        for point in branch.special_points:
+            x, y = (point.system.parameters[k] for k in names)
+            ax.plot([x], [y], marker="o", ls="", ms=4, color=BLACK, mfc="white", mew=1.0, zorder=6)
+            labels.append((x, y, point.label or point.name, BLACK))
+    for border in rmap.borders if rmap is not None and not given else ():
+        for special in border.special:
+            x, y = (float(special["parameters"][k]) for k in names)
+            ax.plot([x], [y], marker="o", ls="", ms=4, color=BLACK, mfc="white", mew=1.0, zorder=6)
+            labels.append((x, y, str(special["label"]), BLACK))
+    labels = list(dict.fromkeys(labels))
+    handles = [*known.values(), *handles]
+    ax.set_xlabel(math_name(names[0]))
+    ax.set_ylabel(math_name(names[1]))
+    if legend and handles:
+        _legend_below(ax, handles)
+    taken = _numbered(ax, rmap) if numbers else []
+    place_labels(ax, [entry for entry in labels if _inside(entry, window)], drawn, taken=taken)
     return ax
+
+
+def _numbered(ax: Axes, rmap: Any) -> list[tuple[float, float]]:
+    """Write the numbers of the regimes; where they stand."""
+    places = []
+    for face in rmap.faces:
+        if face.area > _WORTH_A_NUMBER:
+            x, y = (float(face.point[name]) for name in rmap.window.names)
+            ax.text(x, y, str(face.number), ha="center", va="center", fontsize=7, zorder=7, color=BLACK, bbox=_DISC)
+            places.append((x, y))
+    return places
 
 
 def window_of(rmap: Any) -> tuple[tuple[str, str], tuple[tuple[float, float], tuple[float, float]], tuple[bool, bool]]:
@@ -210,7 +226,7 @@ def _pieces_of_borders(rmap: Any) -> list[tuple[str, str, Any]]:
     for border in rmap.borders:
         points = np.asarray(border.points, dtype=float)
         if len(points) > 1:
-            word = next((w for w in ("supercritical", "subcritical") if str(border.criticality).startswith(w)), "")
+            word = next((w for w in _WORDS if str(border.criticality).startswith(w)), "")
             pieces.append((str(border.label), word, points))
     return pieces
 
@@ -221,12 +237,14 @@ def _fill(ax: Axes, rmap: Any) -> list[Any]:
         words = str(face.detail)
         fill, hatch, line = verdict_look(face.verdict, words)
         outline = _outline(rmap, face.shape)
-        ax.add_patch(PathPatch(outline, facecolor=fill, edgecolor=line, lw=0.0, hatch=hatch, zorder=1))
+        ax.add_patch(PathPatch(outline, facecolor=fill, edgecolor=pale(line), lw=0.0, hatch=hatch, zorder=1))
         kind = "spiralling" if face.verdict == "converges" and "spiral" in words else ""
         if face.verdict == "converges" and not kind and "monoton" in words:
             kind = "monotone"
         text = f"{face.verdict}, {kind}" if kind else face.verdict
-        seen.setdefault((face.verdict, kind), Patch(facecolor=fill, edgecolor=line, hatch=hatch, lw=0.3, label=text))
+        seen.setdefault(
+            (face.verdict, kind), Patch(facecolor=fill, edgecolor=pale(line), hatch=hatch, lw=0.3, label=text)
+        )
     return [seen[key] for key in sorted(seen)]
 
 
@@ -252,8 +270,10 @@ def _intervals(rmap: Any, ax: Axes, numbers: bool, legend: bool) -> Axes:
             float(v) for v in np.ravel(rmap.window.from_unit([[face.shape.bounds[0]], [face.shape.bounds[2]]]))
         )
         fill, hatch, line = verdict_look(face.verdict, face.detail)
-        ax.axvspan(low, high, facecolor=fill, edgecolor=line, hatch=hatch, lw=0)
-        seen.setdefault(face.verdict, Patch(facecolor=fill, edgecolor=line, hatch=hatch, lw=0.3, label=face.verdict))
+        ax.axvspan(low, high, facecolor=fill, edgecolor=pale(line), hatch=hatch, lw=0)
+        seen.setdefault(
+            face.verdict, Patch(facecolor=fill, edgecolor=pale(line), hatch=hatch, lw=0.3, label=face.verdict)
+        )
         if numbers:
             ax.text(face.point[name], 0.5, str(face.number), ha="center", va="center", fontsize=7, bbox=_DISC)
     labels = []
@@ -263,7 +283,7 @@ def _intervals(rmap: Any, ax: Axes, numbers: bool, legend: bool) -> Axes:
         labels.append((x, 0.85, border.label, BLACK))
     ax.set_xlabel(math_name(name))
     if legend:
-        _legend_below(ax, list(seen.values()))
+        ax.legend(handles=list(seen.values()), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False)
     place_labels(ax, labels)
     return ax
 
@@ -275,4 +295,4 @@ def _inside(entry: tuple[float, float, str, str], window: Any) -> bool:
 
 def _legend_below(ax: Axes, handles: Sequence[Any]) -> None:
     columns = 2 if len(handles) > 1 else 1
-    ax.legend(handles=list(handles), loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=columns, frameon=False)
+    ax.legend(handles=list(handles), loc="upper center", bbox_to_anchor=(0.5, -0.19), ncols=columns, frameon=False)

@@ -8,6 +8,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from gan_bifurcation.errors import unknown_name
@@ -182,6 +183,12 @@ def verdict_look(verdict: str, detail: str = "") -> tuple[str, str, str]:
     if verdict == "converges" and "spiral" in detail:
         return SPIRALLING
     return VERDICTS.get(verdict, UNKNOWN_VERDICT)
+
+
+def pale(colour: str) -> str:
+    """A colour half way to white, for hatches that stay behind lines and text."""
+    red, green, blue = (0.5 + 0.5 * part for part in to_rgb(colour))
+    return str(to_hex((red, green, blue)))
 
 
 def mark_of(label: str) -> tuple[str, str]:

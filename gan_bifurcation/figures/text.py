@@ -44,7 +44,11 @@ def math_body(name: str) -> str:
 
 
 def place_labels(
-    ax: Axes, labels: Sequence[tuple[float, float, str, str]], obstacles: Sequence[Any] = (), size: float = 7.0
+    ax: Axes,
+    labels: Sequence[tuple[float, float, str, str]],
+    obstacles: Sequence[Any] = (),
+    size: float = 7.0,
+    taken: Sequence[tuple[float, float]] = (),
 ) -> None:
     """Write labels beside their points where they cover no other label, no point and as little of the curves as can be.
 
@@ -57,6 +61,8 @@ def place_labels(
         Curves in data coordinates.
     size : float
         Of the font, in points.
+    taken : sequence of (x, y)
+        Where something else is written already.
     """
     inside = [entry for entry in labels if np.all(np.isfinite(entry[:2]))]
     if not inside:
@@ -68,10 +74,12 @@ def place_labels(
     dense = [_dense(ax.transData.transform(np.asarray(o, float))) for o in obstacles if len(o)]
     curves = np.concatenate(dense) if dense else np.zeros((0, 2))
     anchors = ax.transData.transform(np.array([entry[:2] for entry in inside]))
-    taken: list[Bbox] = [Bbox.from_bounds(x - 4 * scale, y - 4 * scale, 8 * scale, 8 * scale) for x, y in anchors]
+    boxes: list[Bbox] = [Bbox.from_bounds(x - 4 * scale, y - 4 * scale, 8 * scale, 8 * scale) for x, y in anchors]
+    for x, y in ax.transData.transform(np.array(taken).reshape(-1, 2)):
+        boxes.append(Bbox.from_bounds(x - 8 * scale, y - 8 * scale, 16 * scale, 16 * scale))
     legend = ax.get_legend()
     if legend is not None:
-        taken.append(legend.get_window_extent())
+        boxes.append(legend.get_window_extent())
     for (x, y, text, colour), anchor in zip(inside, anchors, strict=True):
         width, height = _extent(text, size, scale)
         best: tuple[float, tuple[float, float], Bbox] | None = None
@@ -79,7 +87,7 @@ def place_labels(
             left = anchor[0] + dx * scale - (width / 2 if dx == 0 else (width if dx < 0 else 0.0))
             low = anchor[1] + dy * scale - (height / 2 if dy == 0 else (height if dy < 0 else 0.0))
             box = Bbox.from_bounds(left, low, width, height)
-            covered = sum(1 for other in taken if box.overlaps(other))
+            covered = sum(1 for other in boxes if box.overlaps(other))
             outside = not (frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1)
             crossed = int(np.sum(_within(curves, box)))
             cost = 1000.0 * covered + 400.0 * outside + 4.0 * crossed + 1.0 * rank
@@ -87,7 +95,7 @@ def place_labels(
                 best = (cost, (dx, dy), box)
         assert best is not None
         _, (dx, dy), box = best
-        taken.append(box)
+        boxes.append(box)
         far = max(abs(dx), abs(dy)) > 10.0
         ax.annotate(
             text,

@@ -1,12 +1,13 @@
 """Whether what is installed works: what `gan-bifurcation doctor` says."""
 
 import os
-import tempfile
 import time
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
+import gan_bifurcation
 from gan_bifurcation.continuation.equilibria import point
 from gan_bifurcation.continuation.trace import trace
 from gan_bifurcation.errors import GanBifurcationError
@@ -52,9 +53,7 @@ def _pydstool() -> Check:
 
 def _cache() -> Check:
     """Compiled code is kept between runs if its folder can be written."""
-    from numba import config
-
-    folder = str(config.CACHE_DIR) or tempfile.gettempdir()
+    folder = os.environ.get("NUMBA_CACHE_DIR") or str(Path(gan_bifurcation.__file__).parent)
     if os.access(folder, os.W_OK):
         return Check("compiled code", True, "is kept between runs")
     return Check(

@@ -7,6 +7,7 @@ import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.errors import GanBifurcationError, StudyFileError
+from gan_bifurcation.figures.polylines import size_of
 from gan_bifurcation.studies.computing import special_point
 from gan_bifurcation.studies.results import Claim
 from gan_bifurcation.studies.schema import ClaimSpec, Study
@@ -98,8 +99,11 @@ def criticality_along(curve: Branch) -> str:
 
 
 def values_at(point: Point) -> dict[str, float]:
-    """Names that a claim may use at a point: parameters, states, numbers of the normal form, the critical value's."""
-    values: dict[str, float] = {}
+    """Names that a claim may use at a point: parameters, states, numbers of the normal form, the critical value's.
+
+    `radius` is the largest modulus of the multipliers (maps), or the largest real part of the eigenvalues (flows).
+    """
+    values = {"radius": size_of(point)} if len(point.spectrum) else {}
     z = complex(point.critical)
     if not np.isnan(z):
         values |= {"modulus": abs(z), "angle": abs(float(np.angle(z))), "frequency": abs(z.imag)}

@@ -1,0 +1,87 @@
+"""The questions that a regime map answers, as sentences and numbers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from gan_bifurcation.errors import MisuseError
+
+
+def answers(rmap: Any, at: Mapping[str, float] | None = None, verdict: str = "converges") -> dict[str, dict[str, Any]]:
+    """What a map says.
+
+    Parameters
+    ----------
+    rmap : RegimeMap
+    at : mapping of parameter to float, optional
+        A point of the window; the regime there, the nearest border and the smallest change are answered for it.
+    verdict : str
+        Which regimes the circle and the change are about.
+
+    Returns
+    -------
+    dict
+        By question: ``text`` is a sentence, the rest are numbers.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    if at is not None:
+        found["regime"] = _regime(rmap, at)
+        found["nearest border"] = _or_why_not(lambda: _nearest(rmap, at))
+        found["smallest change"] = _or_why_not(lambda: _change(rmap, at, verdict))
+    found["largest circle"] = _or_why_not(lambda: _circle(rmap, verdict))
+    return found
+
+
+def _or_why_not(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return ask()
+    except MisuseError as error:
+        # A map without such a regime or border has an answer too.
+        return {"text": str(error)}
+
+
+def _named(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} = {value:.6g}" for name, value in values.items())
+
+
+def _signed(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} by {value:+.4g}" for name, value in values.items())
+
+
+def _regime(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
+    face = rmap.at(**at)
+    rate = "" if face.radius != face.radius else f", slowest multiplier {face.radius:.6g}"
+    if rate and rmap.system.kind == "flow":
+        rate = f", slowest eigenvalue {face.radius:.6g}"
+    text = f"At {_named(at)}, training {face.verdict} ({face.detail}){rate}: regime {face.number}."
+    return {"text": text, "number": face.number, "verdict": face.verdict, "detail": face.detail, "radius": face.radius}
+
+
+def _nearest(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
+    near = rmap.nearest_border(**at)
+    kind = f"{near.label}{f', {near.criticality}' if near.criticality else ''}"
+    text = (
+        f"The nearest border ({kind}) is at {_named(near.parameters)}, {100 * near.distance:.3g} % of the window away: "
+        f"{_signed(near.change)}{'' if near.exact else ' (as exact as the map)'}."
+    )
+    return {"text": text, **asdict(near)}
+
+
+def _change(rmap: Any, at: Mapping[str, float], verdict: str) -> dict[str, Any]:
+    change = rmap.smallest_change(verdict, dict(at))
+    if change.distance == 0:
+        text = f"At {_named(at)}, training {verdict} already."
+    else:
+        crossed = f"across {change.label} at {_named(change.parameters)}"
+        text = f"The smallest change after which training {verdict}: {_signed(change.change)}, {crossed}."
+    return {"text": text, **asdict(change)}
+
+
+def _circle(rmap: Any, verdict: str) -> dict[str, Any]:
+    circle = rmap.largest_safe_circle(verdict)
+    spans = ", ".join(f"{name} from {low:.4g} to {high:.4g}" for name, (low, high) in circle.extent.items())
+    text = (
+        f"The largest circle in which training {verdict} has its centre at {_named(circle.centre)} and the radius "
+        f"{100 * circle.radius:.3g} % of the window ({spans}); what limits it: {', '.join(circle.touches)}."
+    )
+    return {"text": text, **asdict(circle)}

@@ -1,0 +1,206 @@
+"""What a report says, as plain values; templates only lay it out."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.errors import GanBifurcationError
+from gan_bifurcation.reports.answers import answers
+from gan_bifurcation.reports.equations import equations_of
+from gan_bifurcation.studies.claims import criticality_along
+from gan_bifurcation.studies.results import Results
+from gan_bifurcation.studies.systems import all_systems
+
+_COEFFICIENTS: Final[Mapping[str, str]] = {"LP": "a", "H": "l1", "PD": "b", "NS": "d", "BP": "kind"}
+_MOST_ROWS: Final = 400
+
+
+def content(results: Results) -> dict[str, Any]:
+    """Everything that the templates show."""
+    study = results.file.study
+    return {
+        "title": study.title,
+        "question": study.question,
+        "description": study.description,
+        "systems": _systems(results),
+        "points": [row for name, branch in results.branches.items() for row in _points(name, branch)][:_MOST_ROWS],
+        "curves": [_curve(name, curve) for name, curve in results.curves.items()],
+        "curve_points": [row for name, curve in results.curves.items() for row in _points(name, curve)][:_MOST_ROWS],
+        "maps": [_map(name, rmap) for name, rmap in results.maps.items()],
+        "orbits": [_orbit(name, results[name]) for name in results.names("orbit")],
+        "heat_maps": [{"name": name, "numbers": results[name]["numbers"]} for name in results.names("heat_map")],
+        "tables": [_table(name, results[name]) for name in results.names("training_table")],
+        "claims": list(results.claims),
+        "agreeing": sum(c.agrees for c in results.claims),
+        "figures": list(results.figures.values()),
+        "provenance": results.summary["provenance"],
+        "seconds": sum(float(part["seconds"]) for part in results.summary["parts"]),
+        "references": _references(results),
+    }
+
+
+def _systems(results: Results) -> list[dict[str, Any]]:
+    made = all_systems(results.file.study)
+    found = []
+    for name, system in made.items():
+        equations, left_out = equations_of(system)
+        found.append({
+            "name": name or "main",
+            "heading": f"{system.game.name if system.game else 'system'}, {_rule_words(system)}",
+            "description": system.description,
+            "kind": system.kind,
+            "states": f"{system.n} states: {_shortened(system.states)}",
+            "parameters": dict(system.parameters),
+            "equations": equations,
+            "left_out": left_out,
+            "losses": _losses(system),
+        })  # fmt: skip
+    return found
+
+
+def _shortened(names: Any) -> str:
+    return ", ".join(names) if len(names) <= 10 else f"{', '.join(names[:5])}, ..., {', '.join(names[-3:])}"
+
+
+def _rule_words(system: Any) -> str:
+    if system.rule is None:
+        return f"a {system.kind}"
+    words = {"Flow": "continuous flow", "Simultaneous": "simultaneous steps", "Alternating": "alternating steps"}
+    name = type(system.rule).__name__
+    steps = getattr(system.rule, "discriminator_steps", 1)
+    more = f", {steps} discriminator steps" if steps > 1 else ""
+    first = getattr(system.rule, "first", "")
+    return f"{words.get(name, name)}{more}{f', {first} first' if first else ''}"
+
+
+def _losses(system: Any) -> str:
+    if system.game is None or system.game.discriminator.loss is None:
+        return ""
+    size = len(str(system.game.discriminator.loss))
+    return "" if size <= 200 else "Both players descend their losses; the equations below are what follows from them."
+
+
+def _points(name: str, branch: Branch) -> list[dict[str, str]]:
+    return [
+        {
+            "of": name, "name": p.name or p.label, "where": _where(p), "coefficient": _coefficient(p),
+            "criticality": p.criticality, "note": p.note,
+        }
+        for p in branch.special_points
+    ]  # fmt: skip
+
+
+def _where(point: Point) -> str:
+    return ", ".join(f"{name} = {point.parameters[name]:.10g}" for name in point.free)
+
+
+def _coefficient(point: Point) -> str:
+    letter = _COEFFICIENTS.get(point.label, "")
+    value = point.normal_form.get(letter)
+    if value is None:
+        return ""
+    if isinstance(value, complex):
+        shown = f"Re {letter} = {value.real:.6g}"
+        angle = point.normal_form.get("theta")
+        return f"{shown}, angle {angle:.6g}" if angle is not None else shown
+    return f"{letter} = {value:.6g}" if isinstance(value, float | int) else str(value)
+
+
+def _curve(name: str, curve: Branch) -> dict[str, Any]:
+    words = criticality_along(curve)
+    changes = ", ".join(p.name for p in curve.special_points if p.label in ("GH", "GPD", "CH", "CP"))
+    if words == "changes":
+        words = f"changes at {changes}" if changes else "changes"
+    return {
+        "name": name,
+        "label": curve.curve,
+        "over": ", ".join(curve.free),
+        "points": len(curve),
+        "criticality": "" if words == "not defined" else words,
+        "ends": [o.message for o in curve.outcome],
+        "note": curve.note,
+    }
+
+
+def _map(name: str, rmap: Any) -> dict[str, Any]:
+    faces = [
+        {
+            "number": f.number, "verdict": f.verdict, "detail": f.detail, "area": f"{100 * f.area:.3g} %",
+            "rate": "" if np.isnan(f.radius) else f"{f.radius:.6g}",
+            "at": ", ".join(f"{k} = {v:.4g}" for k, v in f.point.items()), "note": f.note,
+        }
+        for f in rmap.faces
+    ]  # fmt: skip
+    borders = [
+        {
+            "label": b.label, "criticality": b.criticality, "between": f"{b.faces[0]} and {b.faces[1]}",
+            "length": f"{b.length:.3g}", "special": ", ".join(str(s["label"]) for s in b.special),
+        }
+        for b in rmap.borders
+    ]  # fmt: skip
+    return {
+        "name": name,
+        "over": ", ".join(rmap.window.names),
+        "flow": rmap.system.kind == "flow",
+        "faces": faces,
+        "borders": borders,
+        "answers": _asked(rmap),
+        "notes": [*rmap.notes, *([] if rmap.outcome.converged else [rmap.outcome.message])],
+    }
+
+
+def _asked(rmap: Any) -> list[str]:
+    """The circle; from its centre the nearest border; from the largest regime that does not converge the way out."""
+    found = answers(rmap)["largest circle"]
+    texts = [str(found["text"])]
+    if "centre" in found:
+        texts.append("From its centre: " + str(answers(rmap, found["centre"])["nearest border"]["text"]))
+    others = [f for f in rmap.faces if f.verdict != "converges"]
+    if others and any(f.verdict == "converges" for f in rmap.faces):
+        worst = max(others, key=lambda f: f.area)
+        asked = answers(rmap, worst.point)
+        texts += [str(asked["regime"]["text"]), str(asked["smallest change"]["text"])]
+    return texts
+
+
+def _orbit(name: str, data: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "name": name,
+        "verdict": f"{data['verdict']} ({data['detail']})" if data["detail"] else str(data["verdict"]),
+        "reason": str(data["reason"]),
+        "steps": f"{data['times'][-1]:g}",
+    }
+
+
+def _table(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    rows = [
+        {
+            **row,
+            "agrees": {True: "yes", False: "no", None: ""}[row["agrees"]],
+            "expected": _shown(row["expected"]),
+            "computed": f"{row['computed']:.3g}",
+        }
+        for row in data["rows"]
+    ]
+    return {"name": name, "rows": rows, "at": data["at"], "start": data["start"]}
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else f"{value:.3g}"
+
+
+def _references(results: Results) -> list[str]:
+    from gan_bifurcation.models import citation
+
+    keys = {key.strip() for s in results.summary["systems"].values() for key in str(s["paper"]).split(",")}
+    keys |= {key.strip() for claim in results.claims for key in claim.paper.split(",")}
+    found = []
+    for key in sorted(keys - {""}):
+        try:
+            found.append(citation(key))
+        except GanBifurcationError:
+            # A claim may cite a paper that no model is of: its name stands by itself.
+            found.append(key)
+    return found

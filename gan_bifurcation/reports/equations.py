@@ -1,0 +1,107 @@
+"""A system's equations as text, LaTeX and MathML, bounded in length."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sympy
+
+from gan_bifurcation.expressions import symbol
+from gan_bifurcation.system import System
+
+# What a page can hold: equations of a system, operations in one that is shown as a formula, letters of text.
+_MOST_EQUATIONS: Final = 8
+_MOST_OPERATIONS: Final = 60
+_MOST_LETTERS: Final = 240
+# Larger programs are shown step by step, as they are evaluated, and never substituted.
+_MOST_SUBSTITUTED: Final = 3000
+_NAMES: Final[Mapping[str, str]] = {"lam": "lambda"}
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One equation: plain text, LaTeX, and MathML ("" if the formula is too long for a page)."""
+
+    text: str
+    latex: str
+    mathml: str
+
+
+def equations_of(system: System) -> tuple[list[Equation], str]:
+    """The equations that are shown, and a sentence on those that are not.
+
+    Notes
+    -----
+    Of large systems the first four and the last four equations are shown: of a game these are the discriminator's first
+    and the generator's last.
+    """
+    rows = _rows(system)
+    left_out = ""
+    if len(rows) > _MOST_EQUATIONS:
+        half = _MOST_EQUATIONS // 2
+        left_out = f"{len(rows) - _MOST_EQUATIONS} equations between the {half} first and the {half} last are left out."
+        rows = [*rows[:half], *rows[-half:]]
+    return [_equation(left, right, system.kind) for left, right in rows], left_out
+
+
+def as_text(system: System) -> list[str]:
+    """All equations as text, long ones cut."""
+    return [_equation(left, right, system.kind).text for left, right in _rows(system)]
+
+
+def as_latex(system: System) -> list[str]:
+    """All equations in LaTeX."""
+    return [f"{_left_latex(left, system.kind)} = {_latex(right)}" for left, right in _rows(system)]
+
+
+def _rows(system: System) -> list[tuple[str, Any]]:
+    size = sum(e.count_ops() for _, e in system.assignments) + sum(e.count_ops() for e in system.rhs_expressions)
+    if size <= _MOST_SUBSTITUTED:
+        return list(system.equations().items())
+    return [(s.name, e) for s, e in system.assignments] + list(zip(system.states, system.rhs_expressions, strict=True))
+
+
+def _equation(left: str, right: Any, kind: str) -> Equation:
+    latex = f"{_left_latex(left, kind)} = {_latex(right)}"
+    short = right.count_ops() <= _MOST_OPERATIONS
+    return Equation(
+        _cut(f"{left}{_mark(left, kind)} = {right}"),
+        latex if short else "",
+        _mathml(left, right, kind) if short else "",
+    )
+
+
+def _mark(left: str, kind: str) -> str:
+    """What says that a state's rate or next value is meant; intermediate values have '__' in their names."""
+    return "" if "__" in left else ("'" if kind == "flow" else "+")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]} ... ({len(text)} characters)"
+
+
+def _renamed(expression: Any) -> Any:
+    return expression.xreplace({s: sympy.Symbol(_NAMES[s.name]) for s in expression.free_symbols if s.name in _NAMES})
+
+
+def _latex(expression: Any) -> str:
+    return str(sympy.latex(_renamed(expression)))
+
+
+def _left_latex(left: str, kind: str) -> str:
+    name = _latex(symbol(left))
+    return name if "__" in left else (rf"\dot{{{name}}}" if kind == "flow" else rf"{name}^{{+}}")
+
+
+def _mathml(left: str, right: Any, kind: str) -> str:
+    """Presentation MathML, which browsers show without any script."""
+    printed: Callable[..., str] = sympy.printing.mathml
+    try:
+        name = printed(_renamed(symbol(left)), printer="presentation")
+        body = printed(_renamed(right), printer="presentation")
+    except (AttributeError, TypeError, NotImplementedError):
+        # A function that the printer does not know is shown as text.
+        return ""
+    mark = _mark(left, kind)
+    shown = f"<msup><mrow>{name}</mrow><mo>{'′' if mark == chr(39) else mark}</mo></msup>" if mark else name
+    return f'<math display="block"><mrow>{shown}<mo>=</mo>{body}</mrow></math>'
