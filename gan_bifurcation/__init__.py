@@ -45,7 +45,7 @@ _HOMES: Final[dict[str, str]] = {
         "expressions": ("Mean", "NodeTable", "symbol"),
         "facts": ("DomainBound", "Equilibrium", "Symmetry"),
         "game": ("Game", "Player"),
-        "integrator": ("simulate",),
+        "simulate": ("Orbit", "simulate"),
         "interop": ("register", "to_contclass"),
         "ranges": ("Range", "log_range"),
         "regimes": ("regime_map",),
