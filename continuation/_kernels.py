@@ -70,6 +70,7 @@ class Arrays(NamedTuple):
     reference: FloatArray  # (n,): where the pins hold
     border_b: FloatArray  # (n, w), w = 1 or 2: width of the borders
     border_c: FloatArray  # (n, w)
+    kappa_unit: float  # flows: kappa is in units of this, so that slow and fast systems are alike
     pick: IntArray  # (4,): the two components of G used by PAIR and FOCUS: row, column, row, column
     linear: IntArray
     rest: IntArray
@@ -104,7 +105,13 @@ STATE: Final[Any] = _StateType(
     ]
     + [(name, MATRIX) for name in ("vectors", "covectors", "lefts", "directions", "gz", "system")]
     + [(name, types.int64) for name in ("n", "k", "nf", "condition", "width", "size", "equations")]
-    + [("is_map", types.boolean), ("sign", types.float64), ("e", EVALUATOR), ("level", EVALUATOR)]
+    + [
+        ("is_map", types.boolean),
+        ("sign", types.float64),
+        ("kappa_unit", types.float64),
+        ("e", EVALUATOR),
+        ("level", EVALUATOR),
+    ]
 )
 
 
@@ -120,7 +127,7 @@ def make_state(arrays: Arrays) -> Any:
     s.width = 2 if pair else 1
     s.size = n + k + nf + (1 if pair else 0)
     s.equations = n + k + (2 if pair else (0 if condition == NONE else 1))
-    s.is_map, s.sign = arrays.is_map, arrays.sign
+    s.is_map, s.sign, s.kappa_unit = arrays.is_map, arrays.sign, arrays.kappa_unit
     s.e = make_evaluator(arrays.tape, arrays.iterations, n, 1 if condition in (NONE, FUNCTION) else 2)
     s.level = make_evaluator(arrays.level, 1, 1, 1)
     s.p, s.low, s.high, s.scale, s.reference = arrays.p, arrays.low, arrays.high, arrays.scale, arrays.reference
@@ -228,13 +235,15 @@ def _pair_coefficients(s: Any, kappa: float, level: float) -> None:
     """alpha, beta and their derivatives in kappa and in the level: M = A^2 + alpha A + beta I."""
     c = s.coefficients
     c[4] = c[5] = 0.0
+    unit = s.kappa_unit
+    kappa = kappa * unit
     if s.condition == FOCUS:  # (A - kappa)^2: a double real eigenvalue
-        c[0], c[1], c[2], c[3] = -2.0 * kappa, kappa * kappa, -2.0, 2.0 * kappa
+        c[0], c[1], c[2], c[3] = -2.0 * kappa, kappa * kappa, -2.0 * unit, 2.0 * kappa * unit
     elif s.is_map:  # eigenvalues r e^{+-i theta}, kappa = cos theta
         c[0], c[1], c[2], c[3] = -2.0 * kappa * level, level * level, -2.0 * level, 0.0
         c[4], c[5] = -2.0 * kappa, 2.0 * level
     else:  # eigenvalues c +- i omega, kappa = omega^2
-        c[0], c[1], c[2], c[3] = -2.0 * level, level * level + kappa, 0.0, 1.0
+        c[0], c[1], c[2], c[3] = -2.0 * level, level * level + kappa, 0.0, unit
         c[4], c[5] = -2.0, 2.0 * level
 
 

@@ -13,6 +13,7 @@ from gan_bifurcation.continuation.detect import (
     condition_matrix,
     critical_eigenvalue,
     kappa_of,
+    kappa_unit,
     make_point,
     margins,
 )
@@ -43,7 +44,15 @@ def curve_problem(point: Point, windows: dict[str, Range], scale: FloatArray) ->
     system = point.system
     conditions = CONDITION_OF[system.kind]
     if point.condition in ("function", "focus", "structural", "structural minus") or point.level:
-        return CurveProblem(system, windows, point.condition, point.level, scale=scale)  # type: ignore[arg-type]
+        unit = kappa_unit(system.kind, point.condition, point.critical)
+        return CurveProblem(
+            system,
+            windows,
+            point.condition,  # type: ignore[arg-type]
+            point.level,
+            scale=scale,
+            kappa_unit=unit,
+        )
     if point.label not in conditions:
         what = point.name or point.label or "an ordinary point"
         raise MisuseError(
@@ -58,7 +67,8 @@ def curve_problem(point: Point, windows: dict[str, Range], scale: FloatArray) ->
         )
     condition = conditions[point.label]
     if point.label != "BP":
-        return CurveProblem(system, windows, condition, scale=scale)
+        unit = kappa_unit(system.kind, condition, point.critical)
+        return CurveProblem(system, windows, condition, scale=scale, kappa_unit=unit)
     a = np.ascontiguousarray(system.jacobian(point.x)[:, : system.n])
     shifted = a - np.eye(len(a)) if system.kind == "map" else a
     left, _, right = np.linalg.svd(shifted)
@@ -84,8 +94,11 @@ def start_on_curve(problem: CurveProblem, point: Point) -> FloatArray:
         choose_components(problem, a)
     r, d = problem.residual(u)
     # One Gauss-Newton step of least norm takes rounding out without a choice of plane.
-    u = u - np.linalg.lstsq(d, r, rcond=1e-12)[0]
-    r, _ = problem.residual(u)
+    # Equations in their own units: a system's time may be slow or fast.
+    sizes = np.max(np.abs(d), axis=1)
+    sizes = np.where(sizes > 0.0, sizes, 1.0)
+    u = u - np.linalg.lstsq(d / sizes[:, None], r / sizes, rcond=1e-12)[0]
+    r = problem.residual(u)[0] / sizes
     if not np.linalg.norm(r) < 1e-6:
         raise MisuseError(
             f"The start does not lie on a curve of {point.label} (residual {np.linalg.norm(r):.1e}); take a "
@@ -375,7 +388,7 @@ def _trace_scaled(
         measures = (
             {"theta": np.arccos(np.clip(k, -1.0, 1.0))}
             if problem.system.kind == "map"
-            else {"omega": np.sqrt(np.maximum(k, 0.0))}
+            else {"omega": np.sqrt(np.maximum(k * problem.kappa_unit, 0.0))}
         )
     if scanners[0].coefficients:
         measures["coefficient"] = np.array([values.get(i, np.nan) for i in range(len(strip))])

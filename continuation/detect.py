@@ -203,11 +203,13 @@ class Detector:
         margin = margins(kind, strip.spectra)
         d = np.where(np.abs(margin) <= neutral_width(kind, strip), np.inf, np.abs(margin)).min(axis=1)
         size = 1.0 if kind == "map" else float(np.where(np.abs(strip.spectra) < FAR, np.abs(strip.spectra), 0.0).max())
-        a, b, c = d[:-2], d[1:-1], d[2:]
+        length = np.linalg.norm(np.diff(strip.u, axis=0), axis=1)
+        b = d[1:-1]
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            curvature = a - 2.0 * b + c
-            lowest = b - (a - c) ** 2 / (8.0 * curvature)
-            hit = np.isfinite(lowest) & (b < a) & (b <= c) & (curvature > 0.0) & (lowest < 0.02 * b) & (b < 0.2 * size)
+            slope = np.diff(d) / length
+            curvature = np.diff(slope) / (length[:-1] + length[1:])
+            lowest = b - (slope[:-1] + curvature * length[:-1]) ** 2 / (4.0 * curvature)
+            hit = (slope[:-1] < 0.0) & (slope[1:] >= 0.0) & (lowest < 0.25 * b) & (b < 0.2 * size)
         for i in np.flatnonzero(hit).tolist():
             if not {first + i, first + i + 1} & changed:
                 for which, points in self._closest(strip.slice(slice(i, i + 3))):
@@ -341,7 +343,8 @@ class Detector:
     ) -> Point | None:
         """Newton on the square system of one label with the branch's parameter as the only free one."""
         base = self.problem
-        problem = CurveProblem(base.system, base.free, condition, level, base.pins, base.unfolding, base.scale)
+        unit = kappa_unit(base.system.kind, condition, eigenvalue)
+        problem = CurveProblem(base.system, base.free, condition, level, base.pins, base.unfolding, base.scale, unit)
         located = solve_condition(problem, guess, eigenvalue, reference=base.states(guess))
         if located is None:
             return None
@@ -508,10 +511,18 @@ def condition_matrix(problem: CurveProblem, u: FloatArray, eigenvalue: complex) 
 def kappa_of(problem: CurveProblem, eigenvalue: complex) -> float:
     """The unknown kappa of a pair condition for an eigenvalue near the level."""
     if problem.condition == "focus":
-        return eigenvalue.real
+        return eigenvalue.real / problem.kappa_unit
     if problem.system.kind == "map":
         return float(np.cos(np.angle(eigenvalue)))
-    return float(eigenvalue.imag**2)
+    return float(eigenvalue.imag**2 / problem.kappa_unit)
+
+
+def kappa_unit(kind: str, condition: str, eigenvalue: complex) -> float:
+    """The size of kappa near an eigenvalue of a flow."""
+    if kind == "map" or condition not in ("pair", "focus"):
+        return 1.0
+    size = eigenvalue.imag**2 if condition == "pair" else abs(eigenvalue.real)
+    return float(size) if 0.0 < size < np.inf else 1.0
 
 
 def solve_condition(
@@ -561,9 +572,9 @@ def critical_eigenvalue(problem: CurveProblem, u: FloatArray, guess: complex) ->
         level = level_value(problem, u)
         if problem.system.kind == "map":
             return complex(level * kappa, level * np.sqrt(1.0 - kappa**2)) if abs(kappa) <= 1.0 else None
-        return complex(level, np.sqrt(kappa)) if kappa > 0.0 else None
+        return complex(level, np.sqrt(kappa * problem.kappa_unit)) if kappa > 0.0 else None
     if problem.condition == "focus":
-        return complex(u[-1])
+        return complex(u[-1] * problem.kappa_unit)
     if problem.condition in ("real", "minus"):
         level = level_value(problem, u)
         return complex(-level if problem.condition == "minus" else level)

@@ -59,6 +59,10 @@ class CurveProblem:
         branch point); it is held there, with a multiplier that must come out as zero.
     unfolding : array (n, k)
         The directions which those multipliers act in (left null vectors).
+    scale : array (n,)
+        Sizes of the states.
+    kappa_unit : float
+        Flows: the size of the unknown kappa, omega**2 of a pair or the double eigenvalue of "focus".
     """
 
     system: System
@@ -68,6 +72,7 @@ class CurveProblem:
     pins: FloatArray | None = None
     unfolding: FloatArray | None = None
     scale: FloatArray = field(default_factory=lambda: np.zeros(0))
+    kappa_unit: float = 1.0
 
     def __post_init__(self) -> None:
         if self.condition not in _CODES:
@@ -147,6 +152,7 @@ class CurveProblem:
             reference=np.zeros(n),
             border_b=np.zeros((n, width)),
             border_c=np.zeros((n, width)),
+            kappa_unit=self.kappa_unit,
             pick=np.array([0, 0, 0, 1], dtype=np.int64),
             linear=linear,
             rest=rest,

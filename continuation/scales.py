@@ -49,13 +49,24 @@ def in_natural_units(
     A branch that grows out of a scale chosen too small is given up early, so a repetition costs little.
     """
     cautious = replace(control, limit=min(control.limit, 1e3))
-    while (scale < 1.0).any():
-        branch = attempt(scale, cautious)
+    unknown = scale == 1.0
+    guesses = 3
+    while True:
+        small = bool((scale < 1.0).any())
+        branch = attempt(scale, cautious if small else control)
+        codes = [o.code for o in branch.outcome]
         largest = np.max(np.abs(branch.states), axis=0)
         grown = (scale < 1.0) & (largest > 100.0 * scale)
-        if not grown.any():
-            if cautious.limit == control.limit or "too large" not in [o.code for o in branch.outcome]:
-                return branch
-            break
-        scale = np.where(grown, np.minimum(1.0, largest), scale)
-    return attempt(scale, control)
+        # Nothing was known of a state that was zero at the start; above rounding, its branch says more.
+        tiny = unknown & (largest > 1e-9) & (largest < 1e-2 * scale)
+        if grown.any() or tiny.any():
+            scale = np.where(grown, np.minimum(1.0, largest), np.where(tiny, largest, scale))
+            unknown = unknown & ~tiny
+        elif len(branch) < 4 and "step too small" in codes and unknown.any() and guesses > 0:
+            # A side branch far smaller than what was assumed: the first step already leaves it.
+            guesses -= 1
+            scale = np.where(unknown, 1e-3 * scale, scale)
+        elif small and cautious.limit < control.limit and "too large" in codes:
+            return attempt(scale, control)
+        else:
+            return branch

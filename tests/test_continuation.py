@@ -40,7 +40,7 @@ HENON = equations("map", {"x": "a - x**2 + b*y", "y": "x"}, {"a": 0.1, "b": 0.3}
 
 def test_henon_fold_and_flip() -> None:
     branch = branch_of(HENON, [0.1, 0.1], a=(-1, 2))
-    # Fixed points x = (b - 1 +- sqrt((1 - b)^2 + 4 a)) / 2 meet at a = -(1 - b)^2/4; multiplier -1 at a = 3 (1 - b)^2/4.
+    # Fixed points x = (b - 1 +- sqrt((1 - b)^2 + 4 a)) / 2 meet at a = -(1 - b)^2/4; flip at a = 3 (1 - b)^2/4.
     assert found(branch, "LP", "a") == pytest.approx([-0.1225], abs=EXACT)
     assert found(branch, "PD", "a") == pytest.approx([0.3675], abs=EXACT)
     assert len(branch.special_points) == 2
@@ -104,8 +104,7 @@ def test_logistic_cascade() -> None:
     for _ in range(4):
         onsets.append(branch["PD"].parameters["r"])
         branch = gb.trace(gb.flip_to_period_two(branch["PD"]), {"r": (2.5, 3.6)})
-    # 3 and 1 + sqrt 6 exactly; the next in print: Strogatz, Nonlinear Dynamics and Chaos, section 10.2 (3.54409, 3.56440),
-    # with more digits in OEIS A086181 (period 16: root of a polynomial of degree 12 in r).
+    # 3 and 1 + sqrt 6 exactly; the next in print: Strogatz, Nonlinear Dynamics and Chaos, section 10.2.
     assert onsets[:2] == pytest.approx([3.0, 1 + 6**0.5], abs=EXACT)
     assert onsets[2] == pytest.approx(3.54409, abs=1e-5)
     assert onsets[3] == pytest.approx(3.56440, abs=1.5e-5)
@@ -114,8 +113,7 @@ def test_logistic_cascade() -> None:
 def test_logistic_period_three() -> None:
     system = gb.iterate(equations("map", {"x": "r*x*(1 - x)"}, {"r": 3.84}), 3)
     branch = branch_of(system, [0.149], r=(3.7, 3.95))
-    # The window opens in a fold at 1 + sqrt 8, met at each of the three points of the cycle; the branch joins them two by two
-    # or turns back at one: only the value is the same for all.
+    # The window opens in a fold at 1 + sqrt 8, at each of the three points of the cycle.
     assert found(branch, "LP", "r") == pytest.approx([1 + 8**0.5] * len(found(branch, "LP", "r")), abs=EXACT)
     assert len(found(branch, "LP", "r")) >= 1
     # The cycle's own flip: Strogatz, section 10.4 and exercise (3.8415).
@@ -144,9 +142,7 @@ def test_brusselator_hopf(A: float) -> None:
     # Trace B - 1 - A^2, determinant A^2.
     assert point.parameters["B"] == pytest.approx(1 + A**2, abs=EXACT)
     assert point.normal_form["omega"] == pytest.approx(A, abs=EXACT)
-    # Kuznetsov (3rd ed.), exercise 3.6: l1 = -(2 + A^2) / (2 A (1 + A^2)) with q = (A, -A + i) / sqrt 2 in the plane; <q,q> = 1
-    # divides it by |q|^2 = (1 + 2 A^2) / 2.  Checked by a separate derivation in test_normal_forms.
-    assert point.normal_form["l1"] < 0
+    assert point.criticality == "supercritical"  # for all A; the coefficient itself in test_normal_forms.py
 
 
 def test_brusselator_hopf_curve() -> None:
@@ -204,7 +200,7 @@ def test_ab_reaction() -> None:
     u = (1 + np.array([-1, 1]) * np.sqrt(1 - 4 * 3 / 14)) / 2
     folds = u / (1 - u) * np.exp(-14 * u / 3)
     assert found(branch, "LP", "p1") == pytest.approx(sorted(folds), abs=EXACT)
-    # Trace -2 - p3 - u1/(1 - u1) + p2 u1 = 0: 14 u^2 - 17 u + 4 = 0 (times -1), the larger root has a positive determinant.
+    # Trace -2 - p3 - u1/(1 - u1) + p2 u1 = 0.
     u1 = branch["H1"].state["u1"]
     assert 14 * u1 * (1 - u1) - 4 * (1 - u1) - u1 == pytest.approx(0.0, abs=1e-11)
     assert branch["H1"].parameters["p1"] == pytest.approx(u1 / (1 - u1) * np.exp(-14 * u1 / 3), abs=1e-12)

@@ -16,7 +16,7 @@ def first(branch: gb.Branch, label: str) -> gb.Point:
     return min((p for p in branch.special_points if p.label == label), key=lambda p: p.parameters[branch.free[0]])
 
 
-# -- R1-regularised Dirac-GAN (Mescheder, Geiger, Nowozin 2018; thresholds from the characteristic polynomial at 0) ------
+# -- R1-regularised Dirac-GAN (Mescheder, Geiger, Nowozin 2018; thresholds from the characteristic polynomial at 0) --
 
 
 @pytest.mark.parametrize("gamma", [0.3, 0.9])
@@ -79,13 +79,13 @@ def test_unregularised_flow_is_neutral() -> None:
     assert "stability boundary along the branch" in branch.note
 
 
-# -- the kernel GAN near one true point (Becker et al. 2023; formulas derived for total mass P = n q) ---------------------
+# -- the kernel GAN near one true point (Becker et al. 2023; formulas derived for total mass P = n q) -------------
 
 P = 0.8
 
 
 def kernel(n: int, rule: str, *, lam: float = 0.5, p: float = 1.0, **rates: float) -> tuple[gb.System, float, float]:
-    """The full system of 25 features and n points, the curvature K2 (in the place of 1/sigma^2), the mass of a point."""
+    """The full system (25 features, n points), the curvature K2 in the place of 1/sigma^2, the mass of a point."""
     game = kernel_gan(points=n, lam=lam, p=p, q=P / n)
     return gb.system(game, rule, **rates), kernel_curvature(game), P / n
 
@@ -137,7 +137,7 @@ def test_kernel_simultaneous_flips(n: int) -> None:
     system, k2, q = kernel(n, "simultaneous", eta_d=0.1, eta_g=0.1)
     branch = gb.trace(gb.point(system), {"eta_g": (0.01, 60)})
     flips = sorted(p.parameters["eta_g"] for p in branch.special_points if p.label == "PD")
-    # Mean mode: 4 - 4 eta_d m + eta_d^2 mu q p k2 = 0 with 2 m = lam + mu q Delta k2/lam, mu = eta_g/eta_d: linear in eta_g.
+    # Mean mode: 4 - 4 eta_d m + eta_d^2 mu q p k2 = 0 with 2 m = lam + mu q Delta k2/lam; linear in mu = eta_g/eta_d.
     mean = (4 - 2 * 0.1 * 0.5) / (2 * q * (1 - P) * k2 / 0.5 - 0.1 * q * k2)
     expected = [mean]
     if n == 2:
