@@ -4,7 +4,7 @@ One pass of the interpreter serves all lanes, so that what it costs to read an o
 between runs in vector registers. One orbit is a single lane.
 """
 
-from math import cos, exp, sin
+from math import cos, sin
 from typing import Any, Final, NamedTuple
 
 import numba
@@ -29,8 +29,47 @@ NOT_FINITE: Final = 1
 TOO_LARGE: Final = 2
 LEFT_DOMAIN: Final = 3  # plus the number of the bound
 
-# Slots of all lanes should stay in the first cache.
-_CACHE_NUMBERS: Final = 4096
+# More lanes share the cost of an operation, fewer stay in the cache.
+_LANES: Final = 32
+_MOST_SLOTS: Final = 4096
+
+# pi/2 in two parts, the first short enough for exact multiples (fdlibm), and polynomials on [-pi/4, pi/4] (Cephes).
+_QUARTER: Final = 1.57079632673412561417
+_QUARTER_REST: Final = 6.07710050650619224932e-11
+_S: Final = (
+    1.58962301576546568060e-10,
+    -2.50507477628578072866e-8,
+    2.75573136213857245213e-6,
+    -1.98412698295895385996e-4,
+    8.33333333332211858878e-3,
+    -1.66666666666666307295e-1,
+)
+_C: Final = (
+    -1.13585365213876817300e-11,
+    2.08757008419747316778e-9,
+    -2.75573141792967388112e-7,
+    2.48015872888517045348e-5,
+    -1.38888888888730564116e-3,
+    4.16666666666665929218e-2,
+)
+_LOG2_E: Final = 1.4426950408889634074
+_LOG_2: Final = 6.93145751953125e-1
+_LOG_2_REST: Final = 1.42860682030941723212e-6
+_P: Final = (1.26177193074810590878e-4, 3.02994407707441961300e-2, 9.99999999999999999910e-1)
+_Q: Final = (
+    3.00198505138664455042e-6,
+    2.52448340349684104192e-3,
+    2.27265548208155028766e-1,
+    2.00000000000000000005,
+)
+
+
+class Rows(NamedTuple):
+    """Work arrays of one row of lanes."""
+
+    part: FloatArray  # (lanes,)
+    bits: IntArray  # (lanes,)
+    power: FloatArray  # (lanes,): the memory of `bits` read as floating point numbers
 
 
 class LaneScratch(NamedTuple):
@@ -40,19 +79,79 @@ class LaneScratch(NamedTuple):
     f: FloatArray  # (states, lanes)
     alive: NDArray[np.bool_]  # (lanes,)
     box: FloatArray  # (2, states, lanes)
+    rows: Rows
 
 
 def make_lane_scratch(tape: Tape, states: int, cells: int) -> LaneScratch:
     """Work arrays for `sweep` over this many cells or more."""
-    lanes = int(min(max(8, _CACHE_NUMBERS // tape.slots // 8 * 8), 64, max(cells, 1)))
+    lanes = max(min(_LANES, cells), 1) if tape.slots <= _MOST_SLOTS else max(min(8, cells), 1)
     v = np.zeros((tape.slots, lanes))
     first = len(tape.inputs)
     v[first : first + len(tape.constants)] = tape.constants[:, None]
-    return LaneScratch(v, np.zeros((states, lanes)), np.zeros(lanes, dtype=np.bool_), np.zeros((2, states, lanes)))
+    bits = np.zeros(lanes, dtype=np.int64)
+    rows = Rows(np.zeros(lanes), bits, bits.view(np.float64))
+    f, box = np.zeros((states, lanes)), np.zeros((2, states, lanes))
+    return LaneScratch(v, f, np.zeros(lanes, dtype=np.bool_), box, rows)
 
 
 @leaf
-def run_lanes(tape: TapeData, v: FloatArray, start: int) -> None:
+def _waves(a: FloatArray, y: FloatArray, cosine: bool) -> None:
+    """Sine or cosine of a row, written so that it runs in vector registers; to about one unit in the last place."""
+    lanes = a.shape[0]
+    far = 0
+    for j in range(lanes):
+        far += not abs(a[j]) < 1e5
+    if far > 0:
+        for j in range(lanes):
+            finite = abs(a[j]) < np.inf
+            y[j] = (cos(a[j]) if cosine else sin(a[j])) if finite else np.nan
+        return
+    shift = 1 if cosine else 0
+    for j in range(lanes):
+        quarters = np.rint(a[j] * 0.63661977236758134308)
+        r = (a[j] - quarters * _QUARTER) - quarters * _QUARTER_REST
+        z = r * r
+        s = ((((_S[0] * z + _S[1]) * z + _S[2]) * z + _S[3]) * z + _S[4]) * z + _S[5]
+        c = ((((_C[0] * z + _C[1]) * z + _C[2]) * z + _C[3]) * z + _C[4]) * z + _C[5]
+        s = r + r * z * s
+        c = 1.0 - 0.5 * z + z * z * c
+        turn = np.int64(quarters) + shift
+        value = c if turn & 1 else s
+        y[j] = -value if turn & 2 else value
+
+
+@leaf
+def _exponential(a: FloatArray, y: FloatArray, rows: Rows, sigmoid: bool) -> None:
+    """exp(a), or 1/(1 + exp(-a)), of a row; see `_waves`."""
+    lanes = a.shape[0]
+    part, bits, power = rows.part, rows.bits, rows.power
+    far = 0
+    for j in range(lanes):
+        far += not abs(a[j]) < 700.0
+    if far > 0:
+        for j in range(lanes):
+            y[j] = _unary_value(op.SIGMOID if sigmoid else op.EXP, a[j])
+        return
+    for j in range(lanes):
+        x = -abs(a[j]) if sigmoid else a[j]
+        n = np.rint(x * _LOG2_E)
+        r = (x - n * _LOG_2) - n * _LOG_2_REST
+        z = r * r
+        p = r * ((_P[0] * z + _P[1]) * z + _P[2])
+        q = ((_Q[0] * z + _Q[1]) * z + _Q[2]) * z + _Q[3]
+        part[j] = 1.0 + 2.0 * p / (q - p)
+        bits[j] = (np.int64(n) + 1023) << 52
+    if sigmoid:
+        for j in range(lanes):
+            e = part[j] * power[j]
+            y[j] = (1.0 if a[j] >= 0.0 else e) / (1.0 + e)
+    else:
+        for j in range(lanes):
+            y[j] = part[j] * power[j]
+
+
+@leaf
+def run_lanes(tape: TapeData, v: FloatArray, rows: Rows, start: int) -> None:
     """Evaluate all slots (slots, lanes); see `kernels.run_value`, whose operations these are."""
     base = tape.n_inputs + tape.constants.shape[0]
     code = tape.code
@@ -82,15 +181,10 @@ def run_lanes(tape: TapeData, v: FloatArray, start: int) -> None:
             if o == op.NEG:
                 for j in range(lanes):
                     y[j] = -a[j]
-            elif o == op.SIN:
-                for j in range(lanes):
-                    y[j] = sin(a[j])
-            elif o == op.COS:
-                for j in range(lanes):
-                    y[j] = cos(a[j])
-            elif o == op.EXP:
-                for j in range(lanes):
-                    y[j] = exp(a[j])
+            elif o == op.SIN or o == op.COS:
+                _waves(a, y, o == op.COS)
+            elif o == op.EXP or o == op.SIGMOID:
+                _exponential(a, y, rows, o == op.SIGMOID)
             elif o == op.POWER_INTEGER:
                 for j in range(lanes):
                     y[j] = _integer_power(a[j], code[i, 2])
@@ -186,7 +280,7 @@ def sweep(
     v, f, alive, box = scratch.v, scratch.f, scratch.alive, scratch.box
     lanes = v.shape[1]
     bounds = tape.outputs.shape[0] - n
-    rows = record.shape[2]
+    kept = record.shape[2]
     for first in range(0, cells, lanes):
         count = min(lanes, cells - first)
         living = 0
@@ -206,7 +300,7 @@ def sweep(
         due = ZERO
         k = ZERO
         while living > 0:
-            if due < rows and k == due * stride:
+            if due < kept and k == due * stride:
                 for j in range(count):
                     if alive[j]:
                         for i in range(n):
@@ -217,7 +311,7 @@ def sweep(
                     for j in range(count):
                         x[first + j, i] = v[i, j]
             for _ in range(iterations):
-                run_lanes(tape, v, start)
+                run_lanes(tape, v, scratch.rows, start)
                 start = tape.prefix
                 outside = 0
                 for q in range(bounds):

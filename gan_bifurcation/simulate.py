@@ -203,7 +203,7 @@ def map_outcome(system: System, code: int, step: int) -> Outcome:
         return Outcome("not finite", f"The state is not finite after step {step}.", False)
     if code == lanes.TOO_LARGE:
         return Outcome("too large", f"The state grew beyond all bounds after step {step}.", False)
-    reason = system.domain[code - lanes.LEFT_DOMAIN][1]
+    reason = system.domain[code - lanes.LEFT_DOMAIN][1].rstrip(".")
     return Outcome("left the domain", f"The orbit left the domain at step {step}: {reason}.", False)
 
 
@@ -220,7 +220,7 @@ def _run_flow(system: System, start: FloatArray, duration: float, samples: int, 
     if system.domain:
         inside, code = first_outside(system, states, np.repeat(system.parameter_vector()[None], len(states), axis=0))
         if inside < len(states):
-            reason = system.domain[code - lanes.LEFT_DOMAIN][1]
+            reason = system.domain[code - lanes.LEFT_DOMAIN][1].rstrip(".")
             message = f"The orbit left the domain by time {times[inside]:g}: {reason}."
             return Orbit(
                 system, times[: inside + 1].copy(), states[: inside + 1].copy(),

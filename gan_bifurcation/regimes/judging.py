@@ -138,7 +138,7 @@ class _Judge:
         batch = max(1, _RECORD_NUMBERS // (samples * self.system.n))
         for k in range(0, len(cells), batch):
             self._second_half(cells[k : k + batch], samples)
-        self.columns.steps = self.orbits.ticks * self.tick
+        self.columns.steps[:] = self.orbits.ticks * self.tick
 
     def _seen(self, cells: IntArray, window: Window) -> None:
         self.low[cells] = np.minimum(self.low[cells], window.low)
@@ -167,7 +167,7 @@ class _Judge:
                 reason = f"A state grew beyond {self.options.bound:g}."
                 self.columns.set(here, "diverges", "too large", reason, 1.0)
             else:
-                reason = f"It left the domain: {self.system.domain[code - lanes.LEFT_DOMAIN][1]}."
+                reason = f"It left the domain: {self.system.domain[code - lanes.LEFT_DOMAIN][1].rstrip('.')}."
                 self.columns.set(here, "diverges", "left the domain", reason, 1.0)
             self.columns.limit[here] = self.orbits.x[here]
 

@@ -25,6 +25,8 @@ STUCK: Final = -1
 _MOST_STEPS: Final = 50_000
 # Looks at a flow per window.
 _LOOKS: Final = 64
+# How often neighbouring orbits are drawn near again.
+_PIECES: Final = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,44 @@ class Cells:
             return np.ascontiguousarray(self._march(cells, ticks, samples)[:, 1:].transpose(0, 2, 1))
         _, kept = self._sweep(cells, stride * samples, samples + 1, stride)
         return np.ascontiguousarray(kept[:, :, 1:])
+
+    def stretch(self, cells: IntArray, size: FloatArray, ticks: IntArray) -> FloatArray:
+        """How much small distances grow over the second half of so many ticks, as a logarithm.
+
+        A second orbit starts beside each one, and is drawn near again many times on the way (Benettin). The cells
+        themselves stay where they are.
+
+        Parameters
+        ----------
+        cells : int array (k,)
+        size : array (k, n)
+            In which each state is measured.
+        ticks : int array (k,)
+        """
+        is_map, n = self.system.kind == "map", self.system.n
+        # Far above rounding, or the error of an integration that is made sharp for this, and small beside the size.
+        apart = 1e-7 if is_map else 1e-5
+        size = np.maximum(size, 1e-12 * size.max(axis=1, keepdims=True))
+        away = np.tile(np.cos(np.arange(1.0, n + 1.0)), (len(cells), 1))
+        away *= apart / np.abs(away).max(axis=1, keepdims=True)
+        growth = np.zeros(len(cells))
+        for piece in np.unique(ticks):
+            here = np.flatnonzero(ticks == piece)
+            x, p = self.x[cells[here]], self.p[cells[here]]
+            pair = Cells(
+                self.system, np.vstack([x, x + away[here] * size[here]]), np.vstack([p, p]), self.tick, self.bound,
+                self.tolerance if is_map else 1e-11,
+            )  # fmt: skip
+            everyone = np.arange(2 * len(here))
+            for k in range(_PIECES):
+                pair.advance(everyone, max(int(piece) // _PIECES, 1))
+                x, y = pair.x[: len(here)], pair.x[len(here) :]
+                gap = (y - x) / size[here]
+                length = np.maximum(np.abs(gap).max(axis=1), 1e-300)
+                pair.x[len(here) :] = x + gap * size[here] * (apart / length)[:, None]
+                if k >= _PIECES // 2:
+                    growth[here] += np.log(length / apart)
+        return growth
 
     def _sweep(self, cells: IntArray, ticks: int, rows: int, stride: int) -> tuple[Window, FloatArray]:
         n = self.system.n

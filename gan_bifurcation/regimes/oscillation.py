@@ -5,13 +5,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation import flow_kernels as fk
-from gan_bifurcation import flow_steps as fs
-from gan_bifurcation.kernels import FloatArray, TapeData, run_jacobian
-from gan_bifurcation.lanes import leaf
 from gan_bifurcation.regimes.march import Cells
 from gan_bifurcation.regimes.recurrence import Swing, irregularity, periods, returns, rotation_numbers, swing
 
+FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 CYCLE: Final = "cycle"
@@ -19,12 +16,13 @@ CIRCLE: Final = "circle"
 TORUS: Final = "torus"
 IRREGULAR: Final = "irregular"
 
-# Birkhoff averages that differ by less belong to regular motion; otherwise the tangent decides.
-_REGULAR: Final = 1e-5
-# Regular motion does not stretch a tangent by more than this logarithm over the second half of its run: on a circle or
-# torus it grows at most in proportion to the time, by log 2.
+# Birkhoff averages that differ by less belong to regular motion; otherwise neighbouring orbits decide.
+_REGULAR: Final = 1e-4
+# Regular motion does not stretch distances by more than this logarithm over the second half of a run: on a circle or
+# torus they grow at most in proportion to the time, by log 2.
 _SENSITIVE: Final = 4.0
-_TANGENT_STEPS: Final = 2048
+_TURNS: Final = 40.0
+_STEPS: Final = 1024.0
 _PER_TURN: Final = 32
 _STEPS_PER_TURN: Final = 20.0
 # Returns of a flow are interpolated between samples.
@@ -46,7 +44,7 @@ def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swin
     Parameters
     ----------
     orbits : Cells
-        Is run on where the record is too coarse or a tangent is needed.
+        Is run on where the record is too coarse.
     cells : int array (k,)
     records : array (k, n, samples)
     moves : Swing
@@ -78,64 +76,20 @@ def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swin
     period[cycles] = found[cycles]
     unsure = np.flatnonzero(~cycles & (irregularity(records, amplitude) > _REGULAR))
     if len(unsure):
-        growth = _stretch_of_map(orbits, cells[unsure])
+        turn = 2.0 * samples * stride[unsure] / np.maximum(crossings[unsure], 1)
+        growth = orbits.stretch(cells[unsure], amplitude[unsure], _rounded(np.maximum(_TURNS * turn, _STEPS)))
+        # A distance that shrinks all the time belongs to a cycle that is longer than was looked for.
         detail[unsure[growth > _SENSITIVE]] = IRREGULAR
-        # A tangent that shrinks all the time belongs to a cycle that is longer than was looked for.
         detail[unsure[growth < -2.0 * _SENSITIVE]] = CYCLE
         confidence[unsure] = 0.8
-        wild = unsure[growth > _SENSITIVE]
-        period[wild] = 2.0 * samples * stride[wild] / np.maximum(crossings[wild], 1)
-        rotation[wild] = np.nan
+        wild = growth > _SENSITIVE
+        period[unsure[wild]], rotation[unsure[wild]] = turn[wild], np.nan
     return Oscillations(detail, period.astype(float), rotation, confidence)
 
 
-@leaf
-def _stretch(
-    tape: TapeData, iterations: int, x: FloatArray, p: FloatArray, tangent: FloatArray, steps: int, v: FloatArray,
-    g: FloatArray, growth: FloatArray,
-) -> None:  # fmt: skip
-    """Carry a tangent vector along each orbit; `growth` (cells, 2): logarithm of its growth over either half."""
-    cells, n = x.shape
-    for cell in range(cells):
-        for i in range(p.shape[1]):
-            v[n + i] = p[cell, i]
-        for i in range(n):
-            v[i] = x[cell, i]
-            g[i, 0] = tangent[cell, i]
-        for k in range(steps):
-            for _ in range(iterations):
-                run_jacobian(tape, v, g)
-                for i in range(n):
-                    x[cell, i] = v[tape.outputs[i]]
-                    tangent[cell, i] = g[tape.outputs[i], 0]
-                for i in range(n):
-                    v[i] = x[cell, i]
-                    g[i, 0] = tangent[cell, i]
-            size = 0.0
-            for i in range(n):
-                size = max(size, abs(g[i, 0]))
-            if not 1e-300 < size < 1e300:
-                # A zero derivative kills the tangent: the orbit is on a superstable cycle.
-                growth[cell, 2 * k // steps] = -np.inf if size < 1.0 else np.inf
-                break
-            growth[cell, 2 * k // steps] += np.log(size)
-            for i in range(n):
-                g[i, 0] /= size
-
-
-def _stretch_of_map(orbits: Cells, cells: IntArray) -> FloatArray:
-    system = orbits.system
-    tape = system.tape
-    x, p = orbits.x[cells], orbits.p[cells]
-    tangent = np.tile(np.cos(np.arange(1.0, system.n + 1.0)), (len(cells), 1))
-    growth = np.zeros((len(cells), 2))
-    v = fs.loaded(tape)
-    _stretch(
-        tape.data, system.iterations, x, np.ascontiguousarray(p), tangent, _TANGENT_STEPS, v,
-        np.zeros((tape.slots, 1)), growth,
-    )  # fmt: skip
-    second: FloatArray = growth[:, 1] + np.where(np.isinf(growth[:, 0]), growth[:, 0], 0.0)
-    return second
+def _rounded(ticks: FloatArray) -> IntArray:
+    """The next power of two, so that cells run together."""
+    return (2 ** np.ceil(np.log2(ticks))).astype(np.int64)
 
 
 def _of_flow(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, spacing: int) -> Oscillations:
@@ -165,26 +119,7 @@ def _of_flow(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, 
             period[k] = (seen.times[-1] - seen.times[-1 - back]) * space[k]
             continue
         period[k] = turn
-        if _stretch_of_flow(orbits, cells[k], 40.0 * turn) <= _SENSITIVE:
+        length = np.array([max(int(_TURNS * turn / orbits.tick), 1)])
+        if orbits.stretch(cells[k : k + 1], amplitude[None], length)[0] <= _SENSITIVE:
             detail[k] = TORUS
     return Oscillations(detail, period, np.full(len(cells), np.nan), confidence)
-
-
-def _stretch_of_flow(orbits: Cells, cell: int, duration: float) -> float:
-    """Logarithm of a tangent's growth over the second half of a run."""
-    system = orbits.system
-    n, tape = system.n, system.tape
-    y = np.concatenate([orbits.x[cell], np.cos(np.arange(1.0, n + 1.0))])[None]
-    g, scratch = np.zeros((tape.slots, 1)), fs.make_scratch(tape, 2 * n)
-    settings = fs.Settings(orbits.tolerance, orbits.tolerance, np.inf, orbits.bound, 50_000)
-    growth = 0.0
-    for piece in range(32):
-        clock = fs.make_clock(1, 0.0, duration / 32)
-        p = np.ascontiguousarray(orbits.p[cell : cell + 1])
-        fk.march(tape.data, p, y, clock, settings, np.zeros(0), np.zeros((1, 0, 2 * n)), scratch, g, None)
-        size = float(np.abs(y[0, n:]).max())
-        if clock.counts[0, 7] != fk.FINISHED or not 0.0 < size < np.inf:
-            return float("inf")
-        y[0, n:] /= size
-        growth += float(np.log(size)) if piece >= 16 else 0.0
-    return growth
