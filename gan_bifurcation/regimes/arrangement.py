@@ -1,7 +1,7 @@
 """The planar arrangement of curves in the unit square: faces, and the pieces of curves between them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ FloatArray = NDArray[np.float64]
 # Coordinates are snapped to a grid of this size, far below any tolerance and far above rounding.
 GRID: Final = 1e-11
 _VERTEX: Final = 1e-6
+# Thickness of a face that may be an artefact of the squares in which unexplained borders are looked for.
+SPECK: Final = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +160,7 @@ def interior_points(polygon: Any) -> list[FloatArray]:
 
 
 def merged(
-    arrangement: Arrangement, keys: Sequence[Hashable], thin: float, keep: Callable[[Piece], bool] = lambda piece: False
+    arrangement: Arrangement, keys: Sequence[Hashable], thin: float, vague: Collection[int] = ()
 ) -> tuple[list[int], list[Any]]:
     """Join faces that have the same key, and slivers with what they border most.
 
@@ -169,8 +171,9 @@ def merged(
         One for each face.
     thin : float
         Faces thinner than this are slivers: their shape is that of the chords, not of the curves.
-    keep : callable
-        Pieces that remain borders although both sides have the same key.
+    vague : collection of int
+        Faces in which nothing was decided; they join what lies beyond a border that no curve explains, as specks do
+        that are smaller than the squares in which such borders are looked for.
 
     Returns
     -------
@@ -185,18 +188,21 @@ def merged(
             i = parent[i]
         return i
 
+    unexplained = {f for p in arrangement.pieces if arrangement.lines[p.line].source < 0 for f in p.faces}
+    specks = {i for i in unexplained if i in vague or thickness(arrangement.faces[i]) < SPECK}
     slivers = {i for i, face in enumerate(arrangement.faces) if thickness(face) < thin}
     for piece in arrangement.pieces:
         a, b = piece.faces
-        if a not in slivers and b not in slivers and keys[a] == keys[b] and not keep(piece):
+        if not {a, b} & (slivers | specks) and keys[a] == keys[b]:
             parent[root(a)] = root(b)
     # Slivers go where their longest border is, those with solid neighbours first.
-    waiting = set(slivers)
+    waiting = slivers | specks
     while waiting:
         shared: dict[int, dict[int, float]] = {i: defaultdict(float) for i in waiting}
         for piece in arrangement.pieces:
             for a, b in (piece.faces, piece.faces[::-1]):
-                if a in waiting and b not in waiting:
+                crossable = a not in specks or arrangement.lines[piece.line].source < 0 or keys[a] == keys[b]
+                if a in waiting and b not in waiting and crossable:
                     size = float(np.sum(np.linalg.norm(np.diff(piece.points, axis=0), axis=1)))
                     shared[a][root(b)] += size * (1e3 if keys[a] == keys[b] else 1.0)
         settled = {i: max(s, key=lambda k: (s[k], -k)) for i, s in shared.items() if s}

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.continuation.curves import DEGENERATE
 from gan_bifurcation.continuation.equilibria import damped_newton, find_equilibria
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.problem import CONDITION_OF, compute_spectrum
@@ -256,6 +257,9 @@ def _curves(work: _Work, tolerance: float, report: Report) -> tuple[list[Curve],
             break
         try:
             branch = trace(p, dict(window.ranges), coefficients=False)
+            if p.label in DEGENERATE and not p.level and p.multiplicity == 1 and np.any(branch.unstable == 0):
+                # Something that attracts changes: where its criticality does is wanted, too.
+                branch = trace(p, dict(window.ranges))
         except (MisuseError, np.linalg.LinAlgError) as error:
             lost.append(p)
             _logger.info("no curve through %s: %s", p, error)

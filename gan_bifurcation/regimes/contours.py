@@ -16,7 +16,7 @@ _FINE: Final = 32
 _MOST_POINTS: Final = 1200
 
 
-def contours(keys: Keys, face: Any, tolerance: float) -> tuple[list[FloatArray], bool]:
+def contours(keys: Keys, face: Any, tolerance: float, inset: float) -> tuple[list[FloatArray], bool]:
     """Polylines between parts of a face in which `keys` differ.
 
     Parameters
@@ -27,13 +27,15 @@ def contours(keys: Keys, face: Any, tolerance: float) -> tuple[list[FloatArray],
         Points outside are asked for at the nearest place inside, so that contours cross the border of the face.
     tolerance : float
         Contour points are exact to this along the sides of the squares.
+    inset : float
+        Nothing is asked for closer to the border of the face than this; contours go on straight from there.
 
     Returns
     -------
     lines, finished
         Polylines (N, 2) clipped to the face, and whether nothing was left out for lack of points.
     """
-    grid = _Grid(keys, face)
+    grid = _Grid(keys, face, inset)
     low_x, low_y, high_x, high_y = face.bounds
     step = _FINE // _COARSE
     shapely.prepare(face)
@@ -94,12 +96,12 @@ def _corners(square: tuple[int, int], step: int) -> list[tuple[int, int]]:
 class _Grid:
     """Keys at grid points, each asked for once; a point without a decision takes that of the nearest point with one."""
 
-    def __init__(self, keys: Keys, face: Any) -> None:
+    def __init__(self, keys: Keys, face: Any, inset: float) -> None:
         self.keys = keys
         self.face = face
         # Next to a border of stability orbits are too slow for a decision.
-        inner = face.buffer(-2e-3)
-        self.inner = inner if not inner.is_empty else face
+        inner = [face.buffer(-d) for d in (inset, 0.1 * inset)]
+        self.inner = next((f for f in inner if not f.is_empty), face)
         self.known: dict[tuple[int, int], Hashable] = {}
         self.decided: list[tuple[FloatArray, Hashable]] = []
 

@@ -78,16 +78,23 @@ class Curve:
     def solve(self, near: int, guess: FloatArray, row: FloatArray) -> FloatArray | None:
         """The point of the curve in the plane through `guess` with normal `row`, borders taken at point `near`."""
         problem = self.problem
-        self._prepare(self.unknowns[near])
+        self._prepare(near)
         if problem.k:
             problem.set_reference(problem.states(guess))
         u, ok = problem.newton(guess, row, float(row @ guess))
         return u if ok else None
 
-    def _prepare(self, u: FloatArray) -> None:
+    @cached_property
+    def _prepared(self) -> list[int]:
+        """At which point the borders of the problem were taken last."""
+        return [-1]
+
+    def _prepare(self, near: int) -> None:
         problem = self.problem
-        if problem.condition not in ("real", "minus", "pair", "focus"):
+        if problem.condition not in ("real", "minus", "pair", "focus") or self._prepared[0] == near:
             return
+        self._prepared[0] = near
+        u = self.unknowns[near]
         a = problem.jacobian_states(u)
         problem.set_borders(condition_matrix(problem, u, _critical(problem, u)))
         choose_components(problem, a)
@@ -142,7 +149,7 @@ class Curve:
 
     def tangent(self, near: int, u: FloatArray) -> FloatArray:
         """A unit tangent in the unknowns at an exact point."""
-        self._prepare(self.unknowns[near])
+        self._prepare(near)
         if self.problem.k:
             self.problem.set_reference(self.problem.states(u))
         _, d = self.problem.residual(u)

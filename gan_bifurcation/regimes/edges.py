@@ -8,7 +8,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from gan_bifurcation.continuation.detect import margins
 from gan_bifurcation.continuation.normal_forms import normal_form
+from gan_bifurcation.continuation.problem import compute_spectrum
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.regimes.arrangement import Arrangement
 from gan_bifurcation.regimes.curves import Curve, nearest_on_polyline
@@ -22,23 +24,28 @@ _WITH_CRITICALITY: Final = ("LP", "BP", "H", "PD", "NS")
 # Where the criticality changes, a border is divided.
 _DIVIDING: Final = ("GH", "GPD", "CH", "CP")
 _ON: Final = 1e-5
+_CRITICAL: Final = 1e-6
 
 
 def borders_between(
-    arrangement: Arrangement, numbers: Sequence[int], curves: Sequence[Curve], window: Window
+    arrangement: Arrangement, numbers: Sequence[int], curves: Sequence[Curve], window: Window, shortest: float
 ) -> tuple[Border, ...]:
-    """The borders between merged faces, each on one curve and connected."""
+    """The borders between merged faces, each on one curve and connected; shorter ones are where chords cross."""
     groups: dict[tuple[int, int, int, str], list[Any]] = defaultdict(list)
     for piece in arrangement.pieces:
         a, b = sorted(numbers[f] for f in piece.faces)
         if a != b:
             line = arrangement.lines[piece.line]
-            groups[(a, b, line.source, line.label)].append(shapely.LineString(piece.points))
+            explained = line.source >= 0 and explains(curves[line.source], piece.points)
+            key = (a, b, line.source, line.label) if explained or line.source < 0 else (a, b, -1, "global")
+            groups[key].append(shapely.LineString(piece.points))
     borders = []
     for (a, b, source, label), strings in sorted(groups.items(), key=lambda g: g[0]):
         whole = strings[0] if len(strings) == 1 else shapely.line_merge(shapely.union_all(strings))
         curve = curves[source] if source >= 0 else None
         for part in shapely.get_parts(whole):
+            if part.length < shortest:
+                continue
             for unit in _divided(shapely.get_coordinates(part), curve, window):
                 borders.append(make_border(label, unit, (a, b), curve, window))
     return tuple(borders)
@@ -70,6 +77,21 @@ def _divided(unit: FloatArray, curve: Curve | None, window: Window) -> list[Floa
                 new.append(p)
         parts = new
     return parts
+
+
+def explains(curve: Curve, unit: FloatArray) -> bool:
+    """Whether an attractor changes along this part of a curve: nothing else is unstable there.
+
+    The common multiplier of linear states takes every attractor with it, equilibrium or not.
+    """
+    if curve.structural:
+        return True
+    middle = unit[len(unit) // 2] if len(unit) > 2 else 0.5 * (unit[0] + unit[-1])
+    _, u, _ = curve.nearest(middle)
+    at = curve.problem.at(u)
+    spectrum = compute_spectrum(at, curve.problem.states(u))
+    # Critical eigenvalues are on the border of stability, double ones only to the root of rounding.
+    return bool(np.max(margins(at.kind, spectrum)) < _CRITICAL)
 
 
 def make_border(label: str, unit: FloatArray, faces: tuple[int, int], curve: Curve | None, window: Window) -> Border:

@@ -230,19 +230,22 @@ def largest_safe_circle(rmap: RegimeMap, verdict: str) -> Circle:
     lines = [shapely.maximum_inscribed_circle(p, 1e-4) for p in shapely.get_parts(area)]
     line = max(lines, key=lambda one: one.length)
     centre, radius = np.array(line.coords[0]), float(line.length)
-    touches: list[str] = []
+    walls = _walls(rmap, outer, centre, radius + 0.05)
+    radius = min(d for _, d, _ in walls)
     trust = 0.02
-    for _ in range(40):
-        walls = _walls(rmap, outer, centre, radius + 0.02 + 2.0 * trust)
-        step, new = _push(walls, trust)
-        moved = float(np.linalg.norm(step))
-        centre, radius = centre + step, new
-        touches = [label for label, d, n in walls if abs(d + float(n @ step) - new) < 1e-6]
-        if moved < 1e-12:
+    for _ in range(80):
+        step, promised = _push(walls, trust)
+        if promised - radius < 1e-15 or trust < 1e-13:
             break
-        trust = min(trust, 2.0 * moved) if moved < 0.9 * trust else trust
-    # At the final centre the nearest wall is the radius: nothing is claimed that is not solved for.
-    radius = min(d for _, d, _ in _walls(rmap, outer, centre, radius + 0.02))
+        there = _walls(rmap, outer, centre + step, radius + 0.05)
+        reached = min(d for _, d, _ in there)
+        # Walls are curved: a step counts for what it brings, not for what it promised.
+        if reached > radius:
+            trust = min(2.0 * trust, 0.02) if reached - radius > 0.5 * (promised - radius) else trust
+            centre, radius, walls = centre + step, reached, there
+        else:
+            trust *= 0.25
+    touches = [label for label, d, _ in walls if d - radius < 1e-6]
     unit = np.array([centre - radius, centre + radius])
     low, high = rmap.window.from_unit(unit[0]), rmap.window.from_unit(unit[1])
     extent = {n: (float(a), float(b)) for n, a, b in zip(rmap.window.names, low, high, strict=True)}

@@ -30,6 +30,9 @@ _logger = logging.getLogger(__name__)
 # Chords lie this much closer to a curve than the tolerance of the map.
 _CHORDS: Final = 0.25
 _SAMPLES: Final = 96
+# Next to a border of stability runs are too slow for a decision; spectra are not.
+_SLOW: Final = 1e-2
+_EXACT: Final = 1e-5
 _ROUNDS: Final = 2
 
 
@@ -148,13 +151,14 @@ def _plane_map(sampler: Any, collected: Collected, evaluator: Evaluator, toleran
         arrangement = arrange(lines)
         cells = _sample(arrangement, evaluator)
     keys = [_majority(inside) for inside in cells]
-    numbers, polygons = merged(arrangement, keys, thin)
+    vague = {k for k, inside in enumerate(cells) if not any(c.decided for c in inside)}
+    numbers, polygons = merged(arrangement, keys, thin, vague)
     members: list[list[Cell]] = [[] for _ in polygons]
     for k, inside in enumerate(cells):
-        if thickness(arrangement.faces[k]) > thin or len(polygons) == 1:
+        if not _small(arrangement, k, thin) or len(polygons) == 1:
             members[numbers[k]] += inside
     faces = tuple(_face(k, polygon, members[k], sampler.window) for k, polygon in enumerate(polygons))
-    borders = borders_between(arrangement, numbers, collected.curves, sampler.window)
+    borders = borders_between(arrangement, numbers, collected.curves, sampler.window, 10.0 * tolerance)
     outcome = Outcome("complete", "The map is complete.", True)
     if evaluator.stopped:
         outcome = Outcome(
@@ -165,6 +169,11 @@ def _plane_map(sampler: Any, collected: Collected, evaluator: Evaluator, toleran
     return RegimeMap(
         sampler, faces, borders, collected.branches, collected.curves, tolerance, tuple(dict.fromkeys(notes)), outcome
     )
+
+
+def _small(arrangement: Arrangement, k: int, thin: float) -> bool:
+    """Whether a face was too thin to say something."""
+    return thickness(arrangement.faces[k]) < thin
 
 
 def _sample(arrangement: Arrangement, evaluator: Evaluator) -> list[list[Cell]]:
@@ -206,7 +215,14 @@ def _disagreement(
         runs = evaluator(units, text, "runs")
         return [None if r is None or r.confidence < DECIDED else r.verdict for r in runs]
 
-    found, finished = contours(by_spectra if spectra else by_runs, face, _CHORDS * tolerance if spectra else tolerance)
+    def by_escape(units: FloatArray, text: str) -> list[Any]:
+        return list(evaluator(units, text, "escapes"))
+
+    kinds = {c.simulated for c in inside if c.decided}
+    question = by_spectra if spectra else (by_escape if "diverges" in kinds and len(kinds) == 2 else by_runs)
+    found, finished = contours(
+        question, face, _CHORDS * tolerance if spectra else tolerance, _EXACT if spectra else _SLOW
+    )
     label = "global"
     if spectra:
         # The same equilibria attract, by another slowest mode; or something that has no curve happened to one.

@@ -14,8 +14,10 @@ from gan_bifurcation.branch import Branch
 from gan_bifurcation.continuation.equilibria import damped_newton
 from gan_bifurcation.continuation.problem import CurveProblem, compute_spectrum
 from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.lanes import INSIDE
 from gan_bifurcation.regimes.borders import in_domain
 from gan_bifurcation.regimes.limits import seen_states, spectra
+from gan_bifurcation.regimes.march import Cells
 from gan_bifurcation.regimes.verdicts import Verdict, classify_many
 from gan_bifurcation.regimes.window import Window
 from gan_bifurcation.system import System
@@ -26,12 +28,16 @@ _logger = logging.getLogger(__name__)
 
 # Points are evaluated in groups of this size, whatever the number of workers.
 CHUNK: Final = 128
-_GUESSES_OF_A_FAMILY: Final = 3
+_GUESSES_OF_A_FAMILY: Final = 10
 # A run of less confidence than this has not come to a decision.
 DECIDED: Final = 0.6
 # Closer to the border of stability than this is on it.
 _ROUNDING: Final = 1e-12
 _DISPLACEMENT: Final = 1e-2
+# As `classify_many` has them.
+_BOUND: Final = 1e6
+_TICKS: Final = 4096
+_FOLDINGS: Final = 15.0
 
 
 @dataclass(frozen=True)
@@ -164,21 +170,24 @@ class Sampler:
         for family in sorted(guesses):
             nearest = sorted(guesses[family], key=lambda g: g[0])[:_GUESSES_OF_A_FAMILY]
             for _, guess in nearest:
-                x, ok = self._newton(problem, guess)
+                x, ok = problem.newton(guess)
                 size = 1.0 + float(np.max(np.abs(x)))
-                if ok and all(np.max(np.abs(x - y)) > 1e-6 * size for y in found) and in_domain(system, x):
+                if (
+                    ok
+                    and np.isfinite(x).all()
+                    and all(np.max(np.abs(x - y)) > 1e-6 * size for y in found)
+                    and in_domain(system, x)
+                ):
                     found.append(x)
                     if first_only:
                         return found
+        if not found and self.sheets:
+            # The last resort is slow, but goes on where Newton's method alone gives up.
+            everything = [guess for family in guesses.values() for guess in family]
+            x, _, ok = damped_newton(system, min(everything, key=lambda g: g[0])[1])
+            if ok and in_domain(system, x):
+                found.append(x)
         return found
-
-    @staticmethod
-    def _newton(problem: CurveProblem, guess: FloatArray) -> tuple[FloatArray, bool]:
-        u, ok = problem.newton(guess)
-        if ok and np.isfinite(u).all():
-            return u, True
-        x, _, ok = damped_newton(problem.system, guess)
-        return x, ok
 
     # -- verdicts -----------------------------------------------------------------------------------------------------
 
@@ -203,8 +212,40 @@ class Sampler:
             for i, (u, s) in enumerate(zip(units, stable, strict=True))
         ]
 
+    def escapes(self, units: FloatArray) -> list[bool | None]:
+        """Whether the run leaves the domain or all bounds within the budget: cheaper than the whole verdict."""
+        wanted, starts, parameters = self._places(units)
+        if not wanted:
+            return [None] * len(units)
+        is_map = self.system.kind == "map"
+        ticks = self.steps if is_map else _TICKS
+        orbits = Cells(self.system, starts, parameters, 1.0 if is_map else self.steps / _TICKS, _BOUND, 1e-7)
+        orbits.advance(np.arange(len(wanted)), ticks)
+        known = {i: bool(code != INSIDE) for i, code in zip(wanted, orbits.codes.tolist(), strict=True)}
+        if self.initial is None:
+            for k, i in enumerate(wanted):
+                # Beside an equilibrium that repels slowly, the budget is over before the run can go anywhere.
+                if not known[i] and self._foldings(units[i], starts[k]) < _FOLDINGS:
+                    del known[i]
+        return [known.get(i) for i in range(len(units))]
+
+    def _foldings(self, unit: FloatArray, start: FloatArray) -> float:
+        """By how many powers of e a displacement grows over the budget."""
+        system = self.at(unit)
+        s = compute_spectrum(system, start)
+        return float(self.steps * (np.log(np.max(np.abs(s))) if system.kind == "map" else np.max(s.real)))
+
     def runs(self, units: FloatArray) -> list[Attractor | None]:
         """What the run alone comes to at each point; None where there is no equilibrium to start beside."""
+        wanted, starts, parameters = self._places(units)
+        if not wanted:
+            return [None] * len(units)
+        results = classify_many(self.system, starts, parameters, workers=1, **self._budget)
+        known = {i: _from_run(results[k]) for k, i in enumerate(wanted)}
+        return [known.get(i) for i in range(len(units))]
+
+    def _places(self, units: FloatArray) -> tuple[list[int], FloatArray, FloatArray]:
+        """Where runs can be made: numbers of points, initial states, parameter vectors."""
         starts = []
         wanted = []
         for i, unit in enumerate(np.asarray(units, dtype=float)):
@@ -212,12 +253,8 @@ class Sampler:
             if self.initial is not None or found:
                 starts.append(self._start(unit, found))
                 wanted.append(i)
-        if not wanted:
-            return [None] * len(units)
         parameters = np.array([self.at(units[i]).parameter_vector() for i in wanted])
-        results = classify_many(self.system, np.array(starts), parameters, workers=1, **self._budget)
-        known = {i: _from_run(results[k]) for k, i in enumerate(wanted)}
-        return [known.get(i) for i in range(len(units))]
+        return wanted, np.array(starts), parameters
 
     def spectra(self, units: FloatArray) -> list[Cell]:
         """What the spectra alone say at each point."""
@@ -314,7 +351,9 @@ def _work(task: tuple[Sampler, str, FloatArray]) -> list[Any]:
     sampler, what, units = task
     if what == "cells":
         return list(sampler.cells(units))
-    return list(sampler.runs(units) if what == "runs" else sampler.spectra(units))
+    if what == "spectra":
+        return list(sampler.spectra(units))
+    return list(sampler.runs(units) if what == "runs" else sampler.escapes(units))
 
 
 class Evaluator:
@@ -328,7 +367,7 @@ class Evaluator:
         self.stopped = False
 
     def __call__(self, units: Iterable[Any], text: str, what: str = "cells") -> list[Any]:
-        """What `Sampler.cells`, `runs` or `spectra` says of points; None for what an interruption left out."""
+        """What `Sampler.cells`, `runs`, `escapes` or `spectra` says; None for what an interruption left out."""
         known = self.known.setdefault(what, {})
         keys = [tuple(float(v) for v in u) for u in units]
         new = [k for k in dict.fromkeys(keys) if k not in known]
