@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gan_bifurcation.branch import Branch
+from gan_bifurcation.figures.scales import tidy
 from gan_bifurcation.figures.sets import _pieces_of
 from gan_bifurcation.figures.style import BLUE, GREY, PURPLE, RED, figure_of, styled
 from gan_bifurcation.figures.text import math_name
@@ -18,6 +19,8 @@ _TITLES: Final[Mapping[str, str]] = {
     "one_point": "full system, one point",
     "two_points": "full system, two points",
 }
+
+_MOST_CELLS: Final = 200
 
 
 @styled
@@ -58,10 +61,12 @@ def heat_map(
     seen: dict[str, Any] = {}
     for number, (panel, ax) in enumerate(zip(panels, every, strict=True)):
         values = np.asarray(getattr(data, panel), dtype=float)
+        # The stability border is drawn from all cells; colours need no more than the page resolves.
+        thin = max(1, len(data.sigma) // _MOST_CELLS)
         mesh = ax.pcolormesh(
-            data.sigma,
-            data.lam,
-            np.where(values <= 1.0, values, np.nan),
+            data.sigma[::thin],
+            data.lam[::thin],
+            np.where(values <= 1.0, values, np.nan)[::thin, ::thin],
             norm=norm,
             cmap="cividis",
             shading="nearest",
@@ -90,6 +95,7 @@ def heat_map(
             seen.setdefault(words, Line2D([], [], color=colour, lw=1.4, ls=dashes, label=words))
         ax.set_xlim(float(data.sigma[0]), float(data.sigma[-1]))
         ax.set_ylim(float(data.lam[0]), float(data.lam[-1]))
+        tidy(ax)
         ax.set_title(_TITLES.get(panel, panel))
         ax.set_xlabel(math_name("sigma"))
         if number == 0:

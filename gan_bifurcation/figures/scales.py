@@ -1,16 +1,18 @@
 """When an axis is logarithmic."""
 
-from typing import Any
+import math
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from gan_bifurcation.branch import Branch
 
 # Values that span more than this factor and are all positive are read as ratios.
-_SPAN = 12.0
-_SHORT = 150.0
+_SPAN: Final = 12.0
+_SHORT: Final = 150.0
+_RAISED: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def looks_logarithmic(branch: Branch, name: str) -> bool:
@@ -38,17 +40,24 @@ def set_window(ax: Axes, x: tuple[float, float], y: tuple[float, float], logarit
 
 
 def tidy(ax: Axes) -> None:
-    """Plain numbers at 1, 2 and 5 on logarithmic axes that are too short for powers of ten alone."""
+    """Ticks of logarithmic axes: powers of ten, or plain numbers at 1, 2 and 5 where the axis is too short."""
     for axis, (low, high) in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
-        if axis.get_scale() == "log" and high / low < _SHORT:
+        if axis.get_scale() != "log":
+            continue
+        short = high / low < _SHORT
+        if short:
             axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-            axis.set_major_formatter(FuncFormatter(_plain))
-            axis.set_minor_formatter(FuncFormatter(_nothing))
+        axis.set_major_formatter(FuncFormatter(_plain if short else _power))
+        # Empty labels would be measured again and again.
+        axis.set_minor_formatter(NullFormatter())
+        axis.set_tick_params(which="minor", label1On=False)
 
 
 def _plain(value: float, _: Any) -> str:
     return f"{value:g}"
 
 
-def _nothing(_: float, __: Any) -> str:
-    return ""
+def _power(value: float, _: Any) -> str:
+    """A power of ten as text: mathematics takes a hundred times as long to lay out."""
+    exponent = round(math.log10(value)) if value > 0 else 0
+    return "10" + str(exponent).translate(_RAISED)

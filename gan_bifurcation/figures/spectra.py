@@ -18,7 +18,7 @@ from gan_bifurcation.figures.style import GREY, LINE_COLOURS, as_list, axes_or_n
 from gan_bifurcation.figures.text import math_name, place_labels
 
 # Spectra are computed at about so many places, so that colliding eigenvalues meet at a right angle on paper.
-_PLACES = 400
+_PLACES = 160
 # Eigenvalues closer than this, relative to their size, are drawn as one with their number beside it.
 _SAME = 1e-6
 
@@ -70,7 +70,8 @@ def spectrum_path(branch: Branch, *, colour_bar: bool = True, ax: Axes | None = 
     ax.set_xlabel(r"$\mathrm{Re}\,\rho$" if branch.system.kind == "map" else r"$\mathrm{Re}\,s$")
     ax.set_ylabel(r"$\mathrm{Im}\,\rho$" if branch.system.kind == "map" else r"$\mathrm{Im}\,s$")
     if colour_bar:
-        figure_of(ax).colorbar(_mappable(colours, norm), ax=ax, label=math_name(name), pad=0.02, aspect=28)
+        bar = figure_of(ax).colorbar(_mappable(colours, norm), ax=ax, label=math_name(name), pad=0.02, aspect=28)
+        tidy(bar.ax)
     place_labels(ax, labels, [np.column_stack([p.real, p.imag]) for p in paths.T])
     return ax
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from gan_bifurcation.figures.scales import tidy
 from gan_bifurcation.figures.style import LINE_COLOURS, axes_or_new, styled
 
 _DASHES: Sequence[Any] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
@@ -41,6 +42,7 @@ def training_runs(
         colour, dashes = LINE_COLOURS[1:][number % (len(LINE_COLOURS) - 1)], _DASHES[number % len(_DASHES)]
         ax.plot(np.arange(len(shown)), shown, lw=1.0, label=name, color=colour, ls=dashes)
     ax.set_yscale("log")
+    tidy(ax)
     ax.set_xlabel("iteration")
     ax.set_ylabel(quantity)
     if title:
