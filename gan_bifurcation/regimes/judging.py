@@ -103,8 +103,8 @@ class _Judge:
         self.is_map = system.kind == "map"
         self.ticks = int(options.budget) if self.is_map else _FLOW_TICKS
         self.tick = 1.0 if self.is_map else options.budget / self.ticks
-        # Of a flow an absolute tolerance far below the one of the verdict.
-        self.orbits = Cells(system, x, p, self.tick, options.bound, 1e-3 * min(options.tolerance, 1e-4))
+        # The integration of a flow must not tremble on the scale of the verdict's tolerance.
+        self.orbits = Cells(system, x, p, self.tick, options.bound, 1e-5 * min(options.tolerance, 1e-4))
         self.columns = _Columns(len(x), system.n)
         self.low, self.high = self.orbits.x.copy(), self.orbits.x.copy()
         self.fastest = np.zeros_like(self.low)
@@ -159,7 +159,7 @@ class _Judge:
             if code == lanes.INSIDE:
                 continue
             if code == STUCK:
-                reason = "No decision in the budget: the flow is too stiff."
+                reason = "No decision in the budget: the flow is too fast or too stiff for it."
                 self.columns.set(here, "diverges", "no decision", reason, 0.2)
             elif code == lanes.NOT_FINITE:
                 self.columns.set(here, "diverges", "not finite", "The state is not finite any more.", 1.0)

@@ -22,7 +22,7 @@ IntArray = NDArray[np.int64]
 
 # Beyond the codes of `lanes.sweep`: a flow that needs too many steps.
 STUCK: Final = -1
-_MOST_STEPS: Final = 50_000
+_MOST_STEPS: Final = 200_000
 # Looks at a flow per window.
 _LOOKS: Final = 64
 # How often neighbouring orbits are drawn near again.

@@ -20,6 +20,8 @@ BoolArray = NDArray[np.bool_]
 _EXACT: Final = 1e-6
 _NEARLY: Final = 2e-2
 _LONGEST_PERIOD: Final = 256
+# A quarter turn of so many samples or fewer may hide whole turns between samples.
+_QUICK: Final = 16
 # Records are cut into so many segments to see a trend.
 SEGMENTS: Final = 8
 
@@ -139,7 +141,7 @@ def irregularity(records: FloatArray, amplitude: FloatArray) -> FloatArray:
 
 
 def rotation_numbers(records: FloatArray, lead: IntArray, crossings: IntArray) -> FloatArray:
-    """Turns per sample, between 0 and 1/2, of the leading state's delayed copies around their mean.
+    """Turns per sample, between 0 and 1/2, of the leading state beside its delayed copy.
 
     Examples
     --------
@@ -150,18 +152,37 @@ def rotation_numbers(records: FloatArray, lead: IntArray, crossings: IntArray) -
     """
     cells, _, samples = records.shape
     series = records[np.arange(cells), lead]
-    centre = 0.5 * (series.min(axis=1) + series.max(axis=1))
-    series = series - centre[:, None]
-    # A delay near a quarter turn makes the delayed picture round.
-    delay = np.maximum(np.rint(samples / np.maximum(crossings, 1) / 2.0), 1).astype(np.int64)
-    delay = np.minimum(delay, samples // 4)
+    series = series - 0.5 * (series.min(axis=1, keepdims=True) + series.max(axis=1, keepdims=True))
+    delay = _delays(series, crossings)
     usable = samples - int(delay.max())
     later = np.take_along_axis(series, delay[:, None] + np.arange(usable)[None], axis=1)
     angle = np.arctan2(later, series[:, :usable])
-    # cos(a) and cos(a + quarter) turn clockwise; the turn between samples is at most a half, up to the shape's wobble.
-    turn = np.mod(angle[:, :-1] - angle[:, 1:] + 0.5 * np.pi, 2.0 * np.pi) - 0.5 * np.pi
-    number: FloatArray = turn @ _weights(usable - 1) / (2.0 * np.pi)
-    return np.abs(number)
+    turn = np.diff(angle, axis=1)
+    # Every turn is near the mean one; which whole turns are to be added follows from that.
+    mean = np.angle(np.exp(1j * turn).mean(axis=1, keepdims=True))
+    turn = mean + np.mod(turn - mean + np.pi, 2.0 * np.pi) - np.pi
+    number = np.mod(turn @ _weights(usable - 1) / (2.0 * np.pi), 1.0)
+    folded: FloatArray = np.minimum(number, 1.0 - number)
+    return folded
+
+
+def _delays(series: FloatArray, crossings: IntArray) -> IntArray:
+    """The delay that makes the picture of each series beside its copy round: a quarter turn, up to whole turns."""
+    samples = series.shape[1]
+    quarter = np.rint(samples / np.maximum(crossings, 1) / 2.0).astype(np.int64)
+    delay: IntArray = np.clip(quarter, 1, samples // 4)
+    quick = np.flatnonzero(quarter <= _QUICK)
+    if len(quick):
+        centred = series[quick] - series[quick].mean(axis=1, keepdims=True)
+        longest = min(4 * _QUICK, samples // 4)
+        kept = centred[:, : samples - longest]
+        likeness = np.stack(
+            [np.abs(np.einsum("ct,ct->c", kept, centred[:, d : d + kept.shape[1]])) for d in range(1, longest + 1)]
+        )
+        # The shortest delay that is nearly as good as the best.
+        good = likeness <= likeness.min(axis=0) + 0.1 * np.einsum("ct,ct->c", kept, kept)
+        delay[quick] = good.argmax(axis=0) + 1
+    return delay
 
 
 class Returns(NamedTuple):

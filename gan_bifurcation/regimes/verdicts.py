@@ -305,7 +305,7 @@ def classify_many(
         _table(initial, system.n, "initial states"),
         _table(system.parameter_vector() if parameters is None else parameters, system.m, "parameters"),
     )
-    cells = max(len(x), len(p))
+    cells = max(len(x), len(p)) if len(x) and len(p) else 0
     if {len(x), len(p)} - {1, cells}:
         raise MisuseError(
             f"Got {len(x)} initial states for {len(p)} parameter vectors; give equally many, or one of either."
