@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from gan_bifurcation import models
@@ -11,6 +12,7 @@ from gan_bifurcation.game import Game
 from gan_bifurcation.rules import system as system_of
 from gan_bifurcation.studies.schema import Study, SystemSpec
 from gan_bifurcation.system import System, iterate, tie
+from gan_bifurcation.tape import Tape, build
 
 
 def make_game(model: str, settings: Mapping[str, Any]) -> Game:
@@ -77,16 +79,16 @@ def evaluate(text: str | float, values: Mapping[str, float]) -> float:
     """
     if isinstance(text, int | float):
         return float(text)
-    names = {name: symbol(name) for name in values if name.isidentifier()}
-    expression = parse(text, names)
-    result = expression.xreplace({names[s.name]: _number(values[s.name]) for s in expression.free_symbols}).evalf()
+    names = tuple(name for name in values if name.isidentifier())
     try:
-        return float(result)
-    except TypeError as error:
-        raise MisuseError(f"The expression '{text}' has no real value there ({result}).") from error
+        return float(_program(text, names).evaluate([float(values[name]) for name in names])[0])
+    except (ValueError, ZeroDivisionError, OverflowError, TypeError) as error:
+        if isinstance(error, GanBifurcationError):
+            raise
+        raise MisuseError(f"The expression '{text}' has no real value there ({error}).") from error
 
 
-def _number(value: float) -> Any:
-    import sympy
-
-    return sympy.Float(float(value), 17)
+@lru_cache(maxsize=512)
+def _program(text: str, names: tuple[str, ...]) -> Tape:
+    """An expression as a tape: a claim tries the same one at every point of a curve."""
+    return build([], [parse(text, {name: symbol(name) for name in names})], names)
