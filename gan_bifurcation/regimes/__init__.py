@@ -10,7 +10,7 @@ _HOMES: Final[dict[str, str]] = {
         "graph": ("from_json",),
         "regime": ("Border", "Regime", "RegimeMap"),
         "regime_map": ("regime_map",),
-        "sampling": ("Attractor",),
+        "attractors": ("Attractor",),
         "verdicts": ("LocalVerdict", "Verdict", "Verdicts", "classify", "classify_many", "local_verdict"),
     }.items()
     for name in names

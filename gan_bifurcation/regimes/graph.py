@@ -13,8 +13,8 @@ import shapely
 
 from gan_bifurcation.errors import ResultsError
 from gan_bifurcation.records import write_atomically
+from gan_bifurcation.regimes.attractors import Attractor
 from gan_bifurcation.regimes.regime import Border, Regime, RegimeMap
-from gan_bifurcation.regimes.sampling import Attractor
 from gan_bifurcation.regimes.window import Window
 
 FORMAT: Final = 1

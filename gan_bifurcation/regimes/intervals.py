@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.errors import Outcome
+from gan_bifurcation.regimes.attractors import Cell
 from gan_bifurcation.regimes.borders import Collected
 from gan_bifurcation.regimes.regime import Border, Regime, RegimeMap, regime_of
-from gan_bifurcation.regimes.sampling import Cell, Evaluator, Sampler
+from gan_bifurcation.regimes.sampling import Evaluator, Sampler
 
 FloatArray = NDArray[np.float64]
 

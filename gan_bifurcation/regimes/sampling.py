@@ -15,10 +15,11 @@ from gan_bifurcation.continuation.equilibria import damped_newton
 from gan_bifurcation.continuation.problem import CurveProblem, compute_spectrum
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.lanes import INSIDE
+from gan_bifurcation.regimes.attractors import Attractor, Cell, attracting, from_run
 from gan_bifurcation.regimes.borders import in_domain
-from gan_bifurcation.regimes.limits import seen_states, spectra
+from gan_bifurcation.regimes.limits import seen_states
 from gan_bifurcation.regimes.march import Cells
-from gan_bifurcation.regimes.verdicts import Verdict, classify_many
+from gan_bifurcation.regimes.verdicts import classify_many
 from gan_bifurcation.regimes.window import Window
 from gan_bifurcation.system import System
 
@@ -29,97 +30,11 @@ _logger = logging.getLogger(__name__)
 # Points are evaluated in groups of this size, whatever the number of workers.
 CHUNK: Final = 128
 _GUESSES_OF_A_FAMILY: Final = 10
-# A run of less confidence than this has not come to a decision.
-DECIDED: Final = 0.6
-# Closer to the border of stability than this is on it.
-_ROUNDING: Final = 1e-12
 _DISPLACEMENT: Final = 1e-2
 # As `classify_many` has them.
 _BOUND: Final = 1e6
 _TICKS: Final = 4096
 _FOLDINGS: Final = 15.0
-
-
-@dataclass(frozen=True)
-class Attractor:
-    """What training ends in, as plain values.
-
-    Attributes
-    ----------
-    verdict : str
-        converges, oscillates, stalls or diverges.
-    detail : str
-        monotone or spiralling; cycle, circle, ...; or the reason.
-    how : "spectrum" or "simulation"
-    radius : float
-        Of an equilibrium: largest modulus of its multipliers (maps), largest real part of its eigenvalues (flows); NaN
-        otherwise.
-    rate : float
-        Exponential rate per iteration (flows: per time) of the slowest mode that the generator's states see.
-    iterations : float
-        Iterations (flows: time) to 1/e at that rate.
-    rotating : bool
-        Whether some mode rotates, if not the slowest.
-    amplitude : float
-        Of an oscillation: largest minus smallest value of the state that swings most; NaN otherwise.
-    period : float
-        Of an oscillation; NaN otherwise.
-    confidence : float
-        1 where it is proved by a spectrum, or by leaving the domain.
-    state : tuple of float
-        The equilibrium, or where the run ended.
-    """
-
-    verdict: str
-    detail: str
-    how: str
-    radius: float = np.nan
-    rate: float = np.nan
-    iterations: float = np.nan
-    rotating: bool = False
-    amplitude: float = np.nan
-    period: float = np.nan
-    confidence: float = 1.0
-    state: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What was found at one point of the window.
-
-    Attributes
-    ----------
-    unit : tuple of float
-    stable : tuple of Attractor
-        Equilibria that attract.
-    run : Attractor or None
-        What a run came to, if one was made.
-    """
-
-    unit: tuple[float, ...]
-    stable: tuple[Attractor, ...]
-    run: Attractor | None = None
-
-    @property
-    def local(self) -> tuple[tuple[str, str], ...]:
-        """What the spectra say, for comparison."""
-        return tuple(sorted((a.verdict, a.detail) for a in self.stable))
-
-    @property
-    def simulated(self) -> str:
-        """What the run says, for comparison; "" if nothing beyond the spectra, or nothing that is certain."""
-        if self.run is None or not self.decided or (self.stable and self.run.verdict == "converges"):
-            return ""
-        return self.run.verdict
-
-    @property
-    def decided(self) -> bool:
-        """Whether something is known: an equilibrium attracts, or a run came to a decision."""
-        return bool(self.stable) if self.run is None else self.run.confidence >= DECIDED
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        return (self.local, self.simulated)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +49,8 @@ class Sampler:
         Pieces of the traced branches between their special points: guesses for the equilibria.
     families : tuple of int
         Of the branches, in their order.
+    folded : frozenset of int
+        Families with folds or branch points.
     seen : tuple of str
         States that "monotone or spiralling" is about: the generator's, or all.
     initial : array (n,) or None
@@ -147,6 +64,7 @@ class Sampler:
     window: Window
     sheets: tuple[tuple[int, FloatArray, FloatArray], ...]
     families: tuple[int, ...]
+    folded: frozenset[int]
     seen: tuple[str, ...]
     initial: FloatArray | None
     steps: int
@@ -168,7 +86,9 @@ class Sampler:
             k = int(np.argmin(d))
             guesses.setdefault(family, []).append((float(d[k]), states[k]))
         for family in sorted(guesses):
-            nearest = sorted(guesses[family], key=lambda g: g[0])[:_GUESSES_OF_A_FAMILY]
+            # A family that never folds or branches has one equilibrium at each place.
+            number = _GUESSES_OF_A_FAMILY if family in self.folded else 1
+            nearest = sorted(guesses[family], key=lambda g: g[0])[:number]
             for _, guess in nearest:
                 x, ok = problem.newton(guess)
                 size = 1.0 + float(np.max(np.abs(x)))
@@ -193,24 +113,21 @@ class Sampler:
 
     def cells(self, units: FloatArray) -> list[Cell]:
         """What happens at each point (k, d)."""
-        stable: list[tuple[Attractor, ...]] = []
+        units = np.asarray(units, dtype=float)
+        equilibria = [self.equilibria(unit) for unit in units]
+        stable = self._stable(units, equilibria)
         wanted: list[int] = []
         starts: list[FloatArray] = []
-        for i, unit in enumerate(np.asarray(units, dtype=float)):
-            found = self.equilibria(unit)
-            stable.append(self._stable(unit, found))
-            if self.initial is not None or (not stable[-1] and found):
+        for i, (unit, found) in enumerate(zip(units, equilibria, strict=True)):
+            if self.initial is not None or (not stable[i] and found):
                 wanted.append(i)
                 starts.append(self._start(unit, found))
         runs: dict[int, Attractor] = {}
         if wanted:
             parameters = np.array([self.at(units[i]).parameter_vector() for i in wanted])
             results = classify_many(self.system, np.array(starts), parameters, workers=1, **self._budget)
-            runs = {i: _from_run(results[k]) for k, i in enumerate(wanted)}
-        return [
-            Cell(tuple(np.asarray(u, dtype=float).tolist()), s, runs.get(i))
-            for i, (u, s) in enumerate(zip(units, stable, strict=True))
-        ]
+            runs = {i: from_run(results[k]) for k, i in enumerate(wanted)}
+        return [Cell(tuple(u.tolist()), s, runs.get(i)) for i, (u, s) in enumerate(zip(units, stable, strict=True))]
 
     def escapes(self, units: FloatArray) -> list[bool | None]:
         """Whether the run leaves the domain or all bounds within the budget: cheaper than the whole verdict."""
@@ -241,7 +158,7 @@ class Sampler:
         if not wanted:
             return [None] * len(units)
         results = classify_many(self.system, starts, parameters, workers=1, **self._budget)
-        known = {i: _from_run(results[k]) for k, i in enumerate(wanted)}
+        known = {i: from_run(results[k]) for k, i in enumerate(wanted)}
         return [known.get(i) for i in range(len(units))]
 
     def _places(self, units: FloatArray) -> tuple[list[int], FloatArray, FloatArray]:
@@ -258,43 +175,22 @@ class Sampler:
 
     def spectra(self, units: FloatArray) -> list[Cell]:
         """What the spectra alone say at each point."""
-        return [
-            Cell(tuple(unit.tolist()), self._stable(unit, self.equilibria(unit)))
-            for unit in np.asarray(units, dtype=float)
-        ]
+        units = np.asarray(units, dtype=float)
+        stable = self._stable(units, [self.equilibria(unit) for unit in units])
+        return [Cell(tuple(unit.tolist()), s) for unit, s in zip(units, stable, strict=True)]
 
-    def _stable(self, unit: FloatArray, found: list[FloatArray]) -> tuple[Attractor, ...]:
-        """The equilibria that attract."""
-        system, is_map = self.at(unit), self.system.kind == "map"
-        attracting = []
-        for x in found:
-            s = compute_spectrum(system, x)
-            radius = float(np.max(np.abs(s)) if is_map else np.max(s.real))
-            if radius < (1.0 if is_map else 0.0) - _ROUNDING:
-                attracting.append((x, radius))
-        if not attracting:
-            return ()
-        jacobians = np.array([system.jacobian(x)[:, : system.n] for x, _ in attracting])
-        modes = spectra(jacobians, np.array([name in self.seen for name in system.states]), is_map)
-        made = []
-        for (x, radius), slowest, rotating in zip(
-            attracting, modes.slowest.tolist(), modes.rotating.tolist(), strict=True
-        ):
-            turning = abs(slowest.imag) > 1e-9 * abs(slowest) or (is_map and slowest.real < 0.0)
-            rate = -float(np.log(max(abs(slowest), 1e-300))) if is_map else -slowest.real
-            made.append(
-                Attractor(
-                    "converges",
-                    "spiralling" if turning else "monotone",
-                    "spectrum",
-                    radius,
-                    rate,
-                    1.0 / max(rate, 1e-300),
-                    bool(rotating),
-                    state=tuple(x.tolist()),
-                )
-            )
-        return tuple(made)
+    def _stable(self, units: FloatArray, found: Sequence[Sequence[FloatArray]]) -> list[tuple[Attractor, ...]]:
+        """Of the equilibria found at each point those that attract."""
+        places = [(i, x) for i, here in enumerate(found) for x in here]
+        if not places:
+            return [()] * len(units)
+        systems = [self.at(unit) for unit in units]
+        attractors = attracting([systems[i] for i, _ in places], [x for _, x in places], self.seen)
+        made: list[list[Attractor]] = [[] for _ in units]
+        for (i, _), attractor in zip(places, attractors, strict=True):
+            if attractor is not None:
+                made[i].append(attractor)
+        return [tuple(m) for m in made]
 
     @property
     def _budget(self) -> dict[str, Any]:
@@ -331,6 +227,7 @@ def make_sampler(
     if steps < (64 if system.kind == "map" else 1):
         raise MisuseError(f"A run needs at least 64 steps of a map or a duration of 1, got steps={steps}.")
     sheets = []
+    folded = set()
     for branch, family in zip(branches, families, strict=True):
         names = window.names
         base = [branch.system.parameters[n] for n in names]
@@ -339,12 +236,16 @@ def make_sampler(
             natural[:, names.index(name)] = branch.parameters[:, i]
         unit = window.to_unit(natural)
         cuts = sorted({int(np.floor(p.index)) + 1 for p in branch.special_points if p.label in ("LP", "BP")})
+        if cuts:
+            folded.add(family)
         edges = [0, *(c for c in cuts if 0 < c < len(branch)), len(branch)]
         sheets += [(family, unit[a:b], branch.states[a:b]) for a, b in itertools.pairwise(edges) if b > a]
     state = None if initial is None else system.state_vector(initial)
     if not seen:
         seen = tuple(name for name, visible in zip(system.states, seen_states(system), strict=True) if visible)
-    return Sampler(system, window, tuple(sheets), tuple(families), seen, state, int(steps), int(seed))
+    return Sampler(
+        system, window, tuple(sheets), tuple(families), frozenset(folded), seen, state, int(steps), int(seed)
+    )
 
 
 def _work(task: tuple[Sampler, str, FloatArray]) -> list[Any]:
@@ -382,20 +283,3 @@ class Evaluator:
                     self.stopped = True
                     break
         return [known.get(k) for k in keys]
-
-
-def _from_run(verdict: Verdict) -> Attractor:
-    oscillates = verdict.kind == "oscillates"
-    amplitude = max(verdict.amplitude.values()) if oscillates else np.nan
-    detail = verdict.detail or verdict.reason
-    return Attractor(
-        verdict.kind,
-        detail,
-        "simulation",
-        rate=verdict.rate,
-        iterations=verdict.iterations_to_1_e,
-        amplitude=float(amplitude),
-        period=verdict.period,
-        confidence=verdict.confidence,
-        state=tuple(verdict.limit.values()),
-    )

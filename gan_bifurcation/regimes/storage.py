@@ -12,10 +12,11 @@ from gan_bifurcation.branch import Branch
 from gan_bifurcation.continuation.problem import Condition
 from gan_bifurcation.errors import Outcome, ResultsError
 from gan_bifurcation.records import read_files, write_atomically, write_files
+from gan_bifurcation.regimes.attractors import Attractor
 from gan_bifurcation.regimes.curves import Curve
 from gan_bifurcation.regimes.graph import number, to_graphml
 from gan_bifurcation.regimes.regime import Border, Regime, RegimeMap
-from gan_bifurcation.regimes.sampling import Attractor, make_sampler
+from gan_bifurcation.regimes.sampling import make_sampler
 from gan_bifurcation.regimes.window import Window
 
 FORMAT: Final = 1

@@ -1,0 +1,158 @@
+"""What training ends in at a point of the window, as plain values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bifurcation.continuation.problem import compute_spectrum
+from gan_bifurcation.regimes.limits import spectra
+from gan_bifurcation.regimes.verdicts import Verdict
+from gan_bifurcation.system import System
+
+FloatArray = NDArray[np.float64]
+
+# A run of less confidence than this has not come to a decision.
+DECIDED: Final = 0.6
+# Closer to the border of stability than this is on it.
+_ROUNDING: Final = 1e-12
+
+
+@dataclass(frozen=True)
+class Attractor:
+    """What training ends in, as plain values.
+
+    Attributes
+    ----------
+    verdict : str
+        converges, oscillates, stalls or diverges.
+    detail : str
+        monotone or spiralling; cycle, circle, ...; or the reason.
+    how : "spectrum" or "simulation"
+    radius : float
+        Of an equilibrium: largest modulus of its multipliers (maps), largest real part of its eigenvalues (flows); NaN
+        otherwise.
+    rate : float
+        Exponential rate per iteration (flows: per time) of the slowest mode that the generator's states see.
+    iterations : float
+        Iterations (flows: time) to 1/e at that rate.
+    rotating : bool
+        Whether some mode rotates, if not the slowest.
+    amplitude : float
+        Of an oscillation: largest minus smallest value of the state that swings most; NaN otherwise.
+    period : float
+        Of an oscillation; NaN otherwise.
+    confidence : float
+        1 where it is proved by a spectrum, or by leaving the domain.
+    state : tuple of float
+        The equilibrium, or where the run ended.
+    """
+
+    verdict: str
+    detail: str
+    how: str
+    radius: float = np.nan
+    rate: float = np.nan
+    iterations: float = np.nan
+    rotating: bool = False
+    amplitude: float = np.nan
+    period: float = np.nan
+    confidence: float = 1.0
+    state: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What was found at one point of the window.
+
+    Attributes
+    ----------
+    unit : tuple of float
+    stable : tuple of Attractor
+        Equilibria that attract.
+    run : Attractor or None
+        What a run came to, if one was made.
+    """
+
+    unit: tuple[float, ...]
+    stable: tuple[Attractor, ...]
+    run: Attractor | None = None
+
+    @property
+    def local(self) -> tuple[tuple[str, str], ...]:
+        """What the spectra say, for comparison."""
+        return tuple(sorted((a.verdict, a.detail) for a in self.stable))
+
+    @property
+    def simulated(self) -> str:
+        """What the run says, for comparison; "" if nothing beyond the spectra, or nothing that is certain."""
+        if self.run is None or not self.decided or (self.stable and self.run.verdict == "converges"):
+            return ""
+        return self.run.verdict
+
+    @property
+    def decided(self) -> bool:
+        """Whether something is known: an equilibrium attracts, or a run came to a decision."""
+        return bool(self.stable) if self.run is None else self.run.confidence >= DECIDED
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return (self.local, self.simulated)
+
+
+def attracting(systems: Sequence[System], states: Sequence[FloatArray], seen: Sequence[str]) -> list[Attractor | None]:
+    """What the spectra say of equilibria, each with its own parameters; None where one does not attract.
+
+    Parameters
+    ----------
+    systems : sequence of System
+        The same system at different parameters.
+    states : sequence of array (n,)
+    seen : sequence of str
+        States that "monotone or spiralling" is about.
+    """
+    names, is_map = systems[0].states, systems[0].kind == "map"
+    radii = []
+    for system, x in zip(systems, states, strict=True):
+        s = compute_spectrum(system, x)
+        radii.append(float(np.max(np.abs(s)) if is_map else np.max(s.real)))
+    stable = [k for k, radius in enumerate(radii) if radius < (1.0 if is_map else 0.0) - _ROUNDING]
+    found: list[Attractor | None] = [None] * len(states)
+    if not stable:
+        return found
+    jacobians = np.array([systems[k].jacobian(states[k])[:, : len(names)] for k in stable])
+    modes = spectra(jacobians, np.array([name in seen for name in names]), is_map)
+    for k, slowest, rotating in zip(stable, modes.slowest.tolist(), modes.rotating.tolist(), strict=True):
+        turning = abs(slowest.imag) > 1e-9 * abs(slowest) or (is_map and slowest.real < 0.0)
+        rate = -float(np.log(max(abs(slowest), 1e-300))) if is_map else -slowest.real
+        found[k] = Attractor(
+            "converges",
+            "spiralling" if turning else "monotone",
+            "spectrum",
+            radii[k],
+            rate,
+            1.0 / max(rate, 1e-300),
+            bool(rotating),
+            state=tuple(states[k].tolist()),
+        )
+    return found
+
+
+def from_run(verdict: Verdict) -> Attractor:
+    """What a run came to."""
+    oscillates = verdict.kind == "oscillates"
+    amplitude = max(verdict.amplitude.values()) if oscillates else np.nan
+    detail = verdict.detail or verdict.reason
+    return Attractor(
+        verdict.kind,
+        detail,
+        "simulation",
+        rate=verdict.rate,
+        iterations=verdict.iterations_to_1_e,
+        amplitude=float(amplitude),
+        period=verdict.period,
+        confidence=verdict.confidence,
+        state=tuple(verdict.limit.values()),
+    )
