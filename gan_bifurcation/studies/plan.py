@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import gan_bifurcation
 from gan_bifurcation.errors import MisuseError, StudyFileError, unknown_name
+from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.studies.reading import plain
 from gan_bifurcation.studies.schema import Study
 from gan_bifurcation.system import System
@@ -130,10 +132,22 @@ def _check(systems: Mapping[str, System], name: str, section: Any, where: str) -
 
 
 def _check_claims(study: Study, computed: Mapping[str, str]) -> None:
+    """Parts that claims mention, and whether what they say can be read, before hours are spent on the rest."""
+    for name, definition in study.define.items():
+        _check_expression(definition, f"define.{name}")
     for number, claim in enumerate(study.claim):
-        target = (
-            claim.point.partition(":")[0]
-            if claim.point
-            else claim.curve or claim.map or claim.table or claim.heat_map or ""
-        )
-        _found(computed, target, f"claim[{number + 1}]")
+        where = f"claim[{number + 1}]"
+        start = claim.point.partition(":")[0] if claim.point else ""
+        _found(computed, start or claim.curve or claim.map or claim.table or claim.heat_map or "", where)
+        for text in (claim.value, claim.expected, claim.zero):
+            if isinstance(text, str):
+                _check_expression(text, where)
+
+
+def _check_expression(text: str, where: str) -> None:
+    """Whether a text is an expression at all; which names have values is known where it is evaluated."""
+    names = {name for name in re.findall(r"[A-Za-z_]\w*(?!\w*\s*\()", text) if not name.startswith("_")}
+    try:
+        parse(text, {name: symbol(name) for name in names})
+    except MisuseError as error:
+        raise StudyFileError(f"In {where}: {error}") from error

@@ -106,7 +106,9 @@ def parse_study(text: str, name: str = "study") -> StudyFile:
 
 def _sentence(error: ValidationError) -> str:
     """The first fault as one sentence with the path of the key."""
-    first = error.errors(include_url=False, include_context=True)[0]
+    faults = error.errors(include_url=False, include_context=True)
+    # A key with a wrong name is also missing under its right one: the wrong name is what helps.
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     place = tuple(first["loc"])
     if first["type"] == "extra_forbidden":
         owner, key = place[:-1], str(place[-1])

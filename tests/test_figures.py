@@ -1,0 +1,191 @@
+"""Figures: what is drawn is what was computed; nothing overlaps, nothing is missing."""
+
+import itertools
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+import gan_bifurcation as gb
+from gan_bifurcation.figures.text import math_name, place_labels
+from gan_bifurcation.models.kernel_heat_map import heat_map
+
+mpl.use("Agg")
+
+
+@pytest.fixture(scope="module")
+def henon() -> gb.System:
+    return gb.System.from_equations("map", {"x": "a - x**2 + b*y", "y": "x"}, parameters={"a": 0.1, "b": 0.3})
+
+
+@pytest.fixture(scope="module")
+def fixed(henon: gb.System) -> gb.Branch:
+    return gb.trace(gb.point(henon, {"x": 0.1, "y": 0.1}), {"a": (-1, 2)})
+
+
+@pytest.fixture(scope="module")
+def dirac() -> gb.System:
+    game = gb.models.dirac_gan(gamma=0.3)
+    return gb.tie(gb.system(game, gb.Simultaneous(), eta_d=0.2), eta_g="eta_d")
+
+
+@pytest.fixture(scope="module")
+def rmap(dirac: gb.System):
+    return gb.regime_map(dirac, {"eta_d": (0.05, 6.0), "gamma": (0.05, 2.0)}, steps=500)
+
+
+def new(aspect: float = 0.8):
+    return gb.figures.figure(aspect=aspect)[1]
+
+
+def texts(ax) -> list[str]:
+    return [t.get_text() for t in ax.texts]
+
+
+def test_a_stable_piece_ends_exactly_at_the_fold_and_the_flip(fixed: gb.Branch) -> None:
+    ax = gb.figures.bifurcation_diagram(fixed, "x", ax=new())
+    solid = [line for line in ax.lines if line.get_linestyle() == "-" and len(line.get_xdata()) > 2]
+    assert len(solid) == 1
+    # Henon map: fold at a = -(1-b)^2/4, flip at a = 3(1-b)^2/4, with b = 0.3; stable between the two.
+    ends = sorted([solid[0].get_xdata()[0], solid[0].get_xdata()[-1]])
+    assert ends == pytest.approx([-0.1225, 0.3675], abs=1e-9)
+    assert {"LP1", "PD1"} <= set(texts(ax))
+
+
+def test_labels_cover_neither_each_other_nor_another_point(fixed: gb.Branch) -> None:
+    ax = new()
+    ax.set_xlim(0, 1)
+    ax.set_ylim(0, 1)
+    place_labels(ax, [(0.5 + 0.01 * k, 0.5, f"NS{k}", "black") for k in range(6)])
+    ax.figure.draw_without_rendering()
+    # Of the text alone: an annotation's extent takes its line in.
+    boxes = [Text.get_window_extent(t) for t in ax.texts]
+    assert len(boxes) == 6
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
+def test_the_spectrum_of_a_map_is_drawn_with_the_unit_circle_and_of_a_flow_with_the_axis(fixed: gb.Branch) -> None:
+    ax = gb.figures.spectrum_path(fixed, ax=new())
+    circle = next(line for line in ax.lines if len(line.get_xdata()) == 361)
+    assert np.hypot(circle.get_xdata(), circle.get_ydata()) == pytest.approx(np.ones(361))
+    flow = gb.System.from_equations(
+        "flow", {"x": "a*x - y - x*(x**2+y**2)", "y": "x + a*y - y*(x**2+y**2)"}, {"a": -0.5}
+    )
+    branch = gb.trace(gb.point(flow, {"x": 0, "y": 0}), {"a": (-1, 1)})
+    ax = gb.figures.spectrum_path(branch, ax=new())
+    # The normal form of the Hopf bifurcation has eigenvalues a +- i: the pair crosses at +- i.
+    assert "H1" in texts(ax)
+    marks = {
+        (round(float(x.get_xdata()[0]), 9), round(float(x.get_ydata()[0]), 9))
+        for x in ax.lines
+        if x.get_marker() == "o"
+    }
+    assert marks == {(0.0, 1.0), (0.0, -1.0)}
+
+
+def test_the_spectral_radius_meets_the_threshold_at_the_named_crossing(dirac: gb.System) -> None:
+    branch = gb.trace(gb.point(dirac), {"eta_d": (0.05, 4.0)})
+    ax = gb.figures.spectral_radius(branch, ax=new())
+    (mark,) = [line for line in ax.lines if line.get_marker() == "o"]
+    # Dirac-GAN with R1, simultaneous: eta f'(0)^2 = gamma, so eta = 0.3 * 4, and there the radius is 1.
+    assert (mark.get_xdata()[0], mark.get_ydata()[0]) == pytest.approx((1.2, 1.0), abs=1e-9)
+    assert ax.get_ylabel().startswith("spectral radius")
+
+
+def test_a_curve_is_dashed_where_it_is_subcritical(dirac: gb.System) -> None:
+    game = gb.models.dirac_gan(gamma=1.5)
+    system = gb.tie(gb.system(game, gb.Simultaneous(), eta_d=0.2), eta_g="eta_d")
+    flip = gb.trace(gb.point(system), {"eta_d": (0.05, 4.0)})["PD1"]
+    assert flip.criticality == "subcritical"
+    curve = gb.trace(flip, {"eta_d": (0.05, 4.0), "gamma": (1.1, 2.0)})
+    ax = gb.figures.bifurcation_set(curve, ax=new())
+    assert {line.get_linestyle() for line in ax.lines if len(line.get_xdata()) > 2} == {"--"}
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["flip (subcritical)"]
+
+
+def test_axes_are_logarithmic_where_values_span_decades(dirac: gb.System) -> None:
+    branch = gb.trace(gb.point(dirac), {"eta_d": gb.log_range(0.01, 4.0)})
+    assert gb.figures.spectral_radius(branch, ax=new()).get_xscale() == "log"
+
+
+def test_a_regime_map_has_a_patch_and_a_number_for_every_large_regime(rmap) -> None:
+    ax = gb.figures.regime_map(rmap, ax=new(0.95))
+    assert len(ax.patches) == len(rmap.faces)
+    large = {str(f.number) for f in rmap.faces if f.area > 0.05}
+    assert large <= set(texts(ax))
+    assert (ax.get_xlim(), ax.get_ylim()) == ((0.05, 6.0), (0.05, 2.0))
+    words = {t.get_text().split(",")[0] for t in ax.get_legend().get_texts()}
+    assert {f.verdict for f in rmap.faces} <= words
+
+
+def test_the_graph_names_every_border_and_sizes_nodes_by_area(rmap) -> None:
+    ax = gb.figures.regime_graph(rmap, ax=new())
+    assert len(ax.collections) == rmap.graph.number_of_nodes()
+    shown = " ".join(texts(ax))
+    assert all(b.label in shown for b in rmap.borders)
+    sizes = [float(c.get_sizes()[0]) for c in ax.collections]
+    order = np.argsort([rmap.graph.nodes[n]["area"] for n in rmap.graph])
+    assert list(np.argsort(sizes)) == list(order)
+
+
+def test_a_vector_field_marks_stable_and_unstable_equilibria() -> None:
+    flow = gb.System.from_equations("flow", {"x": "x - x**3", "y": "-y"})
+    ax = gb.figures.vector_field(flow, window={"x": (-2, 2), "y": (-1, 1)}, ax=new())
+    # x' = x - x^3 has sinks at +-1 and a saddle between them.
+    marks = {round(float(m.get_xdata()[0])): to_hex(m.get_markerfacecolor()) for m in ax.lines if m.get_marker() == "o"}
+    assert marks == {-1: "#000000", 0: "#ffffff", 1: "#000000"}
+
+
+def test_the_field_of_a_game_has_the_generator_along_x_and_its_orbits(dirac: gb.System) -> None:
+    orbit = gb.simulate(dirac, {"psi": 1.0, "theta": 1.0}, steps=50)
+    ax = gb.figures.vector_field(dirac, orbit, ax=new())
+    assert ax.get_xlabel() == r"$\theta$"
+    assert any(len(line.get_xdata()) == 51 for line in ax.lines)
+
+
+def test_the_heat_map_shows_three_panels_and_the_unstable_region() -> None:
+    data = heat_map(sigma=np.geomspace(0.01, 1, 40), lam=np.geomspace(0.01, 10, 40))
+    axes = gb.figures.figure("page", 0.44, 1, 3)[1]
+    drawn = gb.figures.heat_map(data, axes=axes)
+    assert [ax.get_title() for ax in drawn] == [
+        "published formula",
+        "full system, one point",
+        "full system, two points",
+    ]
+
+
+def test_figures_are_saved_as_svg_and_png_and_are_the_same_every_time(fixed: gb.Branch, tmp_path: Path) -> None:
+    once = gb.figures.save(gb.figures.bifurcation_diagram(fixed, ax=new()), tmp_path / "a")
+    again = gb.figures.save(gb.figures.bifurcation_diagram(fixed, ax=new()), tmp_path / "b")
+    assert [p.suffix for p in once] == [".svg", ".png"]
+    assert once[0].read_bytes() == again[0].read_bytes()
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_without_axes_a_figure_of_pyplot_is_made(fixed: gb.Branch) -> None:
+    import matplotlib.pyplot as plt
+
+    ax = gb.figures.bifurcation_diagram(fixed)
+    assert isinstance(ax.figure, Figure)
+    assert ax.figure.number in plt.get_fignums()
+    plt.close(ax.figure)
+
+
+def test_misuse_is_one_sentence(fixed: gb.Branch, henon: gb.System) -> None:
+    with pytest.raises(gb.MisuseError, match="at least one branch"):
+        gb.figures.bifurcation_diagram([])
+    with pytest.raises(gb.UnknownNameError, match="Did you mean 'x'"):
+        gb.figures.vector_field(henon, states=("X", "y"))
+    with pytest.raises(gb.MisuseError, match="same two parameters"):
+        gb.figures.bifurcation_set(fixed)
+    with pytest.raises(gb.UnknownNameError, match="Did you mean 'column'"):
+        gb.figures.figure("colum")
+
+
+def test_names_become_mathematics() -> None:
+    assert math_name("eta_g") == r"$\eta_{g}$"
+    assert math_name("x1_2") == "$x_{1,2}$"

@@ -1,0 +1,384 @@
+"""Studies: read safely, run part by part, resumed after a kill, held against claims."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gan_bifurcation as gb
+from gan_bifurcation.studies.plan import plan
+from gan_bifurcation.studies.reading import parse_study, read_study, shipped_studies
+from gan_bifurcation.studies.running import Progress
+from gan_bifurcation.studies.systems import all_systems, evaluate
+
+HENON = """
+title = "Henon map"
+[system]
+kind = "map"
+equations = {x = "a - x**2 + b*y", y = "x"}
+parameters = {a = 0.1, b = 0.3}
+[[branch]]
+name = "fixed"
+start = {x = 0.1, y = 0.1}
+free = {a = [-1, 2]}
+[[branch]]
+name = "two"
+from = "fixed:PD1"
+free = {a = [-1, 2]}
+[[curve]]
+name = "flips"
+from = "fixed:PD1"
+free = {a = [-1, 2], b = [-0.5, 0.5]}
+[[orbit]]
+name = "run"
+parameters = {a = 0.2}
+initial = {x = 0.5, y = 0.5}
+steps = 200
+[[figure]]
+name = "diagram"
+kind = "bifurcation_diagram"
+of = ["fixed", "two"]
+[[claim]]
+text = "The fixed point doubles at a = 3(1-b)^2/4"
+point = "fixed:PD1"
+value = "a"
+expected = "3*(1 - b)**2/4"
+[[claim]]
+text = "All along its curve"
+curve = "flips"
+zero = "a - 3*(1 - b)**2/4"
+[[claim]]
+text = "A wrong one"
+point = "fixed:LP1"
+value = "a"
+expected = 0.0
+"""
+
+
+def changed(old: str, new: str) -> str:
+    assert old in HENON
+    return HENON.replace(old, new)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "henon.toml").write_text(HENON)
+    return gb.run_study(folder / "henon.toml", folder / "out")
+
+
+def test_a_study_gives_its_branches_curves_and_orbits(results) -> None:
+    # Known: fixed points of the Henon map fold at a = -(1-b)^2/4 and double at 3(1-b)^2/4, their doubles at
+    # (1-b)^2 + (1+b)^2/4.
+    assert results["fixed"]["LP1"].parameters["a"] == pytest.approx(-0.1225, abs=1e-10)
+    assert results["fixed"]["PD1"].parameters["a"] == pytest.approx(0.3675, abs=1e-10)
+    assert results["two"]["PD1"].parameters["a"] == pytest.approx(0.7**2 + 1.3**2 / 4, abs=1e-9)
+    assert results["run"]["verdict"] == "converges"
+    assert sorted(results.curves) == ["flips"]
+
+
+def test_claims_are_held_against_what_was_computed(results) -> None:
+    assert [c.agrees for c in results.claims] == [True, True, False]
+    assert results.claims[0].expected == "0.3675"
+
+
+def test_results_load_again_with_versions_seeds_and_tolerances(results) -> None:
+    loaded = gb.load(results.folder)
+    assert np.array_equal(loaded["flips"].parameters, results["flips"].parameters)
+    said = loaded.summary["provenance"]
+    assert said["versions"]["gan_bifurcation"] == gb.__version__
+    assert {"seed", "tolerances", "command"} <= set(said)
+    assert (results.folder / "figures" / "diagram.svg").stat().st_size > 1000
+    assert (results.folder / "study.toml").read_text() == HENON
+
+
+def test_a_second_run_keeps_everything(results) -> None:
+    stamps = {p: p.stat().st_mtime_ns for p in (results.folder / "branches").iterdir()}
+    seen: list[Progress] = []
+    gb.run_study(results.folder.parent / "henon.toml", results.folder, progress=seen.append)
+    assert {p.event for p in seen} == {"kept"}
+    assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
+
+
+def test_a_changed_study_is_noticed_and_only_what_it_concerns_is_computed_again(results, tmp_path: Path) -> None:
+    path = tmp_path / "henon.toml"
+    path.write_text(HENON)
+    gb.run_study(path, tmp_path / "out")
+    path.write_text(changed("steps = 200", "steps = 300"))
+    seen: list[Progress] = []
+    again = gb.run_study(path, tmp_path / "out", progress=seen.append)
+    assert [p.part for p in seen if p.event == "begins"] == ["orbit-run"]
+    assert any("has changed" in p.text for p in seen if p.event == "note")
+    assert len(again["run"]["states"]) == 301
+
+
+def test_the_key_of_a_part_changes_with_what_it_is_made_from() -> None:
+    def keys(text: str) -> dict[str, str]:
+        file = parse_study(text)
+        return {p.identifier: p.key for p in plan(file.study, all_systems(file.study))}
+
+    before, after = keys(HENON), keys(changed("start = {x = 0.1, y = 0.1}", "start = {x = 0.2, y = 0.2}"))
+    different = {name for name in before if before[name] != after[name]}
+    assert different == {"branch-fixed", "branch-two", "curve-flips", "figure-diagram"}
+
+
+def test_processes_give_the_same_results(results, tmp_path: Path) -> None:
+    path = tmp_path / "henon.toml"
+    path.write_text(HENON)
+    other = gb.run_study(path, tmp_path / "out", jobs=2)
+    for name in ("fixed", "two", "flips"):
+        assert np.array_equal(other[name].parameters, results[name].parameters)
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_results(results, tmp_path: Path) -> None:
+    path, out = tmp_path / "henon.toml", tmp_path / "out"
+    path.write_text(HENON)
+    command = [sys.executable, "-c", f"import gan_bifurcation as gb; gb.run_study({str(path)!r}, {str(out)!r})"]
+    run = subprocess.Popen(command, env={**os.environ, "MPLBACKEND": "Agg"})
+    deadline = time.monotonic() + 60
+    while not (out / "parts" / "branch-fixed.json").exists() and time.monotonic() < deadline and run.poll() is None:
+        time.sleep(0.002)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    assert (out / "parts" / "branch-fixed.json").exists()
+    seen: list[Progress] = []
+    resumed = gb.run_study(path, out, progress=seen.append)
+    assert "branch-fixed" in {p.part for p in seen if p.event == "kept"}
+    for name in ("fixed", "two", "flips"):
+        assert np.array_equal(resumed[name].parameters, results[name].parameters)
+        assert np.array_equal(resumed[name].states, results[name].states)
+    assert resumed.claims == results.claims
+
+
+def test_a_damaged_part_is_computed_again(tmp_path: Path) -> None:
+    path, out = tmp_path / "henon.toml", tmp_path / "out"
+    path.write_text(HENON)
+    gb.run_study(path, out)
+    (out / "branches" / "fixed.npz").unlink()
+    (out / "parts" / "curve-flips.json").write_text("{")
+    seen: list[Progress] = []
+    gb.run_study(path, out, progress=seen.append)
+    assert {p.part for p in seen if p.event == "begins"} == {"branch-fixed", "curve-flips"}
+
+
+def _read(text: str) -> None:
+    file = parse_study(text)
+    plan(file.study, all_systems(file.study))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("title = ", "not valid TOML"),
+        ('title = "x"', "computes nothing"),
+        (
+            changed('[[branch]]\nname = "fixed"', '[[branch]]\nnome = "fixed"'),
+            r"Unknown key in branch\[1\] 'nome'. Did you mean 'name'",
+        ),
+        (changed("[[orbit]]", "[[orbits]]"), "Unknown key 'orbits'. Did you mean 'orbit'"),
+        (
+            changed("free = {a = [-1, 2], b", "free = {a = [2, -1], b"),
+            r"In 'curve\[1\].free': the bounds 2 and -1 of a range are reversed",
+        ),
+        (changed("free = {a = [-1, 2], b", "free = {a = [-1, 2], c"), "In curve 'flips': Unknown parameter 'c'"),
+        (changed("free = {a = [-1, 2], b", "free = {b"), r"In 'curve\[1\].free'"),
+        (
+            changed('from = "fixed:PD1"\nfree = {a = [-1, 2]}', 'from = "fixd:PD1"\nfree = {a = [-1, 2]}'),
+            "Did you mean 'fixed'",
+        ),
+        (
+            changed("parameters = {a = 0.1, b = 0.3}", "parameters = {a = nan, b = 0.3}"),
+            "Parameter 'a' is nan, expected a finite number",
+        ),
+        (changed("steps = 200", 'steps = "many"'), r"In 'orbit\[1\].steps'"),
+        (changed("steps = 200", "steps = 10000000000"), r"In 'orbit\[1\].steps'"),
+        (
+            changed("initial = {x = 0.5, y = 0.5}", "initial = {X = 0.5, y = 0.5}"),
+            "Unknown state 'X'. Did you mean 'x'",
+        ),
+        (changed('name = "two"', 'name = "fixed"'), "the name 'fixed' is used twice"),
+        (changed('name = "two"', 'name = "../two"'), r"In 'branch\[2\].name'"),
+        (
+            changed('from = "fixed:PD1"\nfree = {a = [-1, 2]}', 'from = "two:PD1"\nfree = {a = [-1, 2]}'),
+            "begins at a point of itself",
+        ),
+        (changed('of = ["fixed", "two"]', 'of = ["fixed", "tow"]'), "Did you mean 'two'"),
+        (changed('kind = "map"', 'kind = "mapp"'), "In 'system.kind'"),
+    ],
+)
+def test_every_fault_of_a_file_is_one_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(gb.StudyFileError, match=sentence) as caught:
+        _read(text)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "__import__('os').system('touch {mark}')",
+        "().__class__.__bases__",
+        "open('{mark}', 'w')",
+        "exec('1')",
+        "x.__class__",
+        "a if 1 else b",
+        "lambda: 1",
+    ],
+)
+@pytest.mark.parametrize("place", ['"a - x**2 + b*y"', '"3*(1 - b)**2/4"', '"a - 3*(1 - b)**2/4"'])
+def test_an_expression_that_tries_to_run_code_is_refused(attack: str, place: str, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    path = tmp_path / "bad.toml"
+    path.write_text(HENON.replace(place, json.dumps(attack.format(mark=mark)), 1))
+    with pytest.raises(gb.StudyFileError) as caught:
+        gb.run_study(path, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not mark.exists()
+
+
+def test_values_of_claims_are_arithmetic_only() -> None:
+    assert evaluate("abs(a) - sqrt(4)", {"a": -3.0}) == 1.0
+    with pytest.raises(gb.MisuseError, match="no real value"):
+        evaluate("sqrt(a)", {"a": -1.0})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            "start = {x = 0.1, y = 0.1}",
+            "start = {x = 50.0, y = -50.0}\nparameters = {a = -0.9}",
+            "Newton's method found no fixed point",
+        ),
+        ("parameters = {a = 0.2}", "parameters = {A = 0.2}", "Did you mean 'a'"),
+        ('from = "fixed:PD1"\nfree = {a = [-1, 2]}', 'from = "fixed:PD7"\nfree = {a = [-1, 2]}', "Did you mean 'PD1'"),
+        ('from = "fixed:PD1"\nfree = {a = [-1, 2]}', 'from = "fixed:LP1"\nfree = {a = [-1, 2]}', "a BP .* or a PD"),
+        ("steps = 200", "duration = 3.0", "give 'steps'"),
+        ("start = {x = 0.1, y = 0.1}", "start = {x = 0.1, y = 0.1}\nparameters = {a = 9.0}", "outside its window"),
+    ],
+)
+def test_a_run_that_cannot_be_done_says_which_part_and_why(old: str, new: str, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "henon.toml"
+    path.write_text(changed(old, new))
+    with pytest.raises(gb.StudyFileError, match=sentence) as caught:
+        gb.run_study(path, tmp_path / "out")
+    assert str(caught.value).startswith("In ")
+
+
+def test_models_rules_and_settings_have_nearest_names() -> None:
+    head = 'title = "x"\n[[branch]]\nname = "b"\nfree = {eta_d = [0.1, 1.0]}\n[system]\n'
+    for section, sentence in [
+        ('model = "kernel_gam"\nrule = "flow"', "Unknown model 'kernel_gam'. Did you mean 'kernel_gan'"),
+        ('model = "dirac_gan"\nrule = "simultanous"', "Did you mean 'simultaneous'"),
+        ('model = "dirac_gan"\nrule = "flow"\nsettings = {gama = 1.0}', "Did you mean 'gamma'"),
+        ('model = "dirac_gan"\nrule = "flow"\nparameters = {gama = 1.0}', "Did you mean 'gamma'"),
+        ('model = "kernel_gan"\nrule = "flow"\nsettings = {sigma = -1.0}', "sigma"),
+        ('model = "kernel_gan"\nrule = "flow"\nsettings = {points = 1000000}', "expected at most 10000"),
+    ]:
+        with pytest.raises(gb.StudyFileError, match=sentence):
+            all_systems(parse_study(head + section).study)
+
+
+def test_large_and_binary_files_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "large.toml").write_bytes(b"#" * (2 << 20))
+    with pytest.raises(gb.StudyFileError, match="larger than"):
+        read_study(tmp_path / "large.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(gb.StudyFileError, match="UTF-8"):
+        read_study(tmp_path / "binary.toml")
+    (tmp_path / "deep.toml").write_text("x = " + "[" * 5000 + "]" * 5000)
+    with pytest.raises(gb.StudyFileError, match="TOML"):
+        read_study(tmp_path / "deep.toml")
+    with pytest.raises(gb.UnknownNameError, match="Did you mean 'kernel-gan'"):
+        read_study("kernel-gna")
+
+
+def test_folders_that_cannot_serve_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "henon.toml"
+    path.write_text(HENON)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(gb.ResultsError, match="is a file"):
+        gb.run_study(path, tmp_path / "file")
+    with pytest.raises(gb.ResultsError, match="holds other files"):
+        gb.run_study(path, tmp_path)
+    with pytest.raises(gb.ResultsError, match=r"Cannot (write|read)"):
+        gb.run_study(path, tmp_path / "file" / "inside")
+    with pytest.raises(gb.ResultsError, match="holds no results"):
+        gb.load(tmp_path)
+    with pytest.raises(gb.MisuseError, match="number of jobs"):
+        gb.run_study(path, tmp_path / "out", jobs=0)
+
+
+def test_results_of_another_study_text_are_not_taken_for_these(results, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(results.folder, copy)
+    (copy / "study.toml").write_text(HENON + "\n# changed\n")
+    with pytest.raises(gb.ResultsError, match=r"not of its study\.toml"):
+        gb.load(copy)
+
+
+@pytest.mark.parametrize("name", ["kernel-gan", "dirac-gan"])
+def test_the_shipped_studies_are_complete(name: str) -> None:
+    assert name in shipped_studies()
+    file = read_study(name)
+    parts = plan(file.study, all_systems(file.study))
+    assert len(parts) > 15
+    assert file.study.claim
+
+
+def test_a_small_variant_of_the_kernel_gan_study_agrees_with_all_its_claims(tmp_path: Path) -> None:
+    import tomllib
+
+    raw = tomllib.loads(read_study("kernel-gan").text)
+    # The maps and most figures take long; the rest is what the claims are about.
+    names = {m["name"] for m in raw.pop("map")}
+    raw["figure"] = [f for f in raw["figure"] if f["name"] == "radius"]
+    raw["claim"] = [c for c in raw["claim"] if c.get("map") not in names]
+    raw["heat_map"][0]["cells"] = 20
+    path = tmp_path / "small.toml"
+    path.write_text(_toml(raw))
+    small = gb.run_study(path, tmp_path / "out")
+    assert [c.text for c in small.claims if not c.agrees] == []
+    assert len(small.claims) >= 12
+    # kernel_steps: two points flip in the mean and in the relative mode, and rotate in the mean mode.
+    assert {p.label for p in small["bandwidth-two"].special_points} == {"PD", "NS"}
+
+
+def _toml(value, prefix: str = "") -> str:
+    """Enough of a TOML writer for a study."""
+    lines, tables = [], []
+    for key, item in value.items():
+        if isinstance(item, dict) and key in ("define", "systems", "system"):
+            tables.append((f"[{key}]" if key != "systems" else None, key, item))
+        elif isinstance(item, list) and item and isinstance(item[0], dict):
+            tables += [(f"[[{key}]]", key, entry) for entry in item]
+        else:
+            lines.append(f"{_key(key)} = {_inline(item)}")
+    text = "\n".join(lines) + "\n"
+    for head, key, item in tables:
+        if head is None:
+            for name, spec in item.items():
+                text += f"[{key}.{name}]\n" + "".join(f"{_key(k)} = {_inline(v)}\n" for k, v in spec.items())
+        else:
+            text += head + "\n" + "".join(f"{_key(k)} = {_inline(v)}\n" for k, v in item.items())
+    return text
+
+
+def _key(key: str) -> str:
+    return key if key.replace("_", "").replace("-", "").isalnum() else json.dumps(key)
+
+
+def _inline(item) -> str:
+    if isinstance(item, dict):
+        return "{" + ", ".join(f"{_key(k)} = {_inline(v)}" for k, v in item.items()) + "}"
+    if isinstance(item, list):
+        return "[" + ", ".join(_inline(v) for v in item) + "]"
+    return json.dumps(item)
