@@ -121,16 +121,17 @@ def _waves(a: FloatArray, y: FloatArray, cosine: bool) -> None:
 
 
 @leaf
-def _exponential(a: FloatArray, y: FloatArray, rows: Rows, sigmoid: bool) -> None:
+def _exponential(code: int, a: FloatArray, y: FloatArray, rows: Rows) -> None:
     """exp(a), or 1/(1 + exp(-a)), of a row; see `_waves`."""
     lanes = a.shape[0]
+    sigmoid = code == op.SIGMOID
     part, bits, power = rows.part, rows.bits, rows.power
     far = 0
     for j in range(lanes):
         far += not abs(a[j]) < 700.0
     if far > 0:
         for j in range(lanes):
-            y[j] = _unary_value(op.SIGMOID if sigmoid else op.EXP, a[j])
+            y[j] = _unary_value(code, a[j])
         return
     for j in range(lanes):
         x = -abs(a[j]) if sigmoid else a[j]
@@ -184,7 +185,7 @@ def run_lanes(tape: TapeData, v: FloatArray, rows: Rows, start: int) -> None:
             elif o == op.SIN or o == op.COS:
                 _waves(a, y, o == op.COS)
             elif o == op.EXP or o == op.SIGMOID:
-                _exponential(a, y, rows, o == op.SIGMOID)
+                _exponential(o, a, y, rows)
             elif o == op.POWER_INTEGER:
                 for j in range(lanes):
                     y[j] = _integer_power(a[j], code[i, 2])

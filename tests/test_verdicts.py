@@ -142,6 +142,13 @@ def test_linear_maps_with_planted_spectra() -> None:
         assert abs(verdict.multiplier) == pytest.approx(size, rel=1e-9)
 
 
+def test_an_iterate_converges_to_a_point_of_the_cycle() -> None:
+    verdict = run(gb.iterate(LOGISTIC, 2), [0.3])
+    assert (verdict.kind, verdict.detail) == ("converges", "monotone")
+    # The multiplier of the 2-cycle is 4 + 2 r - r^2.
+    assert verdict.multiplier == pytest.approx(4 + 6.4 - 3.2**2)
+
+
 # -- oscillating ------------------------------------------------------------------------------------------------------
 
 
@@ -187,6 +194,25 @@ def test_the_non_saturating_game_settles_on_its_ring() -> None:
     verdict = run(ring, [1.0, 1.0])
     assert (verdict.kind, verdict.detail) == ("oscillates", "circle")
     assert verdict.amplitude["t"] == pytest.approx(2 * 0.6325, rel=0.05)
+
+
+def test_a_small_oscillation_after_a_long_way_is_no_convergence() -> None:
+    # r -> 1.05 r/(1 + 1e6 r^2) and a turn by 0.3: the circle r = sqrt(0.05)/1000, reached from a start at 1.
+    turn = f"1.05*({math.cos(0.3)}*x - {math.sin(0.3)}*y)", f"1.05*({math.sin(0.3)}*x + {math.cos(0.3)}*y)"
+    ring = a_map(x=turn[0] + "/(1 + 1e6*(x**2 + y**2))", y=turn[1] + "/(1 + 1e6*(x**2 + y**2))")
+    verdict = run(ring, [1.0, 1.0])
+    assert (verdict.kind, verdict.detail) == ("oscillates", "circle")
+    assert verdict.rotation == pytest.approx(0.3 / (2 * math.pi), rel=1e-6)
+    assert verdict.amplitude["x"] == pytest.approx(2 * math.sqrt(0.05) / 1000, rel=1e-2)
+
+
+def test_kinks_do_not_disturb_a_verdict() -> None:
+    # WGAN with clipping, alternating: every orbit outside lands on the circle of radius 1 (dirac_and_rules.md C.1).
+    clipped = a_map({"h": 0.02}, t="t - h*s", s="minimum(maximum(s + h*(t - h*s), -1), 1)")
+    verdict = run(clipped, [1.0, 1.0])
+    assert verdict.kind == "oscillates"
+    assert verdict.amplitude["t"] == pytest.approx(2.0, rel=0.02)
+    assert verdict.period == pytest.approx(2 * math.pi / 0.02, rel=0.02)
 
 
 def test_cycles_and_tori_of_flows() -> None:

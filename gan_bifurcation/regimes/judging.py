@@ -286,7 +286,7 @@ class _Judge:
         trend = _trend(moves, scale, middle.x)
         linear = middle.found & trend.clean & (expected > 0.0) & (trend.total > np.maximum(0.5 * expected, 1e-3))
         settled = (np.abs(moves.growth) < _SETTLED) & (moves.drift < 0.25) & ~linear
-        large = (moves.amplitude / scale).max(axis=1) > self.options.tolerance
+        large = (moves.amplitude / scale).max(axis=1) > 1e-2 * self.options.tolerance
         chosen = np.flatnonzero(self.columns.open[cells] & settled & large & (moves.crossings >= _CROSSINGS))
         if len(chosen) == 0:
             return
