@@ -403,8 +403,15 @@ def _trace_scaled(
     return Branch(
         problem.system, tuple(windows), label, problem.parameters(strip.u), problem.states(strip.u),
         full_spectrum(problem, strip.spectra, strip.structural), _unstable_beside(problem, strip),
-        tuple(_numbered(points)), outcome, runs[0].closed, measures, note, point.level,
+        tuple(_numbered(points)), outcome, runs[0].closed, measures, note, point.level, problem.condition,
+        _critical_along(problem, strip),
     )  # fmt: skip
+
+
+def _critical_along(problem: CurveProblem, strip: Strip) -> NDArray[np.complex128]:
+    """The eigenvalue that the condition speaks of, at each point; NaN where there is none."""
+    found = (critical_eigenvalue(problem, u, complex(c)) for u, c in zip(strip.u, strip.structural, strict=True))
+    return np.array([complex(np.nan) if z is None else z for z in found])
 
 
 def _unstable_beside(problem: CurveProblem, strip: Strip) -> NDArray[np.int64]:

@@ -110,7 +110,7 @@ def _minimum_norm(j: FloatArray, right: FloatArray) -> FloatArray:
         x = np.linalg.solve(j, right)
         # A step this much larger than the residual comes from a singular matrix that rounding made regular.
         if np.linalg.norm(x) * np.abs(j).max() < 1e9 * np.linalg.norm(right):
-            return x
+            return np.asarray(x, dtype=float)
     except np.linalg.LinAlgError:
         pass
     try:

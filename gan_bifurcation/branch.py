@@ -142,17 +142,18 @@ class Branch:
     spectrum : complex array (N, n)
     unstable : int array (N,)
         Number of eigenvalues with positive real part, or of multipliers outside the unit circle. Along a curve the
-        critical
-        ones are not counted.
+        critical ones are not counted.
     special_points : tuple of Point
     outcome : pair of Outcome
         Why it ends at its first and at its last point.
     closed : bool
     measures : mapping of str to array (N,)
         Further columns, such as the angle `theta` along a Neimark-Sacker curve.
-    tangents : array (N, unknowns)
-        Unit tangents, for starting from any point.
     note : str
+    level, condition : str
+        As of its points: a curve can be started again from any of them.
+    critical : complex array (N,)
+        Along a curve, the eigenvalue or multiplier that its condition speaks of; empty on a branch.
     """
 
     system: System
@@ -168,6 +169,8 @@ class Branch:
     measures: Mapping[str, FloatArray] = field(default_factory=dict)
     note: str = ""
     level: str = ""
+    condition: str = "none"
+    critical: ComplexArray = field(default_factory=lambda: np.zeros(0, dtype=complex))
 
     def __len__(self) -> int:
         return len(self.states)
@@ -203,6 +206,8 @@ class Branch:
             free=self.free,
             index=float(index),
             level=self.level,
+            condition=self.condition,
+            critical=complex(self.critical[index]) if len(self.critical) else complex(np.nan),
         )
 
     def column(self, name: str) -> FloatArray:
@@ -256,7 +261,8 @@ class Branch:
 
         description, arrays = system_record(self.system)
         arrays |= {
-            "parameters": self.parameters, "states": self.states, "spectrum": self.spectrum, "unstable": self.unstable,
+            "parameters": self.parameters, "states": self.states, "spectrum": self.spectrum,
+            "critical": self.critical, "unstable": self.unstable,
             **{f"measure_{k}": v for k, v in self.measures.items()},
         }  # fmt: skip
         text = {
@@ -267,6 +273,7 @@ class Branch:
             "closed": self.closed,
             "note": self.note,
             "level": self.level,
+            "condition": self.condition,
             "outcome": [[o.code, o.message, o.converged] for o in self.outcome],
             "special_points": [point_record(p) for p in self.special_points],
         }
@@ -312,6 +319,8 @@ class Branch:
                 columns,
                 str(text["note"]),
                 str(text["level"]),
+                str(text["condition"]),
+                arrays["critical"],
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ResultsError(

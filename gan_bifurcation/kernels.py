@@ -16,9 +16,11 @@ from gan_bifurcation import opcodes as op
 
 FloatArray = NDArray[np.float64]
 
-jit: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
+# Numba declares no wrapper options.
+_njit: Any = numba.njit
+jit: Any = _njit(cache=True, nogil=True, error_model="numpy")
 # For what only compiled code calls: without the wrappers for Python, which cost as much to compile as a small function.
-inner: Any = numba.njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+inner: Any = _njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 TWO_OVER_SQRT_PI = 1.1283791670955126
 
