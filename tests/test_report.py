@@ -93,7 +93,8 @@ def test_everything_that_was_found_is_in_the_report(page: Reader) -> None:
     text = " ".join(page.text.split())
     for piece in (
         "NS1", "eta_d = 1.2", "supercritical", "Reached the edge of the window", "converges", "oscillates",
-        "largest circle", "nearest border", "1 of 1 claims agree", "gan-bifurcation run study", "numpy", "Mescheder", "The orbit reached",
+        "largest circle", "nearest border", "1 of 1 claims agree",
+        "gan-bifurcation run study", "numpy", "Mescheder", "The orbit reached",
     ):  # fmt: skip
         assert piece in text
 
@@ -146,9 +147,9 @@ def test_tables_of_the_markdown_report_have_as_many_cells_as_heads(results) -> N
 
 def test_large_systems_are_shown_in_part_and_this_is_said() -> None:
     shown, left_out = equations_of(gb.system(gb.models.kernel_gan(), gb.Simultaneous()))
-    # 25 features and one point: four equations from each end.
-    assert len(shown) == 8
-    assert left_out.startswith("18 equations")
+    # 25 features and one point: two equations from each end.
+    assert len(shown) == 4
+    assert left_out.startswith("22 equations")
     assert all(len(e.text) < 300 for e in shown)
 
 
@@ -177,3 +178,12 @@ def test_a_missing_figure_is_one_sentence(results, tmp_path: Path) -> None:
     (copy / "figures" / "radius.svg").unlink()
     with pytest.raises(gb.ResultsError, match="'radius' is missing"):
         gb.write_report(gb.load(copy), copy)
+
+
+def test_the_example_in_the_readme_runs() -> None:
+    import doctest
+
+    readme = Path(__file__).parent.parent / "README.md"
+    found = doctest.testfile(str(readme), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert found.attempted > 10
+    assert found.failed == 0

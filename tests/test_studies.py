@@ -161,10 +161,11 @@ def test_a_damaged_part_is_computed_again(tmp_path: Path) -> None:
     path.write_text(HENON)
     gb.run_study(path, out)
     (out / "branches" / "fixed.npz").unlink()
+    (out / "branches" / "two.json").write_text("{}")
     (out / "parts" / "curve-flips.json").write_text("{")
     seen: list[Progress] = []
     gb.run_study(path, out, progress=seen.append)
-    assert {p.part for p in seen if p.event == "begins"} == {"branch-fixed", "curve-flips"}
+    assert {p.part for p in seen if p.event == "begins"} == {"branch-fixed", "branch-two", "curve-flips"}
 
 
 def _read(text: str) -> None:

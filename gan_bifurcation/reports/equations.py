@@ -11,7 +11,9 @@ from gan_bifurcation.system import System
 
 # What a page can hold: equations of a system, operations in one that is shown as a formula, letters of text.
 _MOST_EQUATIONS: Final = 8
-_MOST_OPERATIONS: Final = 60
+_SHOWN_OF_MORE: Final = 2
+_DIGITS: Final = 6
+_MOST_OPERATIONS: Final = 24
 _MOST_LETTERS: Final = 240
 # Larger programs are shown step by step, as they are evaluated, and never substituted.
 _MOST_SUBSTITUTED: Final = 3000
@@ -32,14 +34,14 @@ def equations_of(system: System) -> tuple[list[Equation], str]:
 
     Notes
     -----
-    Of large systems the first four and the last four equations are shown: of a game these are the discriminator's first
-    and the generator's last.
+    Of large systems the first two and the last two equations are shown: of a game these are the discriminator's first
+    and the generator's last. Numbers have six digits.
     """
     rows = _rows(system)
     left_out = ""
     if len(rows) > _MOST_EQUATIONS:
-        half = _MOST_EQUATIONS // 2
-        left_out = f"{len(rows) - _MOST_EQUATIONS} equations between the {half} first and the {half} last are left out."
+        half = _SHOWN_OF_MORE
+        left_out = f"{len(rows) - 2 * half} equations between the first {half} and the last {half} are left out."
         rows = [*rows[:half], *rows[-half:]]
     return [_equation(left, right, system.kind) for left, right in rows], left_out
 
@@ -62,6 +64,7 @@ def _rows(system: System) -> list[tuple[str, Any]]:
 
 
 def _equation(left: str, right: Any, kind: str) -> Equation:
+    right = _rounded(right)
     latex = f"{_left_latex(left, kind)} = {_latex(right)}"
     short = right.count_ops() <= _MOST_OPERATIONS
     return Equation(
@@ -69,6 +72,10 @@ def _equation(left: str, right: Any, kind: str) -> Equation:
         latex if short else "",
         _mathml(left, right, kind) if short else "",
     )
+
+
+def _rounded(expression: Any) -> Any:
+    return expression.xreplace({x: sympy.Float(x, _DIGITS) for x in expression.atoms(sympy.Float)})
 
 
 def _mark(left: str, kind: str) -> str:

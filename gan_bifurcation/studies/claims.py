@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
-from gan_bifurcation.errors import GanBifurcationError, StudyFileError
+from gan_bifurcation.errors import GanBifurcationError, ResultsError, StudyFileError
 from gan_bifurcation.figures.polylines import size_of
 from gan_bifurcation.studies.computing import special_point
 from gan_bifurcation.studies.results import Claim
@@ -32,6 +32,8 @@ def check_claims(study: Study, systems: Mapping[str, System], get: Callable[[str
     for number, claim in enumerate(study.claim):
         try:
             expected, computed, agrees = _check(claim, study, get)
+        except ResultsError:
+            raise
         except GanBifurcationError as error:
             raise StudyFileError(f"In claim[{number + 1}]: {error}") from error
         made.append(Claim(claim.text, claim.paper, expected, computed, agrees))

@@ -13,7 +13,7 @@ from gan_bifurcation.continuation.equilibria import point
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.starts import branch_point_to_branch, flip_to_period_two
 from gan_bifurcation.continuation.trace import trace
-from gan_bifurcation.errors import MisuseError, StudyFileError, unknown_name
+from gan_bifurcation.errors import MisuseError, ResultsError, StudyFileError, unknown_name
 from gan_bifurcation.ranges import Range
 from gan_bifurcation.records import write_files
 from gan_bifurcation.studies.plan import Part
@@ -53,7 +53,12 @@ class Workshop:
         """A part that was computed before, from memory or disk."""
         if identifier not in self._known:
             kind, _, name = identifier.partition("-")
-            found = load_part(self.folder, kind, name)
+            try:
+                found = load_part(self.folder, kind, name)
+            except ResultsError as error:
+                # Without its marker the part counts as not computed.
+                (self.folder / "parts" / f"{identifier}.json").unlink(missing_ok=True)
+                raise ResultsError(f"The part '{name}' cannot be read; the same command computes it again.") from error
             if isinstance(found, Branch) and system in self.systems:
                 found = reattached(found, self.systems[system])
             self._known[identifier] = found

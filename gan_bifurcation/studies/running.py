@@ -1,5 +1,6 @@
 """Running a study: part by part, each written when it is done, taken up again where it stopped."""
 
+import hashlib
 import json
 import logging
 import platform
@@ -26,7 +27,7 @@ from gan_bifurcation.studies.systems import all_systems
 _logger = logging.getLogger(__name__)
 
 _PACKAGES: Final = ("numpy", "scipy", "numba", "sympy", "shapely", "networkx", "matplotlib", "PyDSTool")
-_SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {"figure": (".svg", ".png"), "map": ("",)}
+_SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {"figure": (".svg", ".png")}
 
 
 @dataclass(frozen=True)
@@ -239,13 +240,26 @@ def _is_done(folder: Path, part: Part) -> bool:
         record = read_json(_marker(folder, part))
     except ResultsError:
         return False
+    return record.get("key") == part.key and record.get("files") == _sums(folder, part)
+
+
+def _sums(folder: Path, part: Part) -> dict[str, str]:
+    """Checksums of the files of a part: what is damaged or missing is computed again."""
     base = part_base(folder, part.kind, part.name)
-    suffixes = _SUFFIXES.get(part.kind, (".npz", ".json"))
-    return record.get("key") == part.key and all(base.with_name(base.name + s).exists() for s in suffixes)
+    paths = [base.with_name(base.name + s) for s in _SUFFIXES.get(part.kind, (".npz", ".json"))]
+    if part.kind == "map":
+        paths = sorted(p for p in base.glob("*") if p.is_file() and not p.name.startswith("."))
+    try:
+        return {p.name: hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in paths}
+    except OSError:
+        return {}
 
 
 def _mark_done(folder: Path, part: Part, seconds: float) -> None:
-    record = {"key": part.key, "kind": part.kind, "name": part.name, "seconds": round(seconds, 3)}
+    record = {
+        "key": part.key, "kind": part.kind, "name": part.name, "seconds": round(seconds, 3),
+        "files": _sums(folder, part),
+    }  # fmt: skip
     write_atomically(_marker(folder, part), json.dumps(record).encode())
 
 
