@@ -186,9 +186,9 @@ class System:
         if kind not in ("flow", "map"):
             raise MisuseError(f"A system's kind is 'flow' or 'map', got {kind!r}.")
         parameters = dict(parameters or {})
-        rhs = trace_function(function, tuple(states), tuple(parameters))
+        program, rhs = trace_function(function, tuple(states), tuple(parameters))
         title = name or str(getattr(function, "__name__", "system"))
-        system = cls(kind, title, tuple(states), parameters, (), rhs)
+        system = cls(kind, title, tuple(states), parameters, tuple(program), rhs)
         if jacobian is not None:
             x = np.random.default_rng(0).uniform(0.1, 0.9, system.n)
             own, given = (

@@ -4,7 +4,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import numpy as np
 import sympy
@@ -12,15 +12,31 @@ import sympy
 from gan_bifurcation.errors import GanBifurcationError, MisuseError
 from gan_bifurcation.expressions import LogSigmoid, Sigmoid, Softplus, symbol
 
+Program = list[tuple[sympy.Symbol, sympy.Expr]]
+
+# Operations in an expression before it is given a name, and how the names begin.
+LARGEST: Final = 60
+PREFIX: Final = "traced_"
+
 
 class Traced:
-    """A symbolic scalar. NumPy calls its methods (``np.sin(x)`` calls ``x.sin()``)."""
+    """A symbolic scalar. NumPy calls its methods (``np.sin(x)`` calls ``x.sin()``).
 
-    __slots__ = ("expression",)
+    An expression that has grown is given a name, which later ones use: a value that a function uses many times would
+    otherwise be written out many times.
+    """
+
+    __slots__ = ("expression", "program", "size")
     __array_priority__ = 100.0
 
-    def __init__(self, expression: sympy.Expr) -> None:
+    def __init__(self, expression: sympy.Expr, program: Program, size: int = 1) -> None:
+        if size > LARGEST:
+            name = sympy.Symbol(f"{PREFIX}{len(program)}", real=True)
+            program.append((name, expression))
+            expression, size = name, 1
         self.expression = expression
+        self.program = program
+        self.size = size
 
     def __bool__(self) -> NoReturn:
         raise MisuseError(
@@ -48,13 +64,14 @@ def _binary(function: Callable[[Any, Any], Any], swapped: bool = False) -> Calla
         if isinstance(other, np.ndarray):
             return NotImplemented
         value = expression_of(other)
-        return Traced(function(value, self.expression) if swapped else function(self.expression, value))
+        result = function(value, self.expression) if swapped else function(self.expression, value)
+        return Traced(result, self.program, self.size + (other.size if isinstance(other, Traced) else 1) + 1)
 
     return method
 
 
 def _unary(function: Callable[[Any], Any]) -> Callable[[Traced], Traced]:
-    return lambda self: Traced(function(self.expression))
+    return lambda self: Traced(function(self.expression), self.program, self.size + 1)
 
 
 for _name in ("add", "sub", "mul", "truediv", "pow"):
@@ -103,10 +120,16 @@ def expression_of(value: Any) -> sympy.Expr:
 
 def trace_function(
     function: Callable[[Any, Any], Sequence[Any]], states: tuple[str, ...], parameters: tuple[str, ...]
-) -> tuple[sympy.Expr, ...]:
-    """Call ``function(x, p)`` with symbolic scalars and return one expression per state."""
-    x = np.array([Traced(symbol(s)) for s in states], dtype=object)
-    p = SimpleNamespace(**{name: Traced(symbol(name)) for name in parameters})
+) -> tuple[Program, tuple[sympy.Expr, ...]]:
+    """Call ``function(x, p)`` with symbolic scalars; return named intermediates and one expression per state."""
+    for name in (*states, *parameters):
+        if name.startswith(PREFIX):
+            raise MisuseError(
+                f"The name '{name}' begins with '{PREFIX}', which intermediate values use; choose another."
+            )
+    program: Program = []
+    x = np.array([Traced(symbol(s), program) for s in states], dtype=object)
+    p = SimpleNamespace(**{name: Traced(symbol(name), program) for name in parameters})
     try:
         result = function(x, p)
     except GanBifurcationError:
@@ -119,4 +142,4 @@ def trace_function(
     values = list(np.asarray(result, dtype=object).ravel())
     if len(values) != len(states):
         raise MisuseError(f"The function returned {len(values)} values for {len(states)} states ({', '.join(states)}).")
-    return tuple(expression_of(v) for v in values)
+    return program, tuple(expression_of(v) for v in values)
