@@ -16,7 +16,7 @@ from gan_bifurcation.system import System
 
 ComplexArray = NDArray[np.complex128]
 
-_ITERATIONS: Final = 20
+_ITERATIONS: Final = 12
 # A direction that enters the observable space with less than this is rounding.
 _SEEN: Final = 1e-9
 # Eigenvalues whose sizes differ by less are equally slow.
