@@ -192,6 +192,9 @@ def integrate(
         watched = observable_tape(system, [event.expression for event in events])
         kinds = [event.direction for event in events], [_ACTIONS[event.action] for event in events]
         guards = fs.make_guards(watched, *kinds, 1, max(_ROOM, 8 * fs.LOOKS * len(events)), size)
+        if g is None:
+            # No tangent vectors are the empty set of them: one compiled version serves events with and without.
+            g = np.zeros((system.tape.slots, 0))
     found: list[tuple[FloatArray, FloatArray, NDArray[np.int64]]] = []
     data, count = system.tape.data, clock.counts[0]
     while True:
