@@ -101,7 +101,7 @@ def test_planted_hopf(n: int, seed: int) -> None:
     branch = d.branch("flow", field, [0] * n, -0.23)
     assert [p.label for p in branch.special_points] == ["H"]
     form = branch["H1"].normal_form
-    # On the centre manifold v = alpha r/(-lam), so the cubic growth is c + beta alpha/(-lam). The state is 2 Re(z q) with
+    # On the centre manifold v = alpha r/(-lam), so the cubic growth is c + beta alpha/(-lam). The state is 2 Re(z q),
     # q = T (1, -i, 0, ...) and |z|^2 = r/4; then <q,q> is brought to one.
     cubic = c + (beta * alpha / -lam[0] if n > 2 else 0.0)
     size = np.linalg.norm(d.T[:, 0]) ** 2 + np.linalg.norm(d.T[:, 1]) ** 2
