@@ -1,21 +1,16 @@
 """The compiled core of continuation: residuals of all curve problems, corrector, tracer.
 
 One kernel serves every curve. A problem is the defining equations F(x, p) = 0 of an equilibrium or fixed point, pins
-against
-directions in which it is not isolated, and a condition on the Jacobian (none along a branch; a singular bordered
-matrix along
-a curve of bifurcation points). The unknowns are u = (x / scale, pins' multipliers, q, kappa), where q are the free
-parameters
-in units of their window, in logarithm if it is logarithmic.
+against directions in which it is not isolated, and a condition on the Jacobian (none along a branch; a singular
+bordered matrix along a curve of bifurcation points). The unknowns are u = (x / scale, pins' multipliers, q, kappa),
+where q are the free parameters in units of their window, in logarithm if it is logarithmic.
 
-Conditions use minimally augmented systems (Govaerts 2000, ch. 4): with M = A - s r I (one real eigenvalue s r) or
-M = A^2 + alpha A + beta I (a pair), the bordered system [[M, B], [C^T, 0]] [V; G] = [0; I] has G = 0 exactly where M
-has the
-rank deficiency of the border's width; G is smooth, and dG = -W^T dM V.
+Conditions use minimally augmented systems (Govaerts 2000, ch. 4): with M = A - s r I (one real eigenvalue s r) or M =
+A^2 + alpha A + beta I (a pair), the bordered system [[M, B], [C^T, 0]] [V; G] = [0; I] has G = 0 exactly where M has
+the rank deficiency of the border's width; G is smooth, and dG = -W^T dM V.
 
 Loops are written out and every function takes the state behind one pointer: array expressions and arguments by the
-dozen
-multiplied the time that compilation takes by ten.
+dozen multiplied the time that compilation takes by ten.
 """
 
 from typing import Any, Final, NamedTuple
@@ -432,8 +427,7 @@ def correct(s: Any, u: FloatArray, row: FloatArray, target: float, iterations: i
     """Newton's method on the problem with one more equation row . u = target (none where it is square), in place.
 
     Returns the number of iterations used, -1 if it did not converge. With iterations = 0 nothing is solved: the
-    tangent on
-    the side of `row` is put into `s.tangent`, and the sign of det [D; row] is returned (0: singular).
+    tangent on the side of `row` is put into `s.tangent`, and the sign of det [D; row] is returned (0: singular).
     """
     size = s.size
     square = s.equations == size

@@ -101,7 +101,7 @@ def locate(
         return None
     from dataclasses import replace
 
-    from gan_bifurcation.continuation.detect import make_point
+    from gan_bifurcation.continuation.conditions import make_point
 
     critical = complex(1.0 if is_map else 0.0)
     point = make_point(problem, u, "BP", critical, "")

@@ -1,15 +1,13 @@
 """Detection and location of special points along a branch.
 
 Between consecutive points the changes of integers (real unstable eigenvalues, pairs, the sign of the bordered
-determinant)
-say what happened; an interval with more than one elementary change is halved until each has one. The location is then
-Newton's
-method on the extended system of that label, whose solution must lie in the interval; counting alone never places a
-point.
+determinant) say what happened; an interval with more than one elementary change is halved until each has one. The
+location is then Newton's method on the extended system of that label, whose solution must lie in the interval;
+counting alone never places a point.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -17,108 +15,18 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import branch_points
+from gan_bifurcation.continuation.conditions import kappa_unit, make_point, solve_condition
+from gan_bifurcation.continuation.counting import FAR, REAL_PART, count, margins, neutral_width, transverse
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.march import Strip, join, project
 from gan_bifurcation.continuation.problem import CONDITION_OF, Condition, CurveProblem, compute_spectrum
 from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.observables import observable_tape
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
-
-# Closer to the stability boundary than this is on it: eigenvalues carry rounding. In units of the largest eigenvalue
-# where all are small (slow time) or rounding is larger (very stiff).
-NEUTRAL: Final = 1e-9
-ROUNDING: Final = 1e-15
 # Eigenvalues that are equal by symmetry differ by rounding, or by its square root in a defective block.
 EQUAL: Final = 1e-6
-REAL_PART: Final = 1e-10
 DEEPEST: Final = 30
-FAR: Final = 1e300
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Integer columns along a strip, each (N,)."""
-
-    positive: NDArray[np.int64]  # real eigenvalues beyond 0 (flows) or +1 (maps)
-    negative: NDArray[np.int64]  # maps: real multipliers beyond -1
-    pairs: NDArray[np.int64]  # unstable complex pairs
-    structural: NDArray[np.int64]  # maps: -1, 0, 1 as the common multiplier is below -1, inside, above 1
-    sign: NDArray[np.int64]
-    complex_pairs: NDArray[np.int64]  # all complex pairs, for the event "focus"
-    neutral: NDArray[np.int64]  # how many eigenvalues are on the boundary
-
-    def at(self, i: int) -> tuple[int, ...]:
-        return (
-            int(self.positive[i]),
-            int(self.negative[i]),
-            int(self.pairs[i]),
-            int(self.structural[i]),
-            int(self.sign[i]),
-        )
-
-
-def margins(kind: str, spectra: ComplexArray) -> FloatArray:
-    """Signed distance from the stability boundary: real part, or modulus minus one."""
-    return np.asarray(spectra.real if kind == "flow" else np.abs(spectra) - 1.0)
-
-
-def neutral_width(kind: str, strip: Strip) -> FloatArray:
-    """How close to the boundary an eigenvalue counts as on it, (N, 1)."""
-    if kind == "map":
-        return np.full((len(strip), 1), NEUTRAL)
-    sizes = np.where(np.abs(strip.spectra) < FAR, np.abs(strip.spectra), 0.0)
-    size = np.fmax(sizes.max(axis=1, initial=0.0), np.abs(strip.structural))[:, None]
-    return np.asarray(np.maximum(NEUTRAL * np.minimum(1.0, size), ROUNDING * size))
-
-
-def transverse(problem: CurveProblem, strip: Strip) -> Strip:
-    """Without the eigenvalues that a manifold of equilibria keeps on the boundary: they are put far away."""
-    if not problem.k:
-        return strip
-    s = strip.spectra.copy()
-    is_map = problem.system.kind == "map"
-    order = np.argsort(np.abs(s - (1.0 if is_map else 0.0)), axis=1)[:, : problem.k]
-    np.put_along_axis(s, order, 0.0 if is_map else -FAR, axis=1)
-    return replace(strip, spectra=s)
-
-
-def count(problem: CurveProblem, strip: Strip) -> Counts:
-    """The integers of a strip."""
-    kind = problem.system.kind
-    s = strip.spectra
-    margin = margins(kind, s)
-    width = neutral_width(kind, strip)
-    beyond = margin > width
-    real = np.abs(s.imag) <= REAL_PART * (1.0 + np.abs(s))
-    c = strip.structural
-    if kind == "map":
-        structural = np.where(c > 1.0 + NEUTRAL, 1, np.where(c < -1.0 - NEUTRAL, -1, 0))
-    else:
-        structural = np.where(c > width[:, 0], 1, 0)
-    return Counts(
-        np.sum(beyond & real & ((s.real > 0.0) | (kind == "flow")), axis=1),
-        np.sum(beyond & real & (s.real < 0.0), axis=1) if kind == "map" else np.zeros(len(s), dtype=np.int64),
-        np.sum(beyond & ~real & (s.imag > 0.0), axis=1),
-        structural,
-        strip.signs.astype(np.int64),
-        np.sum(~real & (s.imag > 0.0), axis=1),
-        np.sum(np.abs(margin) <= width, axis=1),
-    )
-
-
-def unstable_count(problem: CurveProblem, strip: Strip) -> NDArray[np.int64]:
-    """Number of unstable eigenvalues of the full system at each point."""
-    width = neutral_width(problem.system.kind, strip)
-    number = np.sum(margins(problem.system.kind, strip.spectra) > width, axis=1)
-    if problem.structural_multiplicity:
-        c = strip.structural
-        bad = np.abs(c) > 1.0 + NEUTRAL if problem.system.kind == "map" else c > width[:, 0]
-        number = number + problem.structural_multiplicity * bad
-    return np.asarray(number, dtype=np.int64)
-
-
 _ON_MANIFOLD: Final = (
     "On a manifold of equilibria, located by its eigenvalue; the normal form of an isolated point does not apply."
 )
@@ -494,107 +402,3 @@ class Detector:
             u = self.problem.pack(p.x, values=p.parameters)
             placed.append(replace(p, index=offset + min(max(self._fraction(pair, u), 0.0), 1.0)))
         return sorted(placed, key=lambda p: p.index)
-
-
-def condition_matrix(problem: CurveProblem, u: FloatArray, eigenvalue: complex) -> FloatArray:
-    """The matrix M that is singular where the condition holds, for an eigenvalue (of a pair: one of the two)."""
-    a = problem.jacobian_states(u)
-    eye = np.eye(len(a))
-    if problem.condition in ("real", "minus"):
-        return np.asarray(a - eigenvalue.real * eye)
-    if problem.condition == "focus":
-        shifted = a - eigenvalue.real * eye
-        return np.asarray(shifted @ shifted)
-    return np.asarray(a @ a - 2.0 * eigenvalue.real * a + abs(eigenvalue) ** 2 * eye)
-
-
-def kappa_of(problem: CurveProblem, eigenvalue: complex) -> float:
-    """The unknown kappa of a pair condition for an eigenvalue near the level."""
-    if problem.condition == "focus":
-        return eigenvalue.real / problem.kappa_unit
-    if problem.system.kind == "map":
-        return float(np.cos(np.angle(eigenvalue)))
-    return float(eigenvalue.imag**2 / problem.kappa_unit)
-
-
-def kappa_unit(kind: str, condition: str, eigenvalue: complex) -> float:
-    """The size of kappa near an eigenvalue of a flow."""
-    if kind == "map" or condition not in ("pair", "focus"):
-        return 1.0
-    size = eigenvalue.imag**2 if condition == "pair" else abs(eigenvalue.real)
-    return float(size) if 0.0 < size < np.inf else 1.0
-
-
-def solve_condition(
-    problem: CurveProblem, guess: FloatArray, eigenvalue: complex, reference: FloatArray | None = None
-) -> tuple[FloatArray, complex] | None:
-    """Newton on a square condition problem from a guess of the branch's unknowns: (unknowns, critical eigenvalue)."""
-    u = np.zeros(problem.size)
-    shared = min(len(guess), problem.size)
-    u[:shared] = guess[:shared]
-    if problem.has_kappa:
-        u[-1] = kappa_of(problem, eigenvalue)
-    if problem.k:
-        u[problem.system.n : problem.system.n + problem.k] = 0.0
-        problem.set_reference(problem.states(guess) if reference is None else reference)
-    if problem.condition not in ("function", "structural", "structural minus"):
-        a = problem.jacobian_states(u)
-        if not np.isfinite(a).all():
-            return None
-        problem.set_borders(condition_matrix(problem, u, eigenvalue))
-        choose_components(problem, a)
-    u, ok = problem.newton(u, iterations=15)
-    if not ok:
-        return None
-    critical = critical_eigenvalue(problem, u, eigenvalue)
-    return None if critical is None else (u, critical)
-
-
-def choose_components(problem: CurveProblem, a: FloatArray) -> None:
-    """Which two of the four components of G are used: those most independent in the two numbers that a pair has."""
-    if not problem.has_kappa:
-        return
-    p = problem.arrays
-    s0, s1 = p.border_b.T @ p.border_c, p.border_b.T @ a @ p.border_c
-    best, choice = -1.0, (0, 1)
-    for e in range(4):
-        for g in range(e + 1, 4):
-            size = abs(s0.flat[e] * s1.flat[g] - s0.flat[g] * s1.flat[e])
-            if size > best:
-                best, choice = size, (e, g)
-    p.pick[:] = (choice[0] // 2, choice[0] % 2, choice[1] // 2, choice[1] % 2)
-
-
-def critical_eigenvalue(problem: CurveProblem, u: FloatArray, guess: complex) -> complex | None:
-    """The eigenvalue that the condition speaks of at a solution; None if the pair is real (a neutral saddle)."""
-    if problem.condition == "pair":
-        kappa = u[-1]
-        level = level_value(problem, u)
-        if problem.system.kind == "map":
-            return complex(level * kappa, level * np.sqrt(1.0 - kappa**2)) if abs(kappa) <= 1.0 else None
-        return complex(level, np.sqrt(kappa * problem.kappa_unit)) if kappa > 0.0 else None
-    if problem.condition == "focus":
-        return complex(u[-1] * problem.kappa_unit)
-    if problem.condition in ("real", "minus"):
-        level = level_value(problem, u)
-        return complex(-level if problem.condition == "minus" else level)
-    return complex(np.nan) if problem.condition == "function" else complex(guess)
-
-
-def level_value(problem: CurveProblem, u: FloatArray) -> float:
-    """The level (modulus or real part) of the condition at a point."""
-    system = problem.system
-    if not problem.level:
-        return 1.0 if system.kind == "map" else 0.0
-    system = problem.at(u)
-    return float(observable_tape(system, [problem.level]).evaluate([*problem.states(u), *system.parameter_vector()])[0])
-
-
-def make_point(problem: CurveProblem, u: FloatArray, label: str, critical: complex, level: str) -> Point:
-    """A point record from unknowns."""
-    system = problem.at(u)
-    x = problem.states(u)
-    return Point(
-        system, x, compute_spectrum(system, x), label=label, residual=problem.relative_residual(u),
-        free=tuple(problem.free), critical=critical, level=level, condition=problem.condition,
-    )  # fmt: skip

@@ -32,8 +32,7 @@ def damped_newton(
     """Newton with step halving; with `known` solutions, on the deflated residual (Farrell, Birkisson, Funke 2015).
 
     The deflated step is the plain one times a number (Sherman and Morrison): with eta = sum of 1/|x - k|^2 + 1 per
-    root,
-    dx = -J^{-1} F / (1 + grad(log eta) . J^{-1} F). Singular directions are left where they are (minimum norm).
+    root, dx = -J^{-1} F / (1 + grad(log eta) . J^{-1} F). Singular directions are left where they are (minimum norm).
 
     Returns
     -------
@@ -213,8 +212,7 @@ def find_equilibria(
     system : System
     box : mapping of state to (low, high), optional
         What is found outside is not kept. States left out start within 1 of the known equilibrium (or of zero), and
-        what
-        is found is kept wherever they are; linear states start at rest for the others.
+        what is found is kept wherever they are; linear states start at rest for the others.
     starts : int
         Number of starting points (a scrambled Sobol sequence).
     seed : int

@@ -1,8 +1,7 @@
 """Normal-form coefficients of codimension-one points, from jets, in original coordinates.
 
 All with <q,q> = <p,q> = 1, where <a,b> = sum conj(a) b. Kuznetsov, Elements of Applied Bifurcation Theory (3rd ed.,
-2004): fold
-(5.20) and (5.50), Hopf l1 (5.62), flip b (5.51, there c(0)), Neimark-Sacker d (5.66).
+2004): fold (5.20) and (5.50), Hopf l1 (5.62), flip b (5.51, there c(0)), Neimark-Sacker d (5.66).
 """
 
 from collections.abc import Callable, Mapping
@@ -175,10 +174,9 @@ def normal_form(point: Point) -> dict[str, Any]:
     -------
     dict
         Plain numbers under the textbook's letters, and `criticality` in words. For H, PD and NS also `speed`
-        (derivative of the
-        critical real part or modulus in each free parameter) and `amplitude`: half the peak-to-peak amplitude of each
-        state that is born, per square root of the distance in that parameter. Unlike the coefficient, it is free of the
-        scaling of the eigenvector.
+        (derivative of the critical real part or modulus in each free parameter) and `amplitude`: half the
+        peak-to-peak amplitude of each state that is born, per square root of the distance in that parameter. Unlike
+        the coefficient, it is free of the scaling of the eigenvector.
 
     Raises
     ------

@@ -47,16 +47,14 @@ class CurveProblem:
         Free parameters and the window that they may run in.
     condition : str
         "none" (a branch), "real" (an eigenvalue equal to the level: LP, BP), "minus" (maps: to minus the level: PD),
-        "pair"
-        (a complex pair on the level: H, NS), "focus" (a double real eigenvalue: a node turns into a focus),
-        "function" (a
-        scalar function of states and parameters vanishes), "structural" (the common eigenvalue of the linear states).
+        "pair" (a complex pair on the level: H, NS), "focus" (a double real eigenvalue: a node turns into a focus),
+        "function" (a scalar function of states and parameters vanishes), "structural" (the common eigenvalue of the
+        linear states).
     level : str
         Modulus (maps, "1") or real part (flows, "0") of the condition, an expression; for "function" the function.
     pins : array (n, k)
         Orthonormal directions in which the solution is not isolated (a manifold of equilibria, or the critical
-        direction of a
-        branch point); it is held there, with a multiplier that must come out as zero.
+        direction of a branch point); it is held there, with a multiplier that must come out as zero.
     unfolding : array (n, k)
         The directions which those multipliers act in (left null vectors).
     scale : array (n,)

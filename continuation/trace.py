@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.continuation.counting import unstable_count
 from gan_bifurcation.continuation.curves import trace_curve
-from gan_bifurcation.continuation.detect import Detector, unstable_count
+from gan_bifurcation.continuation.detect import Detector
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.march import StepControl, record, start_tangent, strip_here
 from gan_bifurcation.continuation.normal_forms import with_normal_form

@@ -1,9 +1,8 @@
 """Right-hand sides of a system in compiled code: value, Jacobian and second derivative, for the k-th iterate as well.
 
-All functions work in the joint space z = (states, parameters) of dimension n + m; derivatives are taken in that space.
-An `Evaluator` holds a tape with its scratch arrays behind one pointer: compiled functions that took the arrays one by
-one
-were ten times slower to compile.
+All functions work in the joint space z = (states, parameters) of dimension n + m; derivatives are taken in that
+space. An `Evaluator` holds a tape with its scratch arrays behind one pointer: compiled functions that took the arrays
+one by one were ten times slower to compile.
 """
 
 from typing import Any, Final

@@ -1,10 +1,8 @@
 """Taylor jets over the tape: all derivatives along a curve, exactly, by the recurrences of the elementary functions.
 
 A jet is a row of Taylor coefficients c[0..K] of t -> c[0] + c[1] t + ... The base point c[0] is real; the higher
-coefficients
-may be complex, so that forms in a complex eigenvector come without polarisation. Composition is evaluation: the jet
-of an
-iterate is the tape run again on the jet that came out.
+coefficients may be complex, so that forms in a complex eigenvector come without polarisation. Composition is
+evaluation: the jet of an iterate is the tape run again on the jet that came out.
 
 References
 ----------

@@ -1,8 +1,7 @@
 """The compiled interpreters of the tape: value, Jacobian, second directional derivative, Taylor jet.
 
 Compiled once and cached: a system is data (`TapeData`), never a new compilation. Work arrays are made by the caller,
-with
-the constants of the tape loaded, so that nothing is allocated in a hot loop.
+with the constants of the tape loaded, so that nothing is allocated in a hot loop.
 """
 
 from math import acos, asin, atan, cos, cosh, erf, erfc, exp, log, log1p, sin, sinh, sqrt, tan, tanh
@@ -326,8 +325,7 @@ def run_second(tape: TapeData, v: FloatArray, d: FloatArray, g: FloatArray, h: F
     """Value, directional derivative, gradient, and gradient of the directional derivative of all slots.
 
     With `d` (slots,) seeded by a direction u and `g` (slots, directions) by the unit vectors, the outputs' rows of
-    `h` are
-    the second derivative D2f(u, e_j): what curves of bifurcation points need of their bordered scalar.
+    `h` are the second derivative D2f(u, e_j): what curves of bifurcation points need of their bordered scalar.
     """
     base = tape.n_inputs + tape.constants.shape[0]
     code = tape.code

@@ -1,8 +1,7 @@
 """States that enter their own equation linearly: a discriminator that is linear in its weights.
 
-If w+ = c w + b(x) for M states w with one c, and x+ = F(w, x) for the others (N of them), the Jacobian is
-[[c I, B], [C, D]] and its spectrum is c, M - N times, with that of the 2N x 2N matrix [[c I, C B], [I, D]]: the
-structural
+If w+ = c w + b(x) for M states w with one c, and x+ = F(w, x) for the others (N of them), the Jacobian is [[c I, B],
+[C, D]] and its spectrum is c, M - N times, with that of the 2N x 2N matrix [[c I, C B], [I, D]]: the structural
 multipliers leave the computation, which they would spoil (24 equal ones for a kernel GAN with Fourier features).
 """
 

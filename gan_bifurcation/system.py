@@ -152,10 +152,9 @@ class System:
         Parameters
         ----------
         function : callable
-            ``function(x, p)`` returns one value per state; ``x`` is an array of the states, ``p`` has the parameters as
-            attributes. Operators, NumPy's elementary functions and the functions of :mod:`gan_bifurcation.tracing`
-            may be
-            used; a branch on the value of a state cannot be traced.
+            ``function(x, p)`` returns one value per state; ``x`` is an array of the states, ``p`` has the parameters
+            as attributes. Operators, NumPy's elementary functions and the functions of :mod:`gan_bifurcation.tracing`
+            may be used; a branch on the value of a state cannot be traced.
         jacobian : callable, optional
             ``jacobian(x, p)``, array (n, n). It is not needed; where given, the traced derivative is checked against
             it.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
-from gan_bifurcation.continuation.curves import DEGENERATE
+from gan_bifurcation.continuation.curve_points import DEGENERATE
 from gan_bifurcation.continuation.equilibria import damped_newton, find_equilibria
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.problem import CONDITION_OF, compute_spectrum

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
-from gan_bifurcation.continuation.detect import choose_components, condition_matrix, kappa_of
+from gan_bifurcation.continuation.conditions import choose_components, condition_matrix, kappa_of
 from gan_bifurcation.continuation.problem import CONDITION_OF, Condition, CurveProblem
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.regimes.window import Window
@@ -219,14 +219,14 @@ class Curve:
 
     def point(self, k: int) -> Point:
         """The labelled point at a position of `unknowns`."""
-        from gan_bifurcation.continuation.detect import make_point
+        from gan_bifurcation.continuation.conditions import make_point
 
         u = self.unknowns[k]
         return make_point(self.problem, u, self.label, _critical(self.problem, u), self.level)
 
 
 def _critical(problem: CurveProblem, u: FloatArray) -> complex:
-    from gan_bifurcation.continuation.detect import critical_eigenvalue
+    from gan_bifurcation.continuation.conditions import critical_eigenvalue
 
     critical = critical_eigenvalue(problem, u, complex(np.nan))
     if critical is None or np.isnan(critical):

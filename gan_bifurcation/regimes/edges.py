@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from gan_bifurcation.continuation.detect import margins
+from gan_bifurcation.continuation.counting import margins
 from gan_bifurcation.continuation.normal_forms import normal_form
 from gan_bifurcation.continuation.problem import compute_spectrum
 from gan_bifurcation.errors import MisuseError
