@@ -11,7 +11,6 @@ from gan_bifurcation.reports.answers import answers
 from gan_bifurcation.reports.equations import equations_of
 from gan_bifurcation.studies.claims import criticality_along
 from gan_bifurcation.studies.results import Results
-from gan_bifurcation.studies.systems import all_systems
 
 _COEFFICIENTS: Final[Mapping[str, str]] = {"LP": "a", "H": "l1", "PD": "b", "NS": "d", "BP": "kind"}
 _MOST_ROWS: Final = 400
@@ -42,9 +41,8 @@ def content(results: Results) -> dict[str, Any]:
 
 
 def _systems(results: Results) -> list[dict[str, Any]]:
-    made = all_systems(results.file.study)
     found = []
-    for name, system in made.items():
+    for name, system in results.systems.items():
         equations, left_out = equations_of(system)
         found.append({
             "name": name or "main",

@@ -1,7 +1,7 @@
 """How each kind of part is computed and written."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,10 @@ class Workshop:
                 found = reattached(found, self.systems[system])
             self._known[identifier] = found
         return self._known[identifier]
+
+    def known(self, parts: Sequence[Part]) -> dict[str, Any]:
+        """What is in memory, by name."""
+        return {p.name: self._known[p.identifier] for p in parts if p.kind != "figure" and p.identifier in self._known}
 
     def compute(self, part: Part, tell: Tell | None = None) -> None:
         """Compute a part and write it; what is written before its end is not taken for finished."""

@@ -15,6 +15,8 @@ from gan_bifurcation.branch import Branch
 from gan_bifurcation.errors import ResultsError, quoted, unknown_name
 from gan_bifurcation.records import read_files
 from gan_bifurcation.studies.reading import StudyFile, parse_study
+from gan_bifurcation.studies.systems import all_systems
+from gan_bifurcation.system import System
 
 _MOST_BYTES: Final = 64 << 20
 
@@ -64,6 +66,7 @@ class Results:
     folder: Path
     file: StudyFile
     summary: Mapping[str, Any]
+    _systems: Mapping[str, System] = field(default_factory=dict, repr=False)
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
@@ -74,6 +77,11 @@ class Results:
     @property
     def title(self) -> str:
         return self.file.study.title
+
+    @cached_property
+    def systems(self) -> Mapping[str, System]:
+        """The systems by name; that of ``[system]`` has the name ''."""
+        return self._systems or all_systems(self.file.study)
 
     def names(self, kind: str) -> list[str]:
         """The names of all parts of one kind: branch, curve, map, orbit, heat_map, training_table, figure."""

@@ -4,8 +4,9 @@ import hashlib
 import json
 import logging
 import platform
+import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +21,7 @@ from gan_bifurcation.studies.claims import check_claims
 from gan_bifurcation.studies.computing import Workshop
 from gan_bifurcation.studies.drawing import Drawer
 from gan_bifurcation.studies.plan import FORMAT, Part, plan
-from gan_bifurcation.studies.reading import StudyFile, parse_study, read_study
+from gan_bifurcation.studies.reading import StudyFile, read_study
 from gan_bifurcation.studies.results import Results, load, part_base, read_json, text_hash
 from gan_bifurcation.studies.systems import all_systems
 
@@ -96,34 +97,24 @@ def run_study(
     _keep_study(folder, file, report, len(parts))
     finished = {p.identifier for p in parts if _is_done(folder, p)}
     workshop = Workshop(systems, folder, file.study.seed)
-    computing = [p for p in parts if p.kind != "figure"]
     for p in parts:
         if p.identifier in finished:
             report(Progress(len(finished), len(parts), p.identifier, "kept", "from an earlier run"))
-    left = [p for p in computing if p.identifier not in finished]
+    left = [p for p in parts if p.identifier not in finished]
     counter = _Counter(report, len(parts), len(finished))
     if jobs == 1 or len(left) < 2:
         for part in left:
-            _compute_here(workshop, part, folder, counter)
-    else:
-        _compute_in_processes(file, left, finished, folder, jobs, counter)
-    by_name = {p.name: p for p in computing}
-
-    def get(name: str) -> Any:
-        return workshop.get(by_name[name].identifier, by_name[name].system)
-
-    drawer = Drawer(get, lambda name: systems[by_name[name].system], folder)
-    for part in parts:
-        if part.kind == "figure" and part.identifier not in finished:
-            with _Named(part):
-                began = time.perf_counter()
-                counter.begins(part)
-                drawer.draw(part.section)
-            _mark_done(folder, part, time.perf_counter() - began)
+            counter.begins(part)
+            _make(workshop, parts, part, counter.within(part))
             counter.done(part)
+    else:
+        _make_in_processes(file, left, finished, folder, jobs, counter)
+    get = _getter(workshop, parts)
     claims = check_claims(file.study, systems, get)
     _summarise(folder, file, systems, parts, [asdict(c) for c in claims])
-    return load(folder)
+    loaded = load(folder)
+    # What is in memory need not be read again.
+    return Results(loaded.folder, loaded.file, loaded.summary, systems, workshop.known(parts))
 
 
 class _Counter:
@@ -162,29 +153,43 @@ class _Named:
             raise StudyFileError(f"In {self.part.kind} '{self.part.name}': {error}") from error
 
 
-def _compute_here(workshop: Workshop, part: Part, folder: Path, counter: _Counter) -> None:
+def _getter(workshop: Workshop, parts: Sequence[Part]) -> Callable[[str], Any]:
+    by_name = {p.name: p for p in parts if p.kind != "figure"}
+
+    def get(name: str) -> Any:
+        return workshop.get(by_name[name].identifier, by_name[name].system)
+
+    return get
+
+
+def _make(workshop: Workshop, parts: Sequence[Part], part: Part, tell: Callable[[int, int, str], bool] | None) -> None:
+    """Compute or draw a part, and mark it as finished."""
     began = time.perf_counter()
-    counter.begins(part)
     with _Named(part):
-        workshop.compute(part, counter.within(part))
-    _mark_done(folder, part, time.perf_counter() - began)
-    counter.done(part)
+        if part.kind == "figure":
+            system_of = {p.name: workshop.systems[p.system] for p in parts if p.system in workshop.systems}
+            Drawer(_getter(workshop, parts), system_of.__getitem__, workshop.folder).draw(part.section)
+        else:
+            workshop.compute(part, tell)
+    _mark_done(workshop.folder, part, time.perf_counter() - began)
 
 
-def _compute_in_processes(
-    file: StudyFile, left: list[Part], finished: set[str], folder: Path, jobs: int, counter: _Counter
+def _make_in_processes(
+    file: StudyFile, left: Sequence[Part], finished: set[str], folder: Path, jobs: int, counter: _Counter
 ) -> None:
-    """Parts in other processes, each as soon as what it needs is there."""
-    waiting = {p.identifier: p for p in left}
+    """Parts in other processes, each as soon as what it needs is there; those that take longest first."""
+    order = {"branch": 0, "map": 1, "curve": 2}
+    waiting = {p.identifier: p for p in sorted(left, key=lambda p: order.get(p.kind, 3))}
     ready = set(finished)
     running: dict[Future[None], Part] = {}
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare, initargs=(file, str(folder))) as pool:
         try:
             while waiting or running:
                 for part in [p for p in waiting.values() if set(p.needs) <= ready]:
                     del waiting[part.identifier]
                     counter.begins(part)
-                    running[pool.submit(_compute_there, file.text, file.name, part.identifier, str(folder))] = part
+                    running[pool.submit(_make_there, part.identifier)] = part
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     part = running.pop(future)
                     future.result()
@@ -195,15 +200,23 @@ def _compute_in_processes(
             raise
 
 
-def _compute_there(text: str, name: str, identifier: str, folder: str) -> None:
-    """In another process: one part of the study."""
-    file = parse_study(text, name)
+# What a process that computes parts keeps between them.
+_there: dict[str, Any] = {}
+
+
+def _prepare(file: StudyFile, folder: str) -> None:
+    """In another process, once: the systems and the plan."""
+    # An interrupt reaches every process of the terminal; only the first one answers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     systems = all_systems(file.study)
-    part = next(p for p in plan(file.study, systems) if p.identifier == identifier)
-    began = time.perf_counter()
-    with _Named(part):
-        Workshop(systems, Path(folder), file.study.seed).compute(part)
-    _mark_done(Path(folder), part, time.perf_counter() - began)
+    _there["workshop"] = Workshop(systems, Path(folder), file.study.seed)
+    _there["parts"] = plan(file.study, systems)
+
+
+def _make_there(identifier: str) -> None:
+    """In another process: one part of the study."""
+    parts = _there["parts"]
+    _make(_there["workshop"], parts, next(p for p in parts if p.identifier == identifier), None)
 
 
 # -- what is on disk ------------------------------------------------------------------------------------------------

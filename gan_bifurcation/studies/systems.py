@@ -40,10 +40,11 @@ def make_game(model: str, settings: Mapping[str, Any]) -> Game:
         raise MisuseError(f"The model '{model}' does not take these settings: {error}.") from error
 
 
-def make_system(spec: SystemSpec) -> System:
-    """The system of a section."""
+def make_system(spec: SystemSpec, game: Game | None = None) -> System:
+    """The system of a section; of a game that was made for the same settings, if one is given."""
     if spec.model:
-        made = system_of(make_game(spec.model, spec.settings), _rule(spec.rule), **spec.parameters)
+        game = game or make_game(spec.model, spec.settings)
+        made = system_of(game, _rule(spec.rule), **spec.parameters)
     else:
         make = System.from_equations
         domain = tuple(spec.domain.items())
@@ -61,13 +62,19 @@ def _rule(given: Any) -> Any:
 
 def all_systems(study: Study) -> dict[str, System]:
     """The systems of a study by name, each fault with the path of its section."""
-    made = {}
+    made: dict[str, System] = {}
+    games: dict[str, Game] = {}
     for name, spec in study.all_systems.items():
+        # A game derives its gradients once, for all rules.
+        same = repr((spec.model, sorted(spec.settings.items())))
         try:
-            made[name] = make_system(spec)
+            made[name] = make_system(spec, games.get(same))
         except GanBifurcationError as error:
             where = f"systems.{name}" if name else "system"
             raise StudyFileError(f"In '{where}': {error}") from error
+        game = made[name].game
+        if game is not None:
+            games[same] = game
     return made
 
 
