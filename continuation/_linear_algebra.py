@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.kernels import FloatArray, inner, jit
+from gan_bifurcation.kernels import FloatArray, inner, jit, leaf
 
 
-@inner
+@leaf
 def lu_factor(a: FloatArray, pivots: NDArray[np.int64]) -> float:
     """Factorise `a` in place; return the sign of its determinant (0 if a pivot vanishes or is not finite)."""
     n = a.shape[0]
@@ -39,7 +39,7 @@ def lu_factor(a: FloatArray, pivots: NDArray[np.int64]) -> float:
     return sign
 
 
-@inner
+@leaf
 def lu_solve(a: FloatArray, pivots: NDArray[np.int64], b: FloatArray) -> None:
     """Solve A x = b in place with the factors of `lu_factor`."""
     n = a.shape[0]
@@ -61,7 +61,7 @@ def lu_solve(a: FloatArray, pivots: NDArray[np.int64], b: FloatArray) -> None:
         b[i] = total / a[i, i]
 
 
-@inner
+@leaf
 def lu_solve_transposed(a: FloatArray, pivots: NDArray[np.int64], b: FloatArray) -> None:
     """Solve A^T x = b in place with the factors of `lu_factor`."""
     n = a.shape[0]
@@ -80,7 +80,7 @@ def lu_solve_transposed(a: FloatArray, pivots: NDArray[np.int64], b: FloatArray)
             b[j] = t
 
 
-@inner
+@leaf
 def orthonormalise(v: FloatArray) -> None:
     """Gram-Schmidt on the columns of `v` (n, 1 or 2), in place, twice for accuracy."""
     for c in range(v.shape[1]):

@@ -20,6 +20,10 @@ _njit: Any = numba.njit
 jit: Any = _njit(cache=True, nogil=True, error_model="numpy")
 # For what only compiled code calls: without the wrappers for Python, which cost as much to compile as a small function.
 inner: Any = _njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+# For what allocates nothing either: without counting references to the arrays of the tape, which took longer than the operations.
+leaf: Any = _njit(
+    cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False
+)
 
 TWO_OVER_SQRT_PI = 1.1283791670955126
 
@@ -36,12 +40,12 @@ class TapeData(NamedTuple):
     prefix: int  # operations at the front that depend on parameters and constants only
 
 
-@inner
+@leaf
 def n_slots(tape: TapeData) -> int:
     return int(tape.n_inputs + tape.constants.shape[0] + tape.code.shape[0])
 
 
-@inner
+@leaf
 def _sigmoid(x: float) -> float:
     if x >= 0.0:
         return 1.0 / (1.0 + exp(-x))
@@ -49,12 +53,12 @@ def _sigmoid(x: float) -> float:
     return e / (1.0 + e)
 
 
-@inner
+@leaf
 def _softplus(x: float) -> float:
     return max(x, 0.0) + log1p(exp(-abs(x)))
 
 
-@inner
+@leaf
 def _integer_power(x: float, n: int) -> float:
     result = 1.0
     base = x
@@ -67,7 +71,7 @@ def _integer_power(x: float, n: int) -> float:
     return 1.0 / result if n < 0 else result
 
 
-@inner
+@leaf
 def _unary_value(code: int, x: float) -> float:
     if code == op.NEG:
         return -x
@@ -111,7 +115,7 @@ def _unary_value(code: int, x: float) -> float:
     return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else x)
 
 
-@inner
+@leaf
 def _unary_derivatives(code: int, x: float, y: float) -> tuple[float, float]:
     """First and second derivative of a unary operation at x, given its value y."""
     if code == op.NEG:
@@ -165,13 +169,13 @@ def _unary_derivatives(code: int, x: float, y: float) -> tuple[float, float]:
     return 0.0, 0.0
 
 
-@inner
+@leaf
 def load_constants(tape: TapeData, v: FloatArray) -> None:
     for i in range(tape.constants.shape[0]):
         v[tape.n_inputs + i] = tape.constants[i]
 
 
-@inner
+@leaf
 def run_value(tape: TapeData, v: FloatArray, start: int) -> None:
     """Evaluate all slots; `v` (slots,) holds inputs and constants.
 
@@ -229,7 +233,7 @@ def run_value(tape: TapeData, v: FloatArray, start: int) -> None:
         i += 1
 
 
-@inner
+@leaf
 def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
     """Value and gradient of all slots.
 
@@ -320,7 +324,7 @@ def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
         i += 1
 
 
-@inner
+@leaf
 def run_second(tape: TapeData, v: FloatArray, d: FloatArray, g: FloatArray, h: FloatArray) -> None:
     """Value, directional derivative, gradient, and gradient of the directional derivative of all slots.
 
