@@ -11,7 +11,7 @@ from gan_bifurcation.branch import Branch
 
 # Values that span more than this factor and are all positive are read as ratios.
 _SPAN: Final = 12.0
-_SHORT: Final = 150.0
+_SHORT: Final = 60.0
 _RAISED: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 

@@ -18,7 +18,7 @@ from gan_bifurcation.figures.style import GREY, LINE_COLOURS, as_list, axes_or_n
 from gan_bifurcation.figures.text import math_name, place_labels
 
 # Spectra are computed at about so many places, so that colliding eigenvalues meet at a right angle on paper.
-_PLACES = 160
+_PLACES = 320
 # Eigenvalues closer than this, relative to their size, are drawn as one with their number beside it.
 _SAME = 1e-6
 
