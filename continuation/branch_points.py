@@ -168,7 +168,13 @@ def branch_point_form(point: Point) -> dict[str, Any]:
     At a pitchfork the other branch stands on the first at a fixed parameter; at a transcritical point it does not.
     On the centre direction, u' = speed (p - p*) u + a u^2 + c u^3: `a` decides a transcritical point, `c` a pitchfork.
     """
-    from gan_bifurcation.continuation.normal_forms import _signed, bordered_solve, check_simple, critical_vectors
+    from gan_bifurcation.continuation.normal_forms import (
+        _combine,
+        _signed,
+        bordered_solve,
+        check_simple,
+        critical_vectors,
+    )
 
     n = point.system.n
     is_map = point.system.kind == "map"
@@ -185,8 +191,8 @@ def branch_point_form(point: Point) -> dict[str, Any]:
             return {"kind": "transcritical", "a": a, "criticality": "transcritical: the branches exchange stability"}
         return {"kind": "branch point", "a": a, "criticality": "two branches cross"}
     h2 = bordered_solve(matrix, q, p, -b)
-    terms = [float(p @ forms.C(q, q, q).real) / 6.0, float(p @ forms.B(q, h2).real) / 2.0]
-    c = _signed(sum(terms), sum(map(abs, terms)))
+    total, size = _combine(p, [forms.C(q, q, q) / 6.0, forms.B(q, h2) / 2.0])
+    c = _signed(total.real, size)
     words = (
         "degenerate: the cubic coefficient vanishes within rounding"
         if c == 0.0

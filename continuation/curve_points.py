@@ -106,7 +106,7 @@ class CurveScanner:
                         here += self._at_kappa(pair, target, name)
             if self.coefficients and real:
                 here += self._real_points(pair, offset + i)
-            elif self.coefficients and self.values[offset + i] * self.values[offset + i + 1] <= 0.0:
+            elif self.coefficients and (self.values[offset + i] > 0.0) != (self.values[offset + i + 1] > 0.0):
                 here += self._vanishing(pair, self.coefficient, DEGENERATE[self.label], _CHANGES)
             found += [replace(p, index=offset + i + f) for f, p in sorted(here, key=lambda e: e[0])]
         for a, b in zip(self._borders(), kept, strict=True):

@@ -4,7 +4,7 @@ All with <q,q> = <p,q> = 1, where <a,b> = sum conj(a) b. Kuznetsov, Elements of 
 2004): fold (5.20) and (5.50), Hopf l1 (5.62), flip b (5.51, there c(0)), Neimark-Sacker d (5.66).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -102,9 +102,9 @@ def _hopf(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
     eye = np.eye(len(a))
     h20 = _solve(2j * omega * eye - a, forms.B(q, q))
     h11 = -_solve(a, forms.B(q, q.conj()))
-    terms = [np.vdot(p, forms.C(q, q, q.conj())), np.vdot(p, forms.B(q.conj(), h20)), 2 * np.vdot(p, forms.B(q, h11))]
-    c1 = 0.5 * sum(terms)
-    l1 = _signed(float(c1.real) / omega, _size(terms) / omega)
+    total, size = _combine(p, [forms.C(q, q, q.conj()), forms.B(q.conj(), h20), 2 * forms.B(q, h11)])
+    c1 = 0.5 * total
+    l1 = _signed(c1.real / omega, size / omega)
     return {"l1": l1, "omega": omega, "c1": complex(c1), "criticality": _words(l1), "q": q, "p": p}
 
 
@@ -112,8 +112,8 @@ def _flip(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
     a = forms.A
     q, p = (_real(v) for v in critical_vectors(a, -1.0))
     h2 = _solve(np.eye(len(a)) - a, forms.B(q, q))
-    terms = [float(p @ forms.C(q, q, q)), 3.0 * float(p @ forms.B(q, h2))]
-    b = _signed(sum(terms) / 6.0, _size(terms))
+    total, size = _combine(p, [forms.C(q, q, q), 3.0 * forms.B(q, h2)])
+    b = _signed(total.real / 6.0, size / 6.0)
     # b > 0: the period-two points lie where the fixed point is unstable, and are stable (Kuznetsov, theorem 4.4).
     return {"b": b, "criticality": _words(-b), "q": q, "p": p}
 
@@ -132,15 +132,20 @@ def _neimark_sacker(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
     q, p = critical_vectors(a, mu)
     h20 = _solve(mu**2 * eye - a, forms.B(q, q))
     h11 = _solve(eye - a, forms.B(q, q.conj()))
-    terms = [np.vdot(p, forms.C(q, q, q.conj())), 2 * np.vdot(p, forms.B(q, h11)), np.vdot(p, forms.B(q.conj(), h20))]
-    d = complex(0.5 * sum(terms) / mu)
-    real = _signed(d.real, _size(terms))
+    total, size = _combine(p, [forms.C(q, q, q.conj()), 2 * forms.B(q, h11), forms.B(q.conj(), h20)])
+    d = complex(0.5 * total / mu)
+    real = _signed(d.real, 0.5 * size)
     return result | {"d": complex(real, d.imag), "criticality": _words(real), "q": q, "p": p}
 
 
-def _size(terms: Any) -> float:
-    """The size of the terms that a coefficient is the sum of."""
-    return float(sum(abs(complex(t)) for t in terms))
+def _combine(p: Any, vectors: Sequence[Any]) -> tuple[complex, float]:
+    """The sum of <p, v>, and the size that its rounding is to be seen against.
+
+    The size is that of the vectors and not of their products with p: a coefficient that vanishes by structure is the
+    product of orthogonal vectors, each of them large.
+    """
+    size = float(np.linalg.norm(p)) * float(sum(np.linalg.norm(v) for v in vectors))
+    return complex(sum(np.vdot(p, v) for v in vectors)), size
 
 
 def _words(sign: float) -> str:

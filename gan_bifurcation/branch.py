@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
-FORMAT = 1
+FORMAT = 2
 
 
 def is_stable(kind: str, spectrum: ComplexArray) -> Any:
