@@ -51,6 +51,10 @@ class Detector:
         self.neutral_note = ""
         self._before: Strip | None = None
 
+    def precede(self, pair: Strip) -> None:
+        """Take two points as what came before the next strip: the start has neighbours on both sides."""
+        self._before = transverse(self.problem, pair)
+
     def scan(self, strip: Strip, offset: int) -> list[Point]:
         """Special points of a strip; `offset` is the branch index of its first point."""
         found: list[Point] = []

@@ -88,7 +88,7 @@ def _fold(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
     check_simple(forms.A - np.eye(len(q)) if is_map else forms.A)
     b = forms.B(q, q)
     a = 0.5 * float(p @ b)
-    a = _signed(a, float(np.linalg.norm(p)) * float(np.linalg.norm(b)))
+    a = _signed(a, float(np.abs(p) @ np.abs(b)))
     words = "nondegenerate" if a != 0.0 else "degenerate: a vanishes within rounding (a cusp, or zero by symmetry)"
     return {"a": a, "criticality": words, "q": q, "p": p}
 
@@ -141,10 +141,10 @@ def _neimark_sacker(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
 def _combine(p: Any, vectors: Sequence[Any]) -> tuple[complex, float]:
     """The sum of <p, v>, and the size that its rounding is to be seen against.
 
-    The size is that of the vectors and not of their products with p: a coefficient that vanishes by structure is the
-    product of orthogonal vectors, each of them large.
+    The size is that of the products of components, so in any units of the states: a coefficient that vanishes by
+    structure is the product of orthogonal vectors, each of them large.
     """
-    size = float(np.linalg.norm(p)) * float(sum(np.linalg.norm(v) for v in vectors))
+    size = float(sum(np.abs(p) @ np.abs(v) for v in vectors))
     return complex(sum(np.vdot(p, v) for v in vectors)), size
 
 

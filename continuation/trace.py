@@ -12,7 +12,7 @@ from gan_bifurcation.continuation.counting import unstable_count
 from gan_bifurcation.continuation.curves import trace_curve
 from gan_bifurcation.continuation.detect import Detector
 from gan_bifurcation.continuation.events import Event
-from gan_bifurcation.continuation.march import StepControl, record, start_tangent, strip_here
+from gan_bifurcation.continuation.march import StepControl, join, record, start_tangent, strip_here
 from gan_bifurcation.continuation.normal_forms import with_normal_form
 from gan_bifurcation.continuation.problem import CurveProblem, full_spectrum
 from gan_bifurcation.continuation.run import Ends, follow
@@ -200,6 +200,9 @@ def _trace_scaled(
     else:
         # The bordered determinant changes sign with the tangent's direction.
         back_first = replace(first, t=-first.t, signs=-first.signs)
+        if len(forward.strip) > 1:
+            ahead = forward.strip.slice(slice(1, 2))
+            detector.precede(join([replace(ahead, t=-ahead.t, signs=-ahead.signs), back_first]))
         backward = follow(problem, back_first, control, detector, ends)
         strip, points = backward.then(forward)
         outcome = (backward.outcome, forward.outcome)
