@@ -20,7 +20,7 @@ _njit: Any = numba.njit
 jit: Any = _njit(cache=True, nogil=True, error_model="numpy")
 # For what only compiled code calls: without the wrappers for Python, which cost as much to compile as a small function.
 inner: Any = _njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-# For what allocates nothing either: without counting references to the arrays of the tape, which took longer than the operations.
+# For what allocates nothing either: counting references to the arrays of the tape took longer than the operations.
 leaf: Any = _njit(
     cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False
 )
