@@ -1,6 +1,7 @@
 """The command line. Results go to standard output, everything else to standard error."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -226,15 +227,15 @@ def show(
 @click.option(
     "--out", type=click.Path(path_type=Path), default=None, help="Folder of the results; the study's name by default."
 )
-@click.option("--jobs", default=1, show_default=True, help="Processes.")
+@click.option("--jobs", type=int, default=None, help="Processes; as many as there are processors by default.")
 @click.option("--report/--no-report", "with_report", default=True, help="Whether to write report.html and report.md.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def run(study: str, out: Path | None, jobs: int, with_report: bool, as_json: bool) -> None:
+def run(study: str, out: Path | None, jobs: int | None, with_report: bool, as_json: bool) -> None:
     """Run a study (a TOML file, or the name of a shipped one), or go on with it."""
     from gan_bifurcation.studies.running import run_study
 
     with _bars() as report:
-        results = run_study(study, out, jobs, report)
+        results = run_study(study, out, min(os.cpu_count() or 1, 8) if jobs is None else jobs, report)
     if with_report:
         from gan_bifurcation.reports.writing import write_report
 
@@ -287,7 +288,8 @@ def _bars() -> Iterator[Callable[[Any], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    # No thread of its own: a process with threads is not forked.
+    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as bars:
         whole = bars.add_task("study", total=None)
         inner = bars.add_task("", total=100, visible=False)
 
@@ -298,6 +300,7 @@ def _bars() -> Iterator[Callable[[Any], None]]:
             bars.update(
                 inner, completed=100 * progress.fraction, visible=progress.event == "within", description=progress.text
             )
+            bars.refresh()
 
         yield show_bar
 

@@ -5,7 +5,10 @@ import json
 import logging
 import platform
 import signal
+import sys
+import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
@@ -24,6 +27,7 @@ from gan_bifurcation.studies.plan import FORMAT, Part, plan
 from gan_bifurcation.studies.reading import StudyFile, read_study
 from gan_bifurcation.studies.results import Results, load, part_base, read_json, text_hash
 from gan_bifurcation.studies.systems import all_systems
+from gan_bifurcation.system import System
 
 _logger = logging.getLogger(__name__)
 
@@ -108,7 +112,7 @@ def run_study(
             _make(workshop, parts, part, counter.within(part))
             counter.done(part)
     else:
-        _make_in_processes(file, left, finished, folder, jobs, counter)
+        _make_in_processes(file, systems, left, finished, folder, jobs, counter)
     get = _getter(workshop, parts)
     claims = check_claims(file.study, systems, get)
     _summarise(folder, file, systems, parts, [asdict(c) for c in claims])
@@ -175,15 +179,27 @@ def _make(workshop: Workshop, parts: Sequence[Part], part: Part, tell: Callable[
 
 
 def _make_in_processes(
-    file: StudyFile, left: Sequence[Part], finished: set[str], folder: Path, jobs: int, counter: _Counter
+    file: StudyFile,
+    systems: Mapping[str, System],
+    left: Sequence[Part],
+    finished: set[str],
+    folder: Path,
+    jobs: int,
+    counter: _Counter,
 ) -> None:
     """Parts in other processes, each as soon as what it needs is there; those that take longest first."""
     order = {"branch": 0, "map": 1, "curve": 2}
     waiting = {p.identifier: p for p in sorted(left, key=lambda p: order.get(p.kind, 3))}
     ready = set(finished)
     running: dict[Future[None], Part] = {}
-    context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare, initargs=(file, str(folder))) as pool:
+    # A forked process has all that is loaded and built here; starting one from nothing takes as long as many parts. It
+    # is safe only while no other thread runs.
+    forked = sys.platform == "linux" and threading.active_count() == 1
+    begin = (file, str(folder), dict(systems) if forked else None)
+    context = get_context("fork" if forked else "spawn")
+    with warnings.catch_warnings(), ProcessPoolExecutor(jobs, context, _prepare, begin) as pool:
+        # Python also counts the idle threads of the linear algebra, which do not mind.
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
         try:
             while waiting or running:
                 for part in [p for p in waiting.values() if set(p.needs) <= ready]:
@@ -204,11 +220,11 @@ def _make_in_processes(
 _there: dict[str, Any] = {}
 
 
-def _prepare(file: StudyFile, folder: str) -> None:
+def _prepare(file: StudyFile, folder: str, known: dict[str, System] | None) -> None:
     """In another process, once: the systems and the plan."""
     # An interrupt reaches every process of the terminal; only the first one answers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    systems = all_systems(file.study)
+    systems = all_systems(file.study) if known is None else known
     _there["workshop"] = Workshop(systems, Path(folder), file.study.seed)
     _there["parts"] = plan(file.study, systems)
 
