@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import sympy
@@ -225,14 +225,11 @@ class Game:
     def _field(self) -> dict[str, sympy.Expr]:
         if self.field is not None:
             return {name: self.field[name] for name in self.states}
-        field = {}
+        field: dict[str, sympy.Expr] = {}
         for player in self.players:
             # Without a field there are losses: the checks have seen to it.
             loss = sympy.S.Zero if player.loss is None else player.loss
-            # Term by term: each of many weights of a discriminator occurs in few of the terms.
-            terms = [(term, term.free_symbols) for term in sympy.Add.make_args(-loss)]
-            for state in map(symbol, player.states):
-                field[state.name] = sympy.Add(*(derivative(term, state) for term, free in terms if state in free))
+            field.update(_descent(loss, player.states))
         return field
 
     def _given(self) -> list[sympy.Expr]:
@@ -322,3 +319,14 @@ def _states_of(role: str, table: Mapping[str, Any]) -> tuple[str, ...]:
 def _signed(text: str) -> tuple[int, str]:
     bare = text.strip()
     return (-1, bare[1:].strip()) if bare.startswith("-") else (1, bare)
+
+
+@lru_cache(maxsize=32)
+def _descent(loss: sympy.Expr, states: tuple[str, ...]) -> Field:
+    """Minus the gradient of a loss; games that differ in their parameters' values only share it."""
+    # Term by term: each of many weights of a discriminator occurs in few of the terms.
+    terms = [(term, term.free_symbols) for term in sympy.Add.make_args(-loss)]
+    return {
+        state.name: sympy.Add(*(derivative(term, state) for term, free in terms if state in free))
+        for state in map(symbol, states)
+    }

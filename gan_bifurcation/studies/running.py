@@ -188,8 +188,7 @@ def _make_in_processes(
     counter: _Counter,
 ) -> None:
     """Parts in other processes, each as soon as what it needs is there; those that take longest first."""
-    order = {"branch": 0, "map": 1, "curve": 2}
-    waiting = {p.identifier: p for p in sorted(left, key=lambda p: order.get(p.kind, 3))}
+    waiting = {p.identifier: p for p in sorted(left, key=_haste)}
     ready = set(finished)
     running: dict[Future[None], Part] = {}
     # A forked process has all that is loaded and built here; starting one from nothing takes as long as many parts. It
@@ -202,7 +201,9 @@ def _make_in_processes(
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
         try:
             while waiting or running:
-                for part in [p for p in waiting.values() if set(p.needs) <= ready]:
+                # No more than can be worked on: what becomes ready later may be more urgent.
+                able = [p for p in waiting.values() if set(p.needs) <= ready]
+                for part in able[: jobs - len(running)]:
                     del waiting[part.identifier]
                     counter.begins(part)
                     running[pool.submit(_make_there, part.identifier)] = part
@@ -214,6 +215,13 @@ def _make_in_processes(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _haste(part: Part) -> int:
+    """Smaller for what others wait for and for what takes long."""
+    if part.kind == "figure":
+        return 4 if part.section.kind == "heat_map" else 5
+    return {"branch": 0, "map": 1, "heat_map": 2, "curve": 3}.get(part.kind, 4)
 
 
 # What a process that computes parts keeps between them.
