@@ -183,7 +183,8 @@ def branch_point_form(point: Point) -> dict[str, Any]:
     matrix = forms.A - np.eye(n) if is_map else forms.A
     check_simple(matrix)
     b = forms.B(q, q).real
-    a = _signed(0.5 * float(p @ b), float(np.abs(p) @ np.abs(b)))
+    total, size = _combine(p, [0.5 * b])
+    a = _signed(total.real, size)
     if a != 0.0:
         tangents = [point.vectors[k].real for k in ("branch", "other") if k in point.vectors]
         vertical = [abs(t[n]) < 1e-6 for t in tangents]

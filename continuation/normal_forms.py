@@ -86,9 +86,8 @@ def _signed(value: float, size: float) -> float:
 def _fold(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
     q, p = (_real(v) for v in critical_vectors(forms.A, 1.0 if is_map else 0.0))
     check_simple(forms.A - np.eye(len(q)) if is_map else forms.A)
-    b = forms.B(q, q)
-    a = 0.5 * float(p @ b)
-    a = _signed(a, float(np.abs(p) @ np.abs(b)))
+    total, size = _combine(p, [0.5 * forms.B(q, q)])
+    a = _signed(total.real, size)
     words = "nondegenerate" if a != 0.0 else "degenerate: a vanishes within rounding (a cusp, or zero by symmetry)"
     return {"a": a, "criticality": words, "q": q, "p": p}
 
@@ -142,9 +141,12 @@ def _combine(p: Any, vectors: Sequence[Any]) -> tuple[complex, float]:
     """The sum of <p, v>, and the size that its rounding is to be seen against.
 
     The size is that of the products of components, so in any units of the states: a coefficient that vanishes by
-    structure is the product of orthogonal vectors, each of them large.
+    structure is the product of orthogonal vectors, each of them large. Where p and v live on other components, what
+    remains is rounding of the vectors themselves, some digits below their lengths.
     """
-    size = float(sum(np.abs(p) @ np.abs(v) for v in vectors))
+    size = 0.0
+    for v in vectors:
+        size += float(np.abs(p) @ np.abs(v)) + 1e-4 * float(np.linalg.norm(p)) * float(np.linalg.norm(v))
     return complex(sum(np.vdot(p, v) for v in vectors)), size
 
 
