@@ -383,3 +383,12 @@ def _inline(item) -> str:
     if isinstance(item, list):
         return "[" + ", ".join(_inline(v) for v in item) + "]"
     return json.dumps(item)
+
+
+def test_a_results_folder_does_not_hide_the_shipped_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The first run makes a folder of the study's name; the same command, given there again, goes on with the study.
+    from gan_bifurcation.studies.reading import read_study
+
+    (tmp_path / "kernel-gan").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert read_study("kernel-gan").name == "kernel-gan"

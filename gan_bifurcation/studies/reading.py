@@ -63,7 +63,8 @@ def read_study(source: str | Path) -> StudyFile:
     path = Path(source)
     if path.suffix == ".toml" or path.is_file():
         return parse_study(_text_of(path), path.stem)
-    if path.is_dir():
+    # A shipped study's results go to a folder of its name: the same command must go on with it.
+    if path.is_dir() and str(source) not in shipped_studies():
         raise StudyFileError(
             f"{quoted(str(source))} is a folder; give a study file (.toml) or the name of a shipped study."
         )
