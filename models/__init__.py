@@ -1,6 +1,7 @@
 """The models: functions with keyword-only parameters that return a `Game`; a file a paper, with known facts beside."""
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
@@ -9,6 +10,7 @@ from gan_bifurcation.lazy import lazy_names
 
 if TYPE_CHECKING:
     from gan_bifurcation.game import Game
+    from gan_bifurcation.tables import Table
 
 # Where each model lives; its module loads when the model is first used.
 _HOMES: Final[dict[str, str]] = {
@@ -21,7 +23,10 @@ _HOMES: Final[dict[str, str]] = {
     "single_point_gan": "gan_bifurcation.models.kernel_reduced",
 }
 
-__all__ = sorted([*_HOMES, "citation", "get", "names"])
+# The modules of the tables that models offer to studies: functions with keyword-only settings that return a Table.
+_TABLES: Final[dict[str, str]] = {}
+
+__all__ = sorted([*_HOMES, "citation", "get", "names", "table", "tables"])
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)
 
@@ -49,6 +54,19 @@ def get(name: str) -> "Callable[..., Game]":
         raise unknown_name("model", str(name), names())
     model: Callable[..., Game] = __getattr__(name)
     return model
+
+
+def tables() -> list[str]:
+    """The names of all tables that models offer to studies, sorted."""
+    return sorted(_TABLES)
+
+
+def table(name: str) -> "Callable[..., Table]":
+    """The function that computes a table, by its name."""
+    if name not in _TABLES:
+        raise unknown_name("table", str(name), tables())
+    found: Callable[..., Table] = getattr(import_module(_TABLES[name]), name)
+    return found
 
 
 def citation(keys: str) -> str:
