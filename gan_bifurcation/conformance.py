@@ -62,8 +62,9 @@ def check_game(game: Game, *, scale: float = 0.5, seed: int = 0) -> None:
 def check_rule(rule: Rule, game: Game, *, scale: float = 0.5, seed: int = 0) -> None:
     """Check that a rule makes a consistent system of a game.
 
-    The known equilibria are equilibria or fixed points of the result; it commutes with the game's symmetries; for small
-    learning rates each player moves along its own direction, in the mean over random points; Jacobians are exact.
+    The known equilibria, with the rule's memory at rest, are equilibria or fixed points of the result; it commutes with
+    the game's symmetries; for small learning rates each player moves along its own direction, in the mean over random
+    points; Jacobians agree with differences; every player's gradient is called.
 
     Parameters
     ----------
@@ -85,7 +86,14 @@ def check_rule(rule: Rule, game: Game, *, scale: float = 0.5, seed: int = 0) -> 
     """
     result = system(game, rule)
     field = system(game, Flow())
+    update = rule.assemble(game)
+    if not all(isinstance(calls, int) and calls >= 1 for calls in update.gradient_calls):
+        raise MisuseError(
+            f"{rule!r} claims {update.gradient_calls} gradient calls of the two players: each is an integer from 1 on."
+        )
     slow = result.with_parameters(**dict.fromkeys(game.rates, 1e-6))
+    if update.strength:
+        slow = slow.with_parameters(**{update.strength: 0.0})
     descent = np.zeros(len(game.states))
     for x in _points(result, scale, seed):
         f = result.rhs(x)
@@ -93,7 +101,7 @@ def check_rule(rule: Rule, game: Game, *, scale: float = 0.5, seed: int = 0) -> 
         for symmetry in result.symmetries:
             _check_symmetry(result, symmetry, x, f)
         start = x.copy()
-        _rest(slow, start, rule, game)
+        _rest(slow, start, game)
         state = [result.states.index(name) for name in game.states]
         moved = slow.rhs(start)[state] - (start[state] if slow.kind == "map" else 0.0)
         descent += moved * field.rhs(start[state])
@@ -112,6 +120,11 @@ def _points(system_: System, scale: float, seed: int) -> list[NDArray[np.float64
     guess = system_.equilibrium_guess()
     centre = np.zeros(system_.n) if guess is None else guess
     points = [centre + scale * rng.standard_normal(system_.n) for _ in range(_POINTS)]
+    # A mean of squares is positive.
+    for item in system_.memory:
+        if item.even:
+            for x in points:
+                x[system_.states.index(item.name)] = abs(x[system_.states.index(item.name)]) + 0.1 * scale
     # Between the bounds and not at them, where the field has a kink.
     for state, (low, high) in _bounds(system_).items():
         margin, i = 0.01 * (high - low), system_.states.index(state)
@@ -141,9 +154,9 @@ def _check_projection(game: Game, scale: float, seed: int) -> None:
             _check_symmetry(steps, symmetry, x, f)
 
 
-def _rest(system_: System, x: NDArray[np.float64], rule: Rule, game: Game) -> None:
+def _rest(system_: System, x: NDArray[np.float64], game: Game) -> None:
     """Put the rule's memory to rest, in place."""
-    for item in rule.assemble(game).memory:
+    for item in system_.memory:
         here = {symbol(name): float(x[system_.states.index(name)]) for name in game.states}
         x[system_.states.index(item.name)] = float(item.at_rest.xreplace(here))
 

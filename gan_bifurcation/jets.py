@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 
 from gan_bifurcation import opcodes as op
-from gan_bifurcation.kernels import TWO_OVER_SQRT_PI, TapeData, _sigmoid, _softplus, _unary_value, inner, jit
+from gan_bifurcation.kernels import (
+    TWO_OVER_SQRT_PI,
+    TapeData,
+    _sigmoid,
+    _softplus,
+    _unary_value,
+    inner,
+    jit,
+    newton_verdict,
+)
 
 Jets = Any  # float64 or complex128 array (slots, order + 1); the code is compiled for both
 
@@ -206,12 +215,13 @@ def run_jet(tape: TapeData, s: Jets) -> None:
     order = s.shape[1]
     u = np.zeros_like(s[0])
     w = np.zeros_like(s[0])
-    table = row = 0
+    table = row = count = passes = 0
+    previous = np.inf
     i = 0
     while i < code.shape[0]:
         o = code[i, 0]
         y = s[base + i]
-        a = s[code[i, 1]] if o < op.LOOP_BEGIN or o == op.ACCUMULATE else s[0]
+        a = s[code[i, 1]] if o < op.LOOP_BEGIN or o == op.ACCUMULATE or o == op.UNKNOWN or o == op.UPDATE else s[0]
         if o <= op.DIV:
             b = s[code[i, 2]]
             if o == op.MUL:
@@ -262,7 +272,42 @@ def run_jet(tape: TapeData, s: Jets) -> None:
             weight = tape.tables[tape.layout[table, 0] + row * tape.layout[table, 2]]
             for k in range(order):
                 y[k] += weight * a[k]
-        elif row + 1 < tape.layout[table, 1]:  # LOOP_END
-            row += 1
-            i = code[i, 1]
+        elif o == op.LOOP_END:
+            if row + 1 < tape.layout[table, 1]:
+                row += 1
+                i = code[i, 1]
+        elif o == op.SOLVE_BEGIN:
+            count = 0
+            passes = 0
+            previous = np.inf
+        elif o == op.UNKNOWN:
+            y[:] = 0.0
+            y[0] = a[0]
+        elif o == op.UPDATE:
+            b = s[code[i, 2]]
+            for k in range(order):
+                y[k] = a[k] - b[k]
+        else:  # SOLVE_END
+            # Once the base point is a root, each further step of Newton's method doubles the number of coefficients
+            # that are right.
+            unknowns = code[i, 2]
+            if passes == 0:
+                size = scale = 0.0
+                for k in range(i - unknowns, i):
+                    step = abs(s[code[k, 2], 0].real)
+                    size = step if not step <= size else size
+                    scale = max(scale, abs(s[base + k, 0].real))
+                count += 1
+                verdict = newton_verdict(size, scale, previous, count)
+                previous = size
+                if verdict < 0:
+                    s[base + i - unknowns : base + i] = np.nan
+                passes = 1 if verdict == 1 else 0
+            else:
+                passes *= 2
+                verdict = 1
+            if verdict >= 0 and passes < order:
+                for k in range(unknowns):
+                    s[base + code[i, 1] + 1 + k] = s[base + i - unknowns + k]
+                i = code[i, 1] + unknowns
         i += 1

@@ -27,6 +27,12 @@ leaf: Any = _njit(
 
 TWO_OVER_SQRT_PI = 1.1283791670955126
 
+# Newton's method for roots: a relative step below the first is followed by one that is below rounding; a step that no
+# longer shrinks is rounding if it is below the second.
+NEWTON_STEP = 1e-9
+NEWTON_FLOOR = 1e-10
+NEWTON_MOST = 60
+
 
 class TapeData(NamedTuple):
     """The arrays of a tape as the compiled code takes them."""
@@ -181,12 +187,26 @@ def run_value(tape: TapeData, v: FloatArray, start: int) -> None:
 
     `start=tape.prefix` skips what only depends on parameters.
     """
+    run_span(tape, v, start, tape.code.shape[0])
+
+
+@leaf
+def newton_verdict(size: float, scale: float, previous: float, count: int) -> int:
+    """Whether the step of this size was the last one: 1 if so, 0 to go on, -1 if Newton's method has failed."""
+    if size <= NEWTON_STEP * scale or (size >= 0.5 * previous and size <= NEWTON_FLOOR * (1.0 + scale)):
+        return 1
+    return 0 if count < NEWTON_MOST and size < np.inf else -1
+
+
+@leaf
+def run_span(tape: TapeData, v: FloatArray, start: int, stop: int) -> None:
+    """Evaluate the slots of some operations, from `start` to before `stop`."""
     base = tape.n_inputs + tape.constants.shape[0]
     code = tape.code
-    table = row = 0
+    table = row = count = 0
+    previous = np.inf
     i = start
-    n = code.shape[0]
-    while i < n:
+    while i < stop:
         o = code[i, 0]
         s = base + i
         if o <= op.DIV:
@@ -227,10 +247,48 @@ def run_value(tape: TapeData, v: FloatArray, start: int) -> None:
             v[s] = tape.tables[tape.layout[table, 0] + row * tape.layout[table, 2] + code[i, 1] + 1]
         elif o == op.ACCUMULATE:
             v[s] += tape.tables[tape.layout[table, 0] + row * tape.layout[table, 2]] * v[code[i, 1]]
-        elif row + 1 < tape.layout[table, 1]:  # LOOP_END
-            row += 1
-            i = code[i, 1]
+        elif o == op.LOOP_END:
+            if row + 1 < tape.layout[table, 1]:
+                row += 1
+                i = code[i, 1]
+        elif o == op.SOLVE_BEGIN:
+            count = 0
+            previous = np.inf
+        elif o == op.UNKNOWN:
+            v[s] = v[code[i, 1]]
+        elif o == op.UPDATE:
+            v[s] = v[code[i, 1]] - v[code[i, 2]]
+        else:  # SOLVE_END
+            unknowns = code[i, 2]
+            size = scale = 0.0
+            for k in range(i - unknowns, i):
+                step = abs(v[code[k, 2]])
+                # Not a number is no maximum of anything.
+                size = step if not step <= size else size
+                scale = max(scale, abs(v[base + k]))
+            count += 1
+            verdict = newton_verdict(size, scale, previous, count)
+            previous = size
+            if verdict == 0:
+                for k in range(unknowns):
+                    v[base + code[i, 1] + 1 + k] = v[s - unknowns + k]
+                i = code[i, 1] + unknowns
+            elif verdict < 0:
+                for k in range(unknowns):
+                    v[s - unknowns + k] = np.nan
         i += 1
+
+
+@leaf
+def _solve(tape: TapeData, v: FloatArray, begin: int) -> int:
+    """Values of the roots of a block, put in the place of its unknowns; the number of unknowns."""
+    base = tape.n_inputs + tape.constants.shape[0]
+    unknowns = int(tape.code[begin, 1])
+    end = int(tape.code[begin, 2])
+    run_span(tape, v, begin, end + 1)
+    for k in range(unknowns):
+        v[base + begin + 1 + k] = v[base + end - unknowns + k]
+    return unknowns
 
 
 @leaf
@@ -318,9 +376,23 @@ def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
             v[s] += weight * v[ia]
             for j in range(m):
                 g[s, j] += weight * g[ia, j]
-        elif row + 1 < tape.layout[table, 1]:  # LOOP_END
-            row += 1
-            i = ia
+        elif o == op.LOOP_END:
+            if row + 1 < tape.layout[table, 1]:
+                row += 1
+                i = ia
+        elif o == op.SOLVE_BEGIN:
+            # At the root, Newton's step does not depend on where it starts: one pass from unknowns that are held fixed
+            # gives the derivative by the implicit function theorem.
+            unknowns = _solve(tape, v, i)
+            for k in range(unknowns):
+                for j in range(m):
+                    g[s + 1 + k, j] = 0.0
+            i += unknowns
+        elif o == op.UPDATE:
+            ib = code[i, 2]
+            v[s] = v[ia] - v[ib]
+            for j in range(m):
+                g[s, j] = g[ia, j] - g[ib, j]
         i += 1
 
 
@@ -334,7 +406,7 @@ def run_second(tape: TapeData, v: FloatArray, d: FloatArray, g: FloatArray, h: F
     base = tape.n_inputs + tape.constants.shape[0]
     code = tape.code
     m = g.shape[1]
-    table = row = 0
+    table = row = repeated = 0
     i = 0
     n = code.shape[0]
     while i < n:
@@ -436,7 +508,37 @@ def run_second(tape: TapeData, v: FloatArray, d: FloatArray, g: FloatArray, h: F
             for j in range(m):
                 g[s, j] += weight * g[ia, j]
                 h[s, j] += weight * h[ia, j]
-        elif row + 1 < tape.layout[table, 1]:  # LOOP_END
-            row += 1
-            i = ia
+        elif o == op.LOOP_END:
+            if row + 1 < tape.layout[table, 1]:
+                row += 1
+                i = ia
+        elif o == op.SOLVE_BEGIN:
+            unknowns = _solve(tape, v, i)
+            for k in range(s + 1, s + 1 + unknowns):
+                d[k] = 0.0
+                for j in range(m):
+                    g[k, j] = 0.0
+                    h[k, j] = 0.0
+            repeated = 0
+            i += unknowns
+        elif o == op.UPDATE:
+            ib = code[i, 2]
+            v[s] = v[ia] - v[ib]
+            d[s] = d[ia] - d[ib]
+            for j in range(m):
+                g[s, j] = g[ia, j] - g[ib, j]
+                h[s, j] = h[ia, j] - h[ib, j]
+        elif o == op.SOLVE_END and repeated == 0:
+            # Newton's method doubles the order of what is right: first derivatives, then second ones.
+            repeated = 1
+            unknowns = code[i, 2]
+            for k in range(unknowns):
+                to = base + ia + 1 + k
+                source = s - unknowns + k
+                v[to] = v[source]
+                d[to] = d[source]
+                for j in range(m):
+                    g[to, j] = g[source, j]
+                    h[to, j] = h[source, j]
+            i = ia + unknowns
         i += 1

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation import opcodes as op
-from gan_bifurcation.kernels import FloatArray, TapeData, _integer_power, _unary_value
+from gan_bifurcation.kernels import FloatArray, TapeData, _integer_power, _unary_value, newton_verdict
 from gan_bifurcation.tape import Tape
 
 IntArray = NDArray[np.int64]
@@ -157,13 +157,13 @@ def run_lanes(tape: TapeData, v: FloatArray, rows: Rows, start: int) -> None:
     base = tape.n_inputs + tape.constants.shape[0]
     code = tape.code
     lanes = v.shape[1]
-    table = row = 0
+    table = row = count = 0
     i = start
     n = code.shape[0]
     while i < n:
         o = code[i, 0]
         y = v[base + i]
-        a = v[code[i, 1]] if o < op.LOOP_BEGIN or o == op.ACCUMULATE else y
+        a = v[code[i, 1]] if o < op.LOOP_BEGIN or o == op.ACCUMULATE or o == op.UNKNOWN or o == op.UPDATE else y
         if o <= op.DIV:
             b = v[code[i, 2]]
             if o == op.MUL:
@@ -224,10 +224,58 @@ def run_lanes(tape: TapeData, v: FloatArray, rows: Rows, start: int) -> None:
             number = tape.tables[tape.layout[table, 0] + row * tape.layout[table, 2]]
             for j in range(lanes):
                 y[j] += number * a[j]
-        elif row + 1 < tape.layout[table, 1]:  # LOOP_END
-            row += 1
-            i = code[i, 1]
+        elif o == op.LOOP_END:
+            if row + 1 < tape.layout[table, 1]:
+                row += 1
+                i = code[i, 1]
+        elif o == op.SOLVE_BEGIN:
+            # Which lanes are done; the row of SOLVE_END holds the size of the last step.
+            count = 0
+            for j in range(lanes):
+                y[j] = 0.0
+                v[base + code[i, 2], j] = np.inf
+        elif o == op.UNKNOWN:
+            for j in range(lanes):
+                y[j] = a[j]
+        elif o == op.UPDATE:
+            b = v[code[i, 2]]
+            for j in range(lanes):
+                y[j] = a[j] - b[j]
+        else:  # SOLVE_END
+            count += 1
+            if _newton_lanes(tape, v, i, count):
+                i = code[i, 1] + code[i, 2]
         i += 1
+
+
+@leaf
+def _newton_lanes(tape: TapeData, v: FloatArray, end: int, count: int) -> bool:
+    """Take the lanes that are not done a step of Newton's method on; whether any is left."""
+    base = tape.n_inputs + tape.constants.shape[0]
+    code = tape.code
+    begin = code[end, 1]
+    unknowns = code[end, 2]
+    again = False
+    for j in range(v.shape[1]):
+        if v[base + begin, j] != 0.0:
+            continue
+        size = scale = 0.0
+        for k in range(end - unknowns, end):
+            step = abs(v[code[k, 2], j])
+            size = step if not step <= size else size
+            scale = max(scale, abs(v[base + k, j]))
+        verdict = newton_verdict(size, scale, v[base + end, j], count)
+        v[base + end, j] = size
+        v[base + begin, j] = 0.0 if verdict == 0 else 1.0
+        again = again or verdict == 0
+        # A lane that is done keeps its unknowns, so that what the others still need changes nothing for it.
+        for k in range(unknowns):
+            if verdict == 0:
+                v[base + begin + 1 + k, j] = v[base + end - unknowns + k, j]
+            elif verdict < 0:
+                v[base + begin + 1 + k, j] = np.nan
+                v[base + end - unknowns + k, j] = np.nan
+    return again
 
 
 @leaf

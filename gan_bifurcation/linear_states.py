@@ -29,11 +29,14 @@ def dependence(tape: "Tape", states: int) -> list[list[int]]:
     ]
     slots += [free] * (base - len(slots))
     for o, a, b, c in tape.code.tolist():
-        if o in (op.LOOP_BEGIN, op.NODE, op.LOOP_END):
+        if o in (op.LOOP_BEGIN, op.NODE, op.LOOP_END, op.SOLVE_BEGIN, op.SOLVE_END):
             result = free
+        elif o == op.UNKNOWN:
+            # A root may depend on every state in any way.
+            result = (_OTHER,) * states
         elif o in (op.NEG, op.ACCUMULATE):
             result = slots[a]
-        elif o in (op.ADD, op.SUB):
+        elif o in (op.ADD, op.SUB, op.UPDATE):
             result = tuple(map(max, slots[a], slots[b]))
         elif o == op.MUL and not any(slots[a]):
             result = slots[b]

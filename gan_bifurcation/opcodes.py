@@ -41,6 +41,11 @@ LOOP_BEGIN: Final = 60  # a: table
 NODE: Final = 61  # a: column of the current table
 ACCUMULATE: Final = 62  # a: slot; adds weight * value
 LOOP_END: Final = 63  # a: index of the LOOP_BEGIN instruction
+# Roots of equations by Newton's method: the unknowns follow BEGIN, the updates come just before END.
+SOLVE_BEGIN: Final = 64  # a: number of unknowns; b: index of the SOLVE_END instruction
+UNKNOWN: Final = 65  # a: slot of the value to start from
+UPDATE: Final = 66  # a: slot of the unknown, b: slot of its step; the unknown less the step
+SOLVE_END: Final = 67  # a: index of the SOLVE_BEGIN instruction; b: number of unknowns
 
 UNARY_NAMES: Final = {
     NEG: "neg", SQRT: "sqrt", EXP: "exp", LOG: "log", SIN: "sin", COS: "cos", TAN: "tan", SINH: "sinh", COSH: "cosh",

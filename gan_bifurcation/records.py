@@ -16,6 +16,7 @@ from gan_bifurcation import opcodes as op
 from gan_bifurcation.branch import Point
 from gan_bifurcation.errors import ResultsError
 from gan_bifurcation.expressions import LogSigmoid, Mean, NodeTable, Sigmoid, Softplus, symbol
+from gan_bifurcation.roots import Root
 from gan_bifurcation.system import System
 from gan_bifurcation.tape import Tape
 
@@ -82,13 +83,16 @@ def check_tape(tape: Tape) -> None:
         raise bad
     begin = -1
     for i, (o, a, b, c) in enumerate(tape.code.tolist()):
-        slots = {op.LOOP_BEGIN: (), op.NODE: (), op.LOOP_END: (), op.POWER_INTEGER: (a,)}.get(o)
+        slots = {
+            op.LOOP_BEGIN: (), op.NODE: (), op.LOOP_END: (), op.SOLVE_BEGIN: (), op.SOLVE_END: (),
+            op.POWER_INTEGER: (a,),
+        }.get(o)  # fmt: skip
         if slots is None:
-            if o in (op.ADD, op.SUB, op.MUL, op.DIV, op.POWER_REAL, op.MINIMUM, op.MAXIMUM):
+            if o in (op.ADD, op.SUB, op.MUL, op.DIV, op.POWER_REAL, op.MINIMUM, op.MAXIMUM, op.UPDATE):
                 slots = (a, b)
             elif o in (op.SELECT_POSITIVE, op.SELECT_NONNEGATIVE):
                 slots = (a, b, c)
-            elif o in op.UNARY_NAMES or o == op.ACCUMULATE:
+            elif o in op.UNARY_NAMES or o in (op.ACCUMULATE, op.UNKNOWN):
                 slots = (a,)
             else:
                 raise bad
@@ -111,6 +115,35 @@ def check_tape(tape: Tape) -> None:
             begin = -1
     if begin >= 0 or not all(0 <= s < base + len(tape.code) for s in tape.outputs.tolist()):
         raise bad
+    if not _solves_are_whole(tape):
+        raise bad
+
+
+def _solves_are_whole(tape: Tape) -> bool:
+    """Whether each block of roots is closed, with its unknowns at the front and their updates at the end."""
+    code = tape.code.tolist()
+    base = len(tape.inputs) + len(tape.constants)
+    kinds = (op.UNKNOWN, op.UPDATE, op.SOLVE_END)
+    i = 0
+    while i < len(code):
+        if code[i][0] in kinds:
+            return False
+        if code[i][0] == op.SOLVE_BEGIN:
+            _, count, end, _ = code[i]
+            if count < 1 or not i + 2 * count < end < len(code) or code[end][:3] != [op.SOLVE_END, i, count]:
+                return False
+            body = [row[0] for row in code[i + 1 + count : end - count]]
+            updates = [row[:2] for row in code[end - count : end]]
+            if (
+                any(row[0] != op.UNKNOWN for row in code[i + 1 : i + 1 + count])
+                or updates != [[op.UPDATE, base + i + 1 + k] for k in range(count)]
+                or any(o in (*kinds, op.SOLVE_BEGIN) for o in body)
+                or body.count(op.LOOP_BEGIN) != body.count(op.LOOP_END)
+            ):
+                return False
+            i = end
+        i += 1
+    return True
 
 
 _FUNCTIONS: Mapping[int, Any] = {
@@ -127,8 +160,29 @@ def decompile(tape: Tape) -> tuple[tuple[tuple[sympy.Symbol, sympy.Expr], ...], 
     values += [sympy.Integer(int(c)) if float(c).is_integer() else sympy.Float(float(c), 17) for c in tape.constants]
     assignments: list[tuple[sympy.Symbol, sympy.Expr]] = []
     table: NodeTable | None = None
+    outside: list[tuple[sympy.Symbol, sympy.Expr]] = assignments
+    starts: list[sympy.Expr] = []
+    steps: list[sympy.Expr] = []
     for i, (o, a, b, c) in enumerate(tape.code.tolist()):
         value: Any = sympy.Integer(0)
+        if o in (op.SOLVE_BEGIN, op.UNKNOWN, op.UPDATE, op.SOLVE_END):
+            if o == op.SOLVE_BEGIN:
+                outside, assignments, starts, steps = assignments, [], [], []
+            elif o == op.UNKNOWN:
+                starts.append(values[a])
+                value = symbol(f"v{i}")
+            elif o == op.UPDATE:
+                steps.append(values[b])
+            else:
+                first = len(tape.inputs) + len(tape.constants) + a + 1
+                parts = [values[first : first + b], starts, [sympy.Tuple(*pair) for pair in assignments], steps]
+                family = [sympy.Tuple(*part) for part in parts]
+                assignments = outside
+                for k in range(b):
+                    values[len(values) - b + k] = symbol(f"v{i - b + k}")
+                    assignments.append((symbol(f"v{i - b + k}"), Root(sympy.Integer(k), *family)))
+            values.append(value)
+            continue
         if o == op.LOOP_BEGIN:
             nodes, weights = tape.tables[a]
             columns = tuple(sympy.Symbol(f"node{a}_{k}", real=True) for k in range(nodes.shape[1]))

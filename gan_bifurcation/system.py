@@ -21,7 +21,7 @@ from gan_bifurcation.linear_states import find_linear_states
 
 if TYPE_CHECKING:
     from gan_bifurcation.game import Game, Symmetry
-    from gan_bifurcation.rules import Rule, Update
+    from gan_bifurcation.rules import Memory, Rule, Update
 
 FloatArray = NDArray[np.float64]
 Kind = Literal["flow", "map"]
@@ -49,8 +49,8 @@ class System:
         The map is iterated this often (1: the map itself).
     domain : tuple of (str, str)
         Inequalities ``expression >= 0`` that hold inside the domain, each with the reason why leaving it matters.
-    symmetries, known_equilibria, game, rule
-        Provenance, where the system was made from a game.
+    symmetries, known_equilibria, game, rule, memory
+        Provenance, where the system was made from a game; `memory` are the states that the rule adds.
     """
 
     kind: Kind
@@ -66,6 +66,7 @@ class System:
     description: str = ""
     game: "Game | None" = None
     rule: "Rule | None" = None
+    memory: "tuple[Memory, ...]" = ()
     _tape: tapes.Tape | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -235,6 +236,7 @@ class System:
             known_equilibria=tuple(known_equilibria),
             game=game,
             rule=rule,
+            memory=tuple(update.memory),
             description=description,
         )
 
@@ -273,7 +275,9 @@ class System:
         return np.array([float(changes.get(k, v)) for k, v in self.parameters.items()])
 
     def state_vector(self, state: Any) -> FloatArray:
-        """A state as an array (n,), from a mapping of all state names or a sequence.
+        """A state as an array (n,), from a mapping of state names or a sequence.
+
+        What an update rule remembers may be left out: it is then as at the start of training.
 
         Raises
         ------
@@ -284,6 +288,7 @@ class System:
             for name in state:
                 if name not in self.states:
                     raise unknown_name("state", name, self.states)
+            state = self._with_memory(state)
             missing = [s for s in self.states if s not in state]
             if missing:
                 raise MisuseError(
@@ -297,6 +302,17 @@ class System:
         if not np.all(np.isfinite(x)):
             raise MisuseError(f"The state {x.tolist()} is not finite; give finite numbers.")
         return x
+
+    def _with_memory(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """A state with the start of what it lacks of a rule's memory, as far as that is known."""
+        full = dict(state)
+        given = {symbol(name): sympy.Float(float(value), 17) for name, value in state.items()}
+        for item in self.memory:
+            if item.name not in full and item.name in self.states:
+                start = sympy.sympify(item.at_rest if item.start is None else item.start).xreplace(given)
+                if start.is_number:
+                    full[item.name] = float(start)
+        return full
 
     def parameter_index(self, name: str) -> int:
         """Position of a parameter in the parameter vector."""

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.expressions import LogSigmoid, Mean, NodeTable, Sigmoid, Softplus
-from gan_bifurcation.kernels import TapeData
+from gan_bifurcation.kernels import NEWTON_FLOOR, NEWTON_MOST, TapeData
+from gan_bifurcation.roots import Root
 
 FloatArray = NDArray[np.float64]
 Assignment = tuple[sympy.Symbol, sympy.Expr]
@@ -137,7 +138,8 @@ class Tape:
         v.extend([None] * len(self.code))
         code = self.code.tolist()
         i = 0
-        table = row = 0
+        table = row = count = 0
+        previous: Any = None
         while i < len(code):
             o, a, b, c = code[i]
             s = base + i
@@ -163,6 +165,28 @@ class Tape:
                 if row + 1 < len(self.tables[table][1]):
                     row += 1
                     i = a
+            elif o == op.SOLVE_BEGIN:
+                count, previous = 0, None
+            elif o == op.UNKNOWN:
+                v[s] = v[a]
+            elif o == op.UPDATE:
+                v[s] = v[a] - v[b]
+            elif o == op.SOLVE_END:
+                # Until the step no longer shrinks: then it is rounding, whatever the precision of the scalars.
+                count += 1
+                size = max(abs(v[code[k][2]]) for k in range(i - b, i))
+                scale = max(abs(v[k]) for k in range(s - b, s))
+                last = size == 0 or (
+                    previous is not None and size >= previous / 2 and size <= NEWTON_FLOOR * (1 + scale)
+                )
+                previous = size
+                if last:
+                    pass
+                elif count < NEWTON_MOST:
+                    v[base + a + 1 : base + a + 1 + b] = v[s - b : s]
+                    i = a + b
+                else:
+                    v[s - b : s] = [math.nan] * b
             else:
                 v[s] = functions[op.UNARY_NAMES[o]](v[a])
             i += 1
@@ -275,6 +299,8 @@ class _Builder:
             return result
         if isinstance(e, sympy.Piecewise):
             return self._piecewise(e)
+        if isinstance(e, Root):
+            return self._solve(e)
         raise MisuseError(
             f"The function '{type(e).__name__}' cannot be put on the tape; use + - * / **, the elementary "
             "functions, erf, erfc, "
@@ -382,15 +408,12 @@ class _Builder:
             return self.emit(op.SELECT_POSITIVE if strict else op.SELECT_NONNEGATIVE, then, otherwise, difference)
         raise MisuseError(f"The condition '{condition}' is not a comparison by < <= > >=, joined by and/or.")
 
-    def lower_means(self, expressions: Iterable[sympy.Basic]) -> None:
+    def lower_means(self, means: Iterable[Mean]) -> None:
         """One loop per table for all expectations that can be evaluated now."""
         ready: dict[NodeTable, list[Mean]] = {}
-        for e in expressions:
-            for mean in e.atoms(Mean):
-                if mean not in self.known and all(s in self.known for s in mean.free_symbols):
-                    group = ready.setdefault(mean.table, [])
-                    if mean not in group:
-                        group.append(mean)
+        for mean in means:
+            if mean not in self.known and all(s in self.known for s in mean.free_symbols):
+                ready.setdefault(mean.table, []).append(mean)
         for table, means in ready.items():
             self._loop(table, sorted(means, key=sympy.default_sort_key))
 
@@ -412,15 +435,69 @@ class _Builder:
         self.known, self.numbered = outer_known, outer_numbered
         self.known.update(zip(means, sums, strict=True))
 
+    def _solve(self, e: Root) -> int:
+        """A block that solves for all roots of one system of equations."""
+        starts = [self.lower(start) for start in e.starts]
+        inside = frozenset(e.unknowns)
+        body: list[Assignment] = []
+        means = _means([*(value for _, value in e.program), *e.steps])
+        # What does not depend on the unknowns comes before the block.
+        for name, value in e.program:
+            if value.free_symbols & inside:
+                inside |= {name}
+                body.append((name, value))
+            else:
+                self.lower_means(means)
+                self.known[name] = self.lower(value)
+        self.lower_means(means)
+        for expression in (*(value for _, value in body), *e.steps):
+            self._hoist(expression, inside)
+        outer_known, outer_numbered = dict(self.known), dict(self.numbered)
+        begin = len(self.code)
+        self.emit(op.SOLVE_BEGIN)
+        for unknown, start in zip(e.unknowns, starts, strict=True):
+            self.known[unknown] = self.emit(op.UNKNOWN, start)
+        for name, value in body:
+            self.lower_means(means)
+            self.known[name] = self.lower(value)
+        self.lower_means(means)
+        steps = [self.lower(step) for step in e.steps]
+        found = [self.emit(op.UPDATE, self.known[u], step) for u, step in zip(e.unknowns, steps, strict=True)]
+        self.code[begin] = _Instruction(op.SOLVE_BEGIN, len(found), len(self.code))
+        self.emit(op.SOLVE_END, begin, len(found))
+        # What was computed inside belongs to the last iterate: forget it.
+        self.known, self.numbered = outer_known, outer_numbered
+        self.known.update({Root(sympy.Integer(k), *e.family): slot for k, slot in enumerate(found)})
+        return found[e.index]
+
     def _hoist(self, e: sympy.Basic, columns: frozenset[sympy.Symbol]) -> None:
         if not isinstance(e, sympy.Expr):
             for a in e.args:
                 self._hoist(a, columns)
         elif not (e.free_symbols & columns):
             self.lower(e)
+        elif isinstance(e, Mean):
+            # Its columns have no values outside of its loop.
+            return
         else:
             for a in e.args:
                 self._hoist(a, columns)
+
+
+def _means(expressions: Iterable[sympy.Basic]) -> list[Mean]:
+    """All expectations in some expressions, each once; what expressions share is looked at once, too."""
+    means: dict[Mean, None] = {}
+    stack = list(expressions)
+    seen = set(stack)
+    while stack:
+        e = stack.pop()
+        if isinstance(e, Mean):
+            means[e] = None
+            continue
+        fresh = [a for a in e.args if a.args and a not in seen]
+        seen.update(fresh)
+        stack.extend(fresh)
+    return list(means)
 
 
 def _as_float(e: sympy.Basic) -> float:
@@ -463,11 +540,11 @@ def build(
     """
     builder = _Builder(inputs)
     pending = [sympy.sympify(e) for _, e in assignments] + [sympy.sympify(e) for e in outputs]
-    builder.lower_means(pending)
+    means = _means(pending)
+    builder.lower_means(means)
     for symbol, expression in assignments:
         builder.known[symbol] = builder.lower(expression)
-        if builder.tables or any(e.has(Mean) for e in pending):
-            builder.lower_means(pending)
+        builder.lower_means(means)
     slots = [builder.lower(sympy.sympify(e)) for e in outputs]
     return _finish(builder, slots, states)
 
@@ -480,9 +557,9 @@ def _finish(builder: _Builder, outputs: list[int], states: int) -> Tape:
     in_loop = np.zeros(len(code), dtype=bool)
     depth = 0
     for k, instruction in enumerate(code):
-        depth += instruction.code == op.LOOP_BEGIN
+        depth += instruction.code in (op.LOOP_BEGIN, op.SOLVE_BEGIN)
         in_loop[k] = depth > 0
-        depth -= instruction.code == op.LOOP_END
+        depth -= instruction.code in (op.LOOP_END, op.SOLVE_END)
     needed = np.array(in_loop)
     for k in outputs:
         if k >= n_in:
@@ -513,6 +590,10 @@ def _finish(builder: _Builder, outputs: list[int], states: int) -> Tape:
             rows.append((i.code, i.a, 0, 0))
         elif i.code == op.LOOP_END:
             rows.append((i.code, place[i.a] - base, 0, 0))
+        elif i.code == op.SOLVE_BEGIN:
+            rows.append((i.code, i.a, place[i.b] - base, 0))
+        elif i.code == op.SOLVE_END:
+            rows.append((i.code, place[i.a] - base, i.b, 0))
         elif i.code == op.POWER_INTEGER:
             rows.append((i.code, slot(i.a), i.b, 0))
         else:
@@ -529,9 +610,9 @@ def _finish(builder: _Builder, outputs: list[int], states: int) -> Tape:
 
 
 def _operands(i: _Instruction) -> tuple[int, ...]:
-    if i.code in (op.LOOP_BEGIN, op.NODE, op.LOOP_END):
+    if i.code in (op.LOOP_BEGIN, op.NODE, op.LOOP_END, op.SOLVE_BEGIN, op.SOLVE_END):
         return ()
-    if i.code in _PYTHON_BINARY:
+    if i.code in _PYTHON_BINARY or i.code == op.UPDATE:
         return (i.a, i.b)
     if i.code in (op.SELECT_POSITIVE, op.SELECT_NONNEGATIVE):
         return (i.a, i.b, i.c)
