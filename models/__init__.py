@@ -24,7 +24,10 @@ _HOMES: Final[dict[str, str]] = {
 }
 
 # The modules of the tables that models offer to studies: functions with keyword-only settings that return a Table.
-_TABLES: Final[dict[str, str]] = {}
+_TABLES: Final[dict[str, str]] = {
+    "kernel_radii": "gan_bifurcation.models.kernel_heat_map",
+    "kernel_trainings": "gan_bifurcation.models.kernel_trainings",
+}
 
 __all__ = sorted([*_HOMES, "citation", "get", "names", "table", "tables"])
 
