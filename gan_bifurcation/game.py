@@ -60,6 +60,10 @@ class Game:
     equilibria : tuple of Equilibrium
     field : mapping of str to Expr, optional
         The direction in which each state moves, for systems that are no gradients; otherwise minus the gradients.
+    projection : mapping of str to (str, str)
+        Bounds of a state, such as clipped weights, as text in the parameters: ``{"psi": ("-clip", "clip")}``. Under an
+        update rule the state is put back between them after each of its own steps; in a flow it does not move outwards
+        at a bound.
     paper : str
         Key of the citation in the models' references.
     description : str
@@ -86,6 +90,7 @@ class Game:
     paper: str = ""
     description: str = ""
     why_not_smooth: str = ""
+    projection: Mapping[str, tuple[str, str]] = dataclass_field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("symmetries", "domain", "equilibria"):
@@ -94,6 +99,7 @@ class Game:
         object.__setattr__(self, "parameters", checked_parameters(self.parameters, f"the game '{self.name}'"))
         self._check_expressions()
         self._check_facts()
+        self._check_projection()
 
     @classmethod
     def from_strings(
@@ -106,6 +112,7 @@ class Game:
         symmetries: Mapping[str, Mapping[str, str]] | None = None,
         domain: Mapping[str, str] | None = None,
         equilibria: Mapping[str, Mapping[str, str]] | None = None,
+        projection: Mapping[str, tuple[str, str]] | None = None,
         paper: str = "",
         description: str = "",
     ) -> "Game":
@@ -123,6 +130,8 @@ class Game:
             Expressions that are not negative inside, with the reasons.
         equilibria : mapping of str to mapping
             For each name, each state as text in the parameters; a state that is left out is 0.
+        projection : mapping of str to (str, str)
+            The two bounds of each state that has them, in the parameters.
         paper, description : str
 
         Examples
@@ -165,6 +174,7 @@ class Game:
             ),
             paper=paper,
             description=description,
+            projection=dict(projection or {}),
         )
 
     @classmethod
@@ -186,7 +196,7 @@ class Game:
             The direction of each state: minus what would be the gradient.
         parameters : mapping of str to float
         **facts
-            symmetries, domain, equilibria, paper, description, why_not_smooth.
+            symmetries, domain, equilibria, paper, description, why_not_smooth, projection.
         """
         directions = {
             key: as_expression(value, f"The direction of '{key}'")
@@ -210,8 +220,14 @@ class Game:
 
     @cached_property
     def smooth(self) -> bool:
-        """False if abs, sign, min, max or a choice occurs in a loss or direction."""
-        return all(is_smooth(expression) for expression in self._given())
+        """False if abs, sign, min, max or a choice occurs in a loss or direction, or a state is kept between bounds."""
+        return not self.projection and all(is_smooth(expression) for expression in self._given())
+
+    @cached_property
+    def bounds(self) -> dict[str, tuple[sympy.Expr, sympy.Expr]]:
+        """The lower and upper bound of each state that has bounds, in the parameters."""
+        names = {name: symbol(name) for name in self.parameters}
+        return {state: (parse(low, names), parse(high, names)) for state, (low, high) in self.projection.items()}
 
     def gradient(self) -> dict[str, sympy.Expr]:
         """The derivative of each player's own loss by each of its states."""
@@ -304,6 +320,26 @@ class Game:
                 self._check_symbols(value, list(self.parameters), f"the equilibrium '{known.name}'")
             if known.condition:
                 parse(known.condition, {name: symbol(name) for name in self.parameters})
+
+    def _check_projection(self) -> None:
+        for state, pair in self.projection.items():
+            if state not in self.states:
+                raise unknown_name(f"state in the projection of '{self.name}'", state, self.states)
+            if isinstance(pair, str) or len(pair) != 2:
+                raise MisuseError(
+                    f"The projection of '{state}' in '{self.name}' needs two bounds as text, such as "
+                    f"('-clip', 'clip'), but got {quoted(repr(pair))}."
+                )
+        object.__setattr__(self, "projection", {state: (low, high) for state, (low, high) in self.projection.items()})
+        values = {symbol(name): sympy.Float(value) for name, value in self.parameters.items()}
+        for state, (low, high) in self.bounds.items():
+            if not low.xreplace(values) < high.xreplace(values):
+                raise MisuseError(
+                    f"The bounds of '{state}' in '{self.name}' must be in order, but got "
+                    f"{' and '.join(self.projection[state])}, which is not at the default parameters."
+                )
+        if self.projection and not self.why_not_smooth:
+            object.__setattr__(self, "why_not_smooth", f"{', '.join(self.projection)}: kept between two bounds")
 
 
 def _states_of(role: str, table: Mapping[str, Any]) -> tuple[str, ...]:
