@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _HOMES: Final[dict[str, str]] = {
     "bilinear": "gan_bifurcation.models.dirac_gan",
     "dirac_gan": "gan_bifurcation.models.dirac_gan",
+    "gaussian_wgan": "gan_bifurcation.models.gaussian_wgan",
     "kernel_gan": "gan_bifurcation.models.kernel_gan",
     "kernel_gan_reduced": "gan_bifurcation.models.kernel_reduced",
     "lq_gan": "gan_bifurcation.models.lq_gan",
