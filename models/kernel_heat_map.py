@@ -152,7 +152,7 @@ def kernel_radii(
         for name in ("one_point", "two_points")
     }
     numbers["rotating"] = float(data.rotating.mean())
-    fields = {**radii, "rotating": data.rotating}
+    fields = {**radii, "rotating": data.rotating.astype(float)}
     return Table(numbers=numbers, axes=grids, fields={name: values.T for name, values in fields.items()})
 
 

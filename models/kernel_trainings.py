@@ -87,7 +87,9 @@ def kernel_trainings(
             computed = float(squares[len(rows), at])
             wanted = expected[i][j] if len(expected) else ""
             agrees = _agrees(computed, wanted, start, width, relative_tolerance)
-            rows.append((eta_d, eta_g, strength, width, computed, _shown(wanted), agrees, _verdict(found, start, width)))
+            rows.append(
+                (eta_d, eta_g, strength, width, computed, _shown(wanted), agrees, _verdict(found, start, width))
+            )
     heads = ("eta_d", "eta_g", "lam", "sigma", "computed", "expected", "agrees", "verdict")
     columns = dict(zip(heads, zip(*rows, strict=True), strict=True))
     agreements = columns["agrees"]

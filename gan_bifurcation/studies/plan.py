@@ -11,11 +11,12 @@ import gan_bifurcation
 from gan_bifurcation.errors import MisuseError, StudyFileError, unknown_name
 from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.studies.reading import plain
-from gan_bifurcation.studies.schema import Study
+from gan_bifurcation.studies.schema import Study, TableSpec
+from gan_bifurcation.studies.tabulating import check_settings
 from gan_bifurcation.system import System
 
 # Raised when results of the same study would be written otherwise.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class Part:
     Attributes
     ----------
     kind : str
-        branch, curve, map, orbit, heat_map, training_table or figure.
+        branch, curve, map, orbit, table or figure.
     name : str
     section : object
         Its section of the study.
@@ -77,6 +78,8 @@ def plan(study: Study, systems: Mapping[str, System]) -> tuple[Part, ...]:
         system = needs[0].system if getattr(section, "begin", None) else getattr(section, "system", "")
         if kind in ("branch", "curve", "map", "orbit"):
             _check(systems, system, section, where)
+        elif kind == "table":
+            _check_table(section, where)
         spec = study.all_systems.get(system)
         depends = {
             "version": gan_bifurcation.__version__, "format": FORMAT, "kind": kind, "section": plain(section),
@@ -131,6 +134,13 @@ def _check(systems: Mapping[str, System], name: str, section: Any, where: str) -
         raise StudyFileError(f"In {where}: {error}") from error
 
 
+def _check_table(section: TableSpec, where: str) -> None:
+    try:
+        check_settings(section.of, section.settings)
+    except MisuseError as error:
+        raise StudyFileError(f"In {where}: {error}") from error
+
+
 def _check_claims(study: Study, computed: Mapping[str, str]) -> None:
     """Parts that claims mention, and whether what they say can be read, before hours are spent on the rest."""
     for name, definition in study.define.items():
@@ -138,7 +148,7 @@ def _check_claims(study: Study, computed: Mapping[str, str]) -> None:
     for number, claim in enumerate(study.claim):
         where = f"claim[{number + 1}]"
         start = claim.point.partition(":")[0] if claim.point else ""
-        _found(computed, start or claim.curve or claim.map or claim.table or claim.heat_map or "", where)
+        _found(computed, start or claim.curve or claim.map or claim.table or claim.orbit or "", where)
         for text in (claim.value, claim.expected, claim.zero):
             if isinstance(text, str):
                 _check_expression(text, where)

@@ -221,7 +221,7 @@ def _haste(part: Part) -> int:
     """Smaller for what others wait for and for what takes long."""
     if part.kind == "figure":
         return 4 if part.section.kind == "heat_map" else 5
-    return {"branch": 0, "map": 1, "heat_map": 2, "curve": 3}.get(part.kind, 4)
+    return {"branch": 0, "map": 1, "table": 2, "curve": 3}.get(part.kind, 4)
 
 
 # What a process that computes parts keeps between them.
@@ -286,6 +286,8 @@ def _sums(folder: Path, part: Part) -> dict[str, str]:
     paths = [base.with_name(base.name + s) for s in _SUFFIXES.get(part.kind, (".npz", ".json"))]
     if part.kind == "map":
         paths = sorted(p for p in base.glob("*") if p.is_file() and not p.name.startswith("."))
+    elif part.kind == "table" and (written := base.with_name(base.name + ".csv")).exists():
+        paths.append(written)
     try:
         return {p.name: hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in paths}
     except OSError:

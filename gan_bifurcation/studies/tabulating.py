@@ -70,7 +70,7 @@ def make_table(of: str, settings: Mapping[str, Any]) -> Table:
 def save_table(table: Table, base: Path) -> None:
     """Write a table as ``.npz`` and ``.json``, and its columns as ``.csv`` for other programs."""
     text: dict[str, Any] = {"numbers": dict(table.numbers)}
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for kind in _KINDS:
         entries: Mapping[str, Any] = getattr(table, kind)
         text[kind] = list(entries)
