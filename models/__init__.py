@@ -22,12 +22,20 @@ _HOMES: Final[dict[str, str]] = {
     "lq_gan": "gan_bifurcation.models.lq_gan",
     "second_moment_gan": "gan_bifurcation.models.second_moment",
     "single_point_gan": "gan_bifurcation.models.kernel_reduced",
+    "torus_gan": "gan_bifurcation.models.torus_gan",
+    "torus_order_one": "gan_bifurcation.models.torus_order_one",
 }
 
 # The modules of the tables that models offer to studies: functions with keyword-only settings that return a Table.
 _TABLES: Final[dict[str, str]] = {
     "kernel_radii": "gan_bifurcation.models.kernel_heat_map",
     "kernel_trainings": "gan_bifurcation.models.kernel_trainings",
+    "torus_budget": "gan_bifurcation.models.torus_tables",
+    "torus_contraction": "gan_bifurcation.models.torus_tables",
+    "torus_orbits": "gan_bifurcation.models.torus_tables",
+    "torus_period": "gan_bifurcation.models.torus_tables",
+    "torus_surface": "gan_bifurcation.models.torus_tables",
+    "torus_truncations": "gan_bifurcation.models.torus_tables",
 }
 
 __all__ = sorted([*_HOMES, "citation", "get", "names", "table", "tables"])
