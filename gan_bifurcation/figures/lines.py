@@ -27,12 +27,29 @@ _PANELS_IN_A_ROW: Final = 4
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One line: its panel, its words in the legend, and its points."""
+    """One line: its panel, its words in the legend part by part, and its points."""
 
     panel: str
-    label: str
+    parts: tuple[str, ...]
     x: FloatArray
     y: FloatArray
+
+    @property
+    def label(self) -> str:
+        return ", ".join(self.parts)
+
+
+Look = tuple[int, int]
+
+
+def _looks(series: Sequence[Series]) -> dict[tuple[str, ...], Look]:
+    """Colour and dashes of each line: where two things tell lines apart, one is the colour and the other the dashes."""
+    keys = list(dict.fromkeys(s.parts for s in series))
+    if all(len(key) == 2 for key in keys):
+        first, second = ({part: k for k, part in enumerate(dict.fromkeys(key[j] for key in keys))} for j in (0, 1))
+        if len(first) < len(LINE_COLOURS) and len(second) <= len(_DASHES):
+            return {key: (first[key[0]], second[key[1]]) for key in keys}
+    return {key: (k, k) for k, key in enumerate(keys)}
 
 
 @styled
@@ -101,15 +118,17 @@ def lines(
         axes = list(np.ravel(grid))
     else:
         axes = [axes_or_new(ax)]
-    looks = {text: k for k, text in enumerate(dict.fromkeys(s.label for s in series))}
+    looks = _looks(series)
     for number, (place, frame) in enumerate(zip(axes, frames, strict=False)):
         for s in series:
             if s.panel == frame:
-                _draw(place, s, looks[s.label], log)
+                _draw(place, s, looks[s.parts], log)
         _finish(place, log, reference)
         place.set_xlabel(label_of(x, words))
         if number % _PANELS_IN_A_ROW == 0:
             place.set_ylabel(words.get("y") or (label_of(names[0], words) if len(names) == 1 else "value"))
+        elif window and names[0] in window:
+            place.tick_params(labelleft=False)
         if frame:
             place.set_title(frame)
         for name, limits, setter in ((x, window, place.set_xlim), (names[0], window, place.set_ylim)):
@@ -118,7 +137,7 @@ def lines(
         tidy(place)
     for place in axes[len(frames) :]:
         place.set_visible(False)
-    _legend(axes[: len(frames)], list(looks))
+    _legend(axes[: len(frames)], [", ".join(parts) for parts in looks])
     return figure_of(axes[0]) if len(frames) > 1 else axes[0]
 
 
@@ -151,7 +170,7 @@ def _rows_of_field(
     for k, row in enumerate(values):
         parts = [_value(c, table.columns[c][k], words) for c in group] or [_value(first, along[k], words)]
         title = ", ".join(_value(c, table.columns[c][k], words) for c in panel)
-        yield Series(title, ", ".join([*own, *parts]), table.axes[second], row)
+        yield Series(title, (*own, *parts), table.axes[second], row)
 
 
 def _columns(
@@ -168,8 +187,7 @@ def _columns(
         chosen = np.array([k == key for k in keys]) if keys else np.ones(len(table.columns[x]), dtype=bool)
         titles = [_value(c, v, words) for c, v in zip(panel, key, strict=False)]
         parts = [_value(c, v, words) for c, v in zip(group, key[len(panel) :], strict=True)]
-        label = ", ".join([*own, *parts])
-        yield Series(", ".join(titles), label, table.columns[x][chosen], table.columns[name][chosen])
+        yield Series(", ".join(titles), (*own, *parts), table.columns[x][chosen], table.columns[name][chosen])
 
 
 def _value(name: str, value: Any, words: Mapping[str, str]) -> str:
@@ -177,14 +195,14 @@ def _value(name: str, value: Any, words: Mapping[str, str]) -> str:
     return str(value) if isinstance(value, str) else f"{label_of(name, words)} = {value:g}"
 
 
-def _draw(ax: Axes, series: Series, number: int, log: str) -> None:
+def _draw(ax: Axes, series: Series, look: Look, log: str) -> None:
     x, y = thinned(series.x, np.where(series.y > 0, series.y, np.nan) if "y" in log else series.y)
     if "x" in log:
         x = np.where(x > 0, x, np.nan)
     colours = LINE_COLOURS[1:]
     ax.plot(
-        x, y, label=series.label, color=colours[number % len(colours)], ls=_DASHES[number % len(_DASHES)], lw=1.1,
-        marker=_MARKERS[number % len(_MARKERS)] if len(x) <= _FEW else "", ms=3.2, mew=0.6,
+        x, y, label=series.label, color=colours[look[0] % len(colours)], ls=_DASHES[look[1] % len(_DASHES)], lw=1.1,
+        marker=_MARKERS[look[0] % len(_MARKERS)] if len(x) <= _FEW else "", ms=3.2, mew=0.6,
     )  # fmt: skip
 
 
@@ -206,6 +224,7 @@ def thinned(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _finish(ax: Axes, log: str, reference: Sequence[float]) -> None:
+    ax.margins(x=0.02)
     if "x" in log:
         ax.set_xscale("log")
     if "y" in log:
@@ -281,7 +300,7 @@ def time_series(
         drawn = [(run, name, shown) for name in (names if not shown else [shown]) for run in runs.items()]
         for number, ((source, run), name, frame) in enumerate(drawn):
             label = words.get(source, source) if frame else label_of(name, words)
-            _draw(ax, Series("", label, run.times, run[name]), number, log)
+            _draw(ax, Series("", (label,), run.times, run[name]), (number, number), log)
         _finish(ax, log, reference)
         ax.set_ylabel(label_of(shown, words) if shown else (label_of(names[0], words) if len(names) == 1 else "state"))
         if window and (shown or names[0]) in window:

@@ -14,8 +14,9 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 from gan_bifurcation.branch import Branch
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.figures.scales import spans_decades, tidy
-from gan_bifurcation.figures.sets import _pieces_of
+from gan_bifurcation.figures.sets import _CURVES, _pieces_of
 from gan_bifurcation.figures.style import (
+    BLACK,
     BLUE,
     GREY,
     ORANGE,
@@ -273,12 +274,15 @@ def heat_map(
         ax.set_xlabel(label_of(plane.x, words))
         if number == 0:
             ax.set_ylabel(label_of(plane.y, words))
+        else:
+            ax.tick_params(labelleft=False)
     whole = figure_of(every[0])
     if mesh is not None:
         text = words.get("colour", label_of(shown[0], words) if len(shown) == 1 else "value")
         whole.colorbar(mesh, ax=list(every), label=text, pad=0.01, aspect=26)
     if handles:
-        columns = min(4 if len(every) > 1 else 2, len(handles))
+        most = 4 if len(every) > 1 else 2
+        columns = -(-len(handles) // -(-len(handles) // most))
         whole.legend(handles=list(handles.values()), loc="outside lower center", ncols=columns, frameon=False)
     return every
 
@@ -350,10 +354,11 @@ def _borders(ax: Axes, curves: Sequence[Branch], plane: _Plane) -> dict[str, Any
                 raise unknown_name("parameter of the curve", axis, branch.free)
         order = [branch.free.index(plane.x), branch.free.index(plane.y)]
         for label, criticality, points in _pieces_of([branch]):
-            colour = {"NS": BLUE, "H": BLUE, "PD": PURPLE}.get(label, RED)
+            colour = _CURVES.get(label, (BLACK, label))[0]
             dashes: Any = (0, (4, 1.6)) if criticality == "subcritical" else "-"
             ax.plot(points[:, order[0]], points[:, order[1]], color="white", lw=2.6, zorder=5)
             ax.plot(points[:, order[0]], points[:, order[1]], color=colour, lw=1.4, ls=dashes, zorder=6)
-            text = f"{label} ({criticality})" if criticality else label
+            word = _CURVES.get(label, (BLACK, label))[1]
+            text = f"{word} ({criticality})" if criticality else word
             handles[text] = Line2D([], [], color=colour, lw=1.4, ls=dashes, label=text)
     return handles
