@@ -20,6 +20,7 @@ _HOMES: Final[dict[str, str]] = {
     "kernel_gan": "gan_bifurcation.models.kernel_gan",
     "kernel_gan_reduced": "gan_bifurcation.models.kernel_reduced",
     "lq_gan": "gan_bifurcation.models.lq_gan",
+    "rsee_lsgan": "gan_bifurcation.models.rsee_lsgan",
     "second_moment_gan": "gan_bifurcation.models.second_moment",
     "single_point_gan": "gan_bifurcation.models.kernel_reduced",
     "torus_gan": "gan_bifurcation.models.torus_gan",
