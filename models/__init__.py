@@ -17,6 +17,8 @@ _HOMES: Final[dict[str, str]] = {
     "bilinear": "gan_bifurcation.models.dirac_gan",
     "dirac_gan": "gan_bifurcation.models.dirac_gan",
     "gaussian_wgan": "gan_bifurcation.models.gaussian_wgan",
+    "functional_gan": "gan_bifurcation.models.functional_gan",
+    "functional_mode": "gan_bifurcation.models.functional_gan",
     "kernel_gan": "gan_bifurcation.models.kernel_gan",
     "kernel_gan_reduced": "gan_bifurcation.models.kernel_reduced",
     "lq_gan": "gan_bifurcation.models.lq_gan",
