@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gan_bifurcation
@@ -12,6 +13,7 @@ from gan_bifurcation.errors import MisuseError, StudyFileError, unknown_name
 from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.studies.reading import plain
 from gan_bifurcation.studies.schema import Study, TableSpec
+from gan_bifurcation.studies.systems import digest_of_game
 from gan_bifurcation.studies.tabulating import check_settings
 from gan_bifurcation.system import System
 
@@ -50,8 +52,15 @@ class Part:
         return f"{self.kind}-{self.name}"
 
 
-def plan(study: Study, systems: Mapping[str, System]) -> tuple[Part, ...]:
+def plan(study: Study, systems: Mapping[str, System], folder: Path | None = None) -> tuple[Part, ...]:
     """The parts in an order in which each comes after what it needs.
+
+    Parameters
+    ----------
+    study : Study
+    systems : mapping of str to System
+    folder : path, optional
+        Where its game files are: a part is computed again when they change.
 
     Raises
     ------
@@ -60,6 +69,7 @@ def plan(study: Study, systems: Mapping[str, System]) -> tuple[Part, ...]:
     """
     sections = {(kind, section.name): section for kind, section in study.sections()}
     computed = {section.name: kind for kind, section in study.sections() if kind != "figure"}
+    digests = {name: digest_of_game(spec, folder) for name, spec in study.all_systems.items()}
     done: dict[str, Part] = {}
     active: list[str] = []
 
@@ -84,6 +94,7 @@ def plan(study: Study, systems: Mapping[str, System]) -> tuple[Part, ...]:
         depends = {
             "version": gan_bifurcation.__version__, "format": FORMAT, "kind": kind, "section": plain(section),
             "system": plain(spec) if spec is not None and kind in ("branch", "curve", "map", "orbit") else None,
+            "game": digests[system] if kind in ("branch", "curve", "map", "orbit") else "",
             "seed": study.seed, "needs": [p.key for p in needs],
         }  # fmt: skip
         key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:32]

@@ -79,7 +79,7 @@ class Results:
     @cached_property
     def systems(self) -> Mapping[str, System]:
         """The systems by name; that of ``[system]`` has the name ''."""
-        return self._systems or all_systems(self.file.study)
+        return self._systems or all_systems(self.file.study, self.file.folder)
 
     def names(self, kind: str) -> list[str]:
         """The names of all parts of one kind: branch, curve, map, orbit, table, figure."""
@@ -212,7 +212,7 @@ def load(folder: str | Path) -> Results:
         raise ResultsError(
             f"The results in {quoted(str(folder))} are not of its study.toml; run the study again with the same folder."
         )
-    return Results(where, parse_study(text, str(summary["study"])), summary)
+    return Results(where, parse_study(text, str(summary["study"]), where), summary)
 
 
 def text_hash(text: str) -> str:

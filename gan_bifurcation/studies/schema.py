@@ -51,9 +51,11 @@ class _Free(Section):
 
 
 class SystemSpec(Section):
-    """A model under an update rule, or equations of one's own."""
+    """A model or a game of one's own under an update rule, or equations of one's own."""
 
     model: str = ""
+    # A game file, in the study's folder or below.
+    game: Annotated[str, StringConstraints(max_length=200)] = ""
     settings: dict[str, Setting] = Field(default_factory=dict)
     rule: str | dict[str, Setting] = ""
     kind: Literal["", "flow", "map"] = ""
@@ -65,16 +67,18 @@ class SystemSpec(Section):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if bool(self.model) == bool(self.equations):
-            raise ValueError("a system has either a 'model' or 'equations', and not both")
+        if bool(self.model) + bool(self.game) + bool(self.equations) != 1:
+            raise ValueError("a system has one of 'model', 'game' and 'equations'")
         if self.equations and not self.kind:
             raise ValueError('a system with \'equations\' needs kind = "flow" or "map"')
-        if self.model and (self.kind or self.domain):
+        if not self.equations and (self.kind or self.domain):
             raise ValueError("'kind' and 'domain' belong to a system with 'equations'; a model has a 'rule'")
         if self.equations and (self.rule or self.settings):
             raise ValueError("'rule' and 'settings' belong to a system with a 'model'")
-        if self.model and not self.rule:
-            raise ValueError("a system with a 'model' needs a 'rule', such as \"simultaneous\"")
+        if self.game and self.settings:
+            raise ValueError("'settings' belong to a 'model'; the parameters of a 'game' go into 'parameters'")
+        if not self.equations and not self.rule:
+            raise ValueError("a system with a 'model' or a 'game' needs a 'rule', such as \"simultaneous\"")
         for name, value in self.settings.items():
             if isinstance(value, int) and abs(value) > 10_000:
                 raise ValueError(f"the setting '{name}' is {value}, expected at most 10000")
