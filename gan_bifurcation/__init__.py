@@ -33,6 +33,7 @@ _HOMES: Final[dict[str, str]] = {
             "spectrum",
             "trace",
         ),
+        "costs": ("TrainingCost", "training_cost"),
         "errors": (
             "GanBifurcationError",
             "MisuseError",
@@ -45,8 +46,10 @@ _HOMES: Final[dict[str, str]] = {
         "expressions": ("Mean", "NodeTable", "symbol"),
         "facts": ("DomainBound", "Equilibrium", "Symmetry"),
         "game": ("Game", "Player"),
+        "game_files": ("load_game",),
         "simulate": ("Orbit", "simulate"),
         "interop": ("register", "to_contclass"),
+        "paths": ("PathAngle", "path_angle"),
         "ranges": ("Range", "log_range"),
         "regimes": ("regime_map",),
         "reports": ("write_report",),

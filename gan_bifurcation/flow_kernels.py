@@ -113,7 +113,7 @@ def _correct(
             if abs(change) < 0.01 and abs(change * h) > 1e-15 * max(abs(t), abs(h)):
                 theta -= change
                 continue
-        if guards.action[index] != RESTART or value * came < 0.0:
+        if (guards.action[index] != RESTART and guards.side[index] == 0.0) or value * came < 0.0:
             break
         # A fresh start must see the far side of the kink.
         theta += nudge
@@ -136,12 +136,12 @@ def _events(
         for q in range(n_guards):
             marks[look, q] = _guard(guards, n, point, q, start)
     if fresh:
-        # A start on a guard's zero set is no crossing of it.
+        # A start on a guard's zero set is no crossing of it, but may be the end of one side that is known.
         for q in range(n_guards):
             largest = 0.0
             for look in range(LOOKS + 1):
                 largest = max(largest, abs(marks[look, q]))
-            before[q] = marks[0, q] if abs(marks[0, q]) > 1e-10 * largest else 0.0
+            before[q] = marks[0, q] if abs(marks[0, q]) > 1e-10 * largest else 1e-300 * guards.side[q]
     for look in range(1, LOOKS + 1):
         for q in range(n_guards):
             hits[q] = 2.0

@@ -9,7 +9,7 @@ from typing import Any, Final
 import sympy
 
 from gan_bifurcation.errors import MisuseError, quoted, unknown_name
-from gan_bifurcation.expressions import Mean, derivative, is_smooth, parse, symbol
+from gan_bifurcation.expressions import Mean, NodeTable, derivative, is_smooth, parse, symbol
 from gan_bifurcation.facts import DomainBound, Equilibrium, Field, Symmetry, as_expression, checked_parameters
 
 __all__ = ["DomainBound", "Equilibrium", "Game", "Player", "Symmetry"]
@@ -113,8 +113,10 @@ class Game:
         domain: Mapping[str, str] | None = None,
         equilibria: Mapping[str, Mapping[str, str]] | None = None,
         projection: Mapping[str, tuple[str, str]] | None = None,
+        random: Sequence[NodeTable] = (),
         paper: str = "",
         description: str = "",
+        why_not_smooth: str = "",
     ) -> "Game":
         """A game from text, such as a TOML file holds; the text is parsed safely and never run.
 
@@ -122,17 +124,21 @@ class Game:
         ----------
         name : str
         discriminator, generator : mapping
-            ``states`` (names) and ``loss`` (text). A generator without a loss descends minus the discriminator's.
+            ``states`` (names) and ``loss`` (text). A generator without a loss descends minus the discriminator's. A
+            ``rate``, if given, is ``eta_d`` for the discriminator and ``eta_g`` for the generator.
         parameters : mapping of str to float
         symmetries : mapping of str to mapping
             For each name, the image of each state that moves: ``{"half turn": {"x": "-x", "y": "-y"}}``.
         domain : mapping of str to str
             Expressions that are not negative inside, with the reasons.
         equilibria : mapping of str to mapping
-            For each name, each state as text in the parameters; a state that is left out is 0.
+            For each name, each state as text in the parameters; a state that is left out is 0. The key ``condition``
+            is a text that is not negative where the equilibrium exists.
         projection : mapping of str to (str, str)
             The two bounds of each state that has them, in the parameters.
-        paper, description : str
+        random : sequence of NodeTable
+            Independent random variables, over which ``mean(...)`` in a loss is taken.
+        paper, description, why_not_smooth : str
 
         Examples
         --------
@@ -148,12 +154,14 @@ class Game:
         """
         values = checked_parameters(parameters or {}, f"the game {quoted(str(name))}")
         roles = {"discriminator": discriminator, "generator": generator}
-        states = {role: _states_of(role, table) for role, table in roles.items()}
+        states = {
+            role: _states_of(role, table, rate) for (role, table), rate in zip(roles.items(), _RATES, strict=True)
+        }
         names = {key: symbol(key) for key in (*states["discriminator"], *states["generator"], *values)}
         if "loss" not in discriminator:
             raise MisuseError(f"The discriminator of '{name}' needs a loss, as text.")
-        loss = parse(discriminator["loss"], names)
-        other = parse(generator["loss"], names) if "loss" in generator else -loss
+        loss = _loss(name, "discriminator", discriminator["loss"], names, random)
+        other = _loss(name, "generator", generator["loss"], names, random) if "loss" in generator else -loss
         constants = {key: symbol(key) for key in values}
         everything = (*states["discriminator"], *states["generator"])
         return cls(
@@ -168,12 +176,18 @@ class Game:
             tuple(DomainBound(text, reason) for text, reason in (domain or {}).items()),
             tuple(
                 Equilibrium(
-                    key, {**dict.fromkeys(everything, sympy.S.Zero), **{s: parse(t, constants) for s, t in at.items()}}
+                    key,
+                    {
+                        **dict.fromkeys(everything, sympy.S.Zero),
+                        **{s: parse(t, constants) for s, t in at.items() if s != "condition"},
+                    },
+                    at.get("condition", ""),
                 )
                 for key, at in (equilibria or {}).items()
             ),
             paper=paper,
             description=description,
+            why_not_smooth=why_not_smooth,
             projection=dict(projection or {}),
         )
 
@@ -261,6 +275,17 @@ class Game:
                     f"The name '{name}' in '{self.name}' contains '__', which update rules use: rename it."
                 )
         twice = sorted({name for name in names if names.count(name) > 1})
+        if self.rates != _RATES:
+            raise MisuseError(
+                f"The learning rates of the discriminator and the generator are '{_RATES[0]}' and '{_RATES[1]}', but "
+                f"'{self.name}' has '{self.rates[0]}' and '{self.rates[1]}'; update rules know them by these names."
+            )
+        shared = [name for name in self.discriminator.states if name in self.generator.states]
+        if shared:
+            raise MisuseError(
+                f"The game '{self.name}' uses the name '{shared[0]}' twice: both players move it, but every state "
+                "belongs to one player."
+            )
         if twice:
             hint = (
                 "a rate is not listed among the parameters" if twice[0] in self.rates else "every name may occur once"
@@ -275,6 +300,11 @@ class Game:
         for role, player in (("discriminator", self.discriminator), ("generator", self.generator)):
             if player.loss is not None:
                 self._check_symbols(player.loss, [*self.states, *self.parameters], f"the {role}'s loss")
+                if not player.loss.free_symbols.intersection(map(symbol, player.states)):
+                    raise MisuseError(
+                        f"The {role}'s loss of '{self.name}' depends on none of its own states "
+                        f"({', '.join(player.states)}), so that it never moves; exchange the losses, or the states."
+                    )
         if self.field is not None:
             if set(self.field) != set(self.states):
                 raise MisuseError(
@@ -342,10 +372,23 @@ class Game:
             object.__setattr__(self, "why_not_smooth", f"{', '.join(self.projection)}: kept between two bounds")
 
 
-def _states_of(role: str, table: Mapping[str, Any]) -> tuple[str, ...]:
+def _loss(
+    game: str, role: str, text: Any, names: Mapping[str, sympy.Symbol], random: Sequence[NodeTable]
+) -> sympy.Expr:
+    try:
+        return parse(text, names, random)
+    except MisuseError as error:
+        raise MisuseError(f"In the {role}'s loss of {quoted(game)}: {error}") from error
+
+
+def _states_of(role: str, table: Mapping[str, Any], rate: str) -> tuple[str, ...]:
     for key in table:
-        if key not in ("states", "loss"):
-            raise unknown_name(f"key of the {role}", key, ("states", "loss"))
+        if key not in ("states", "loss", "rate"):
+            raise unknown_name(f"key of the {role}", key, ("states", "loss", "rate"))
+    if table.get("rate", rate) != rate:
+        raise MisuseError(
+            f"The learning rate of the {role} is '{rate}', but got {quoted(str(table['rate']))}; leave 'rate' out."
+        )
     states = table.get("states")
     if not isinstance(states, list | tuple) or not states or not all(isinstance(state, str) for state in states):
         raise MisuseError(f"The {role} needs 'states', a list of names, but got {quoted(repr(states))}.")

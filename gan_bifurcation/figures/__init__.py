@@ -8,13 +8,15 @@ _HOMES: Final = {
     name: f"gan_bifurcation.figures.{module}"
     for module, names in {
         "branches": ("bifurcation_diagram",),
+        "field_panels": ("field_panels", "mescheder_games", "mescheder_rules"),
         "fields": ("vector_field",),
         "graphs": ("regime_graph",),
-        "heat_maps": ("heat_map",),
+        "lines": ("lines", "time_series"),
+        "paths": ("path_angle",),
         "sets": ("bifurcation_set", "regime_map"),
         "spectra": ("spectral_radius", "spectrum_path"),
+        "surfaces": ("heat_map", "landscape"),
         "style": ("figure", "save", "save_all"),
-        "trainings": ("training_runs",),
     }.items()
     for name in names
 }
