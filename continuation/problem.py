@@ -199,6 +199,12 @@ class CurveProblem:
         """The system with the parameters of these unknowns."""
         return self.system.with_parameters(**dict(zip(self.free, self.parameters(u).tolist(), strict=True)))
 
+    def joint(self, u: FloatArray) -> FloatArray:
+        """States and all parameters of unknowns, (n + m,)."""
+        p = self.arrays.p.copy()
+        p[self.arrays.free] = self.parameters(u)
+        return np.concatenate([self.states(u), p])
+
     # -- equations ----------------------------------------------------------------------------------------------------
 
     def set_borders(self, matrix: FloatArray) -> None:
