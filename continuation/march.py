@@ -48,6 +48,14 @@ class StepControl:
             )
 
 
+class Jump(Exception):  # noqa: N818 -- news, no error
+    """Raised by a scan where two consecutive points lie on different curves; `interval` is the first one's position."""
+
+    def __init__(self, interval: int) -> None:
+        super().__init__(interval)
+        self.interval = interval
+
+
 @dataclass(frozen=True, eq=False)
 class Strip:
     """Consecutive points of a curve in scaled unknowns.
