@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.continuation import _kernels
+from gan_bifurcation.continuation import _kernels, _tracer
 from gan_bifurcation.continuation._linear_algebra import reduced_spectrum
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.evaluation import jacobian, make_evaluator
@@ -252,7 +252,7 @@ class CurveProblem:
         """Solve from a guess; with one equation more, `row . u = target`, where the problem leaves one freedom."""
         u = np.array(u, dtype=float)
         row = np.zeros(self.size) if row is None else np.asarray(row, dtype=float)
-        return u, _kernels.correct(self.state, u, row, target, iterations, 1e-11) > 0
+        return u, _tracer.correct(self.state, u, row, target, iterations, 1e-11) > 0
 
     @cached_property
     def _evaluator(self) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
-from gan_bifurcation.continuation import _kernels
+from gan_bifurcation.continuation import _tracer
 from gan_bifurcation.continuation.march import Jump, StepControl, Strip, join, march, outcome_of, record
 from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem
 from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
@@ -167,8 +167,8 @@ def follow(problem: CurveProblem, first: Strip, control: StepControl, scanner: S
     careful = 0
     while (advance := next(steps, None)) is not None:
         chunk, reason = advance
-        finished = reason != _kernels.FULL
-        if reason == _kernels.LEFT_WINDOW:
+        finished = reason != _tracer.FULL
+        if reason == _tracer.LEFT_WINDOW:
             chunk = _cut_at_frame(problem, strips[-1], chunk)
         if finished:
             last = (chunk if len(chunk) else strips[-1]).u[-1]
