@@ -45,6 +45,7 @@ _HOMES: Final[dict[str, str]] = {
         "expressions": ("Mean", "NodeTable", "symbol"),
         "facts": ("DomainBound", "Equilibrium", "Symmetry"),
         "game": ("Game", "Player"),
+        "game_files": ("load_game",),
         "simulate": ("Orbit", "simulate"),
         "interop": ("register", "to_contclass"),
         "ranges": ("Range", "log_range"),

@@ -9,7 +9,7 @@ from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.expressions import symbol
 from gan_bifurcation.facts import Symmetry
 from gan_bifurcation.game import Game
-from gan_bifurcation.rules import Flow, Rule, system
+from gan_bifurcation.rules import Flow, Rule, Simultaneous, system
 from gan_bifurcation.system import System
 
 __all__ = ["check_game", "check_rule"]
@@ -23,7 +23,7 @@ def check_game(game: Game, *, scale: float = 0.5, seed: int = 0) -> None:
 
     The field is finite and, where there are losses, minus their gradient by central differences; the Jacobian agrees
     with differences of the field; the field commutes with every symmetry and vanishes at every known equilibrium that
-    exists at the default parameters.
+    exists at the default parameters. States with bounds are between them after a step, however large.
 
     Parameters
     ----------
@@ -55,6 +55,8 @@ def check_game(game: Game, *, scale: float = 0.5, seed: int = 0) -> None:
         for symmetry in flow.symmetries:
             _check_symmetry(flow, symmetry, x, f)
     _check_equilibria(flow)
+    if game.projection:
+        _check_projection(game, scale, seed)
 
 
 def check_rule(rule: Rule, game: Game, *, scale: float = 0.5, seed: int = 0) -> None:
@@ -109,7 +111,34 @@ def _points(system_: System, scale: float, seed: int) -> list[NDArray[np.float64
     rng = np.random.default_rng(seed)
     guess = system_.equilibrium_guess()
     centre = np.zeros(system_.n) if guess is None else guess
-    return [centre + scale * rng.standard_normal(system_.n) for _ in range(_POINTS)]
+    points = [centre + scale * rng.standard_normal(system_.n) for _ in range(_POINTS)]
+    # Between the bounds and not at them, where the field has a kink.
+    for state, (low, high) in _bounds(system_).items():
+        margin, i = 0.01 * (high - low), system_.states.index(state)
+        for x in points:
+            x[i] = np.clip(x[i], low + margin, high - margin)
+    return points
+
+
+def _bounds(system_: System) -> dict[str, tuple[float, float]]:
+    values = {symbol(name): value for name, value in system_.parameters.items()}
+    bounds = {} if system_.game is None else system_.game.bounds
+    return {state: (float(low.xreplace(values)), float(high.xreplace(values))) for state, (low, high) in bounds.items()}
+
+
+def _check_projection(game: Game, scale: float, seed: int) -> None:
+    steps = system(game, Simultaneous(), **dict.fromkeys(game.rates, 1e3))
+    for x in _points(steps, scale, seed):
+        f = steps.rhs(x)
+        for state, (low, high) in _bounds(steps).items():
+            value = f[steps.states.index(state)]
+            if not low <= value <= high:
+                raise MisuseError(
+                    f"After a step the state '{state}' of '{game.name}' is {value:g}, outside its bounds {low:g} and "
+                    f"{high:g}."
+                )
+        for symmetry in steps.symmetries:
+            _check_symmetry(steps, symmetry, x, f)
 
 
 def _rest(system_: System, x: NDArray[np.float64], rule: Rule, game: Game) -> None:

@@ -6,8 +6,9 @@ the list below is refused, and so is what would take unbounded time or memory (l
 
 import ast
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Final
 
 import sympy
@@ -113,6 +114,7 @@ _ALIASES: Final[Mapping[str, str]] = {
     "max": "maximum",
 }
 _CHOICES: Final = ("where", "piecewise")
+_MEAN: Final = "mean"
 _CONSTANTS: Final[Mapping[str, _Value]] = {"pi": _Value(sympy.pi, math.pi), "e": _Value(sympy.E, math.e)}
 _COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
     ast.Lt: sympy.Lt,
@@ -153,7 +155,7 @@ _WORDS: Final[Mapping[type[ast.AST], str]] = {
 }
 
 
-def parse(text: str, names: Mapping[str, sympy.Symbol]) -> sympy.Expr:
+def parse(text: str, names: Mapping[str, sympy.Symbol], random: Sequence[NodeTable] = ()) -> sympy.Expr:
     """Read an expression from text; nothing in it is ever run.
 
     Parameters
@@ -164,6 +166,8 @@ def parse(text: str, names: Mapping[str, sympy.Symbol]) -> sympy.Expr:
         ``piecewise(condition, a, condition, b, ..., otherwise)``, and the constants pi and e.
     names : mapping of str to Symbol
         The names that may occur. They come before functions and constants of the same name.
+    random : sequence of NodeTable
+        Independent random variables: ``mean(...)`` is the expectation over those that occur in it.
 
     Returns
     -------
@@ -182,6 +186,8 @@ def parse(text: str, names: Mapping[str, sympy.Symbol]) -> sympy.Expr:
     a*x*(1 - x) + 1/2
     >>> parse("where(x > 0, x, exp(x) - 1)", names)
     Piecewise((x, x > 0), (exp(x) - 1, True))
+    >>> parse("mean((x + eps)**2)", names, [gauss_hermite("eps", 5)])
+    Mean((eps + x)**2)
     >>> parse("__import__('os')", names)
     Traceback (most recent call last):
     ...
@@ -203,13 +209,15 @@ def parse(text: str, names: Mapping[str, sympy.Symbol]) -> sympy.Expr:
         raise MisuseError(
             f"{quoted(text)} is not an expression that can be read: it is nested too deeply or damaged."
         ) from None
-    return _Parser(text, names).value(tree.body, 0).expression
+    return _Parser(text, names, random).value(tree.body, 0).expression
 
 
 class _Parser:
-    def __init__(self, text: str, names: Mapping[str, sympy.Symbol]) -> None:
+    def __init__(self, text: str, names: Mapping[str, sympy.Symbol], random: Sequence[NodeTable]) -> None:
         self.text = text
         self.names = names
+        self.random = {column.name: table for table in random for column in table.columns}
+        self.averages = False
 
     def refuse(self, what: str) -> MisuseError:
         return MisuseError(f"In the expression {quoted(self.text)}: {what}.")
@@ -249,9 +257,13 @@ class _Parser:
             return _Value(self.names[name], None)
         if name in _CONSTANTS:
             return _CONSTANTS[name]
+        if name in self.random:
+            if not self.averages:
+                raise self.refuse(f"the random variable '{name}' occurs outside of {_MEAN}(...)")
+            return _Value(symbol(name), None)
         if name in _PLAIN or name in _ALIASES or name in _CHOICES:
             raise self.refuse(f"the function '{name}' needs arguments in parentheses")
-        raise unknown_name("name in an expression", name, [*self.names, *_CONSTANTS])
+        raise unknown_name("name in an expression", name, [*self.names, *self.random, *_CONSTANTS])
 
     def chain(self, node: ast.BinOp, depth: int) -> _Value:
         """Operators of one level: a long sum is a deep tree leaning to the left, and no deep nesting."""
@@ -314,6 +326,8 @@ class _Parser:
         name = _ALIASES.get(node.func.id, node.func.id)
         if name in _CHOICES:
             return self.choice(name, node.args, depth)
+        if name == _MEAN and self.random:
+            return self.mean(node.args, depth)
         if name not in _PLAIN:
             if name in self.names:
                 raise self.refuse(f"'{name}' is a number and cannot be called; write a product with *")
@@ -326,6 +340,17 @@ class _Parser:
         numbers = [value.number for value in values if value.number is not None]
         number = self.evaluated(name, function.number, *numbers) if len(numbers) == len(values) else None
         return self.checked(function.build(*(value.expression for value in values)), number)
+
+    def mean(self, arguments: list[ast.expr], depth: int) -> _Value:
+        if len(arguments) != 1 or self.averages:
+            raise self.refuse(f"{_MEAN}(...) takes one expression, and none inside another one")
+        self.averages = True
+        body = self.value(arguments[0], depth + 1).expression
+        self.averages = False
+        used = list(dict.fromkeys(t for name, t in self.random.items() if symbol(name) in body.free_symbols))
+        if not used:
+            raise self.refuse(f"{_MEAN}(...) holds no random variable; known ones: {', '.join(self.random)}")
+        return _Value(Mean(body, reduce(product_table, used)), None)
 
     def choice(self, name: str, arguments: list[ast.expr], depth: int) -> _Value:
         count = len(arguments)

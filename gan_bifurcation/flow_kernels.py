@@ -136,12 +136,12 @@ def _events(
         for q in range(n_guards):
             marks[look, q] = _guard(guards, n, point, q, start)
     if fresh:
-        # A start on a guard's zero set is no crossing of it.
+        # A start on a guard's zero set is no crossing of it, but may be the end of one side that is known.
         for q in range(n_guards):
             largest = 0.0
             for look in range(LOOKS + 1):
                 largest = max(largest, abs(marks[look, q]))
-            before[q] = marks[0, q] if abs(marks[0, q]) > 1e-10 * largest else 0.0
+            before[q] = marks[0, q] if abs(marks[0, q]) > 1e-10 * largest else 1e-300 * guards.side[q]
     for look in range(1, LOOKS + 1):
         for q in range(n_guards):
             hits[q] = 2.0

@@ -52,6 +52,7 @@ class Guards(NamedTuple):
     v: FloatArray  # (slots of the tape,): constants in place
     direction: FloatArray  # (guards,): +1 upwards only, -1 downwards only, 0 both
     action: FloatArray  # (guards,): RECORD, STOP or RESTART
+    side: FloatArray  # (guards,): the sign to begin with where a start is on the zero set; 0: take what comes
     marks: FloatArray  # (LOOKS + 4, guards): last values, from step to step
     times: FloatArray  # (cells, room)
     states: FloatArray  # (cells, room, size of y)
@@ -99,6 +100,7 @@ def make_guards(
         loaded(tape),
         np.array(direction, dtype=float),
         np.array(action, dtype=float),
+        np.zeros(number),
         np.zeros((LOOKS + 4, number)),
         np.zeros((cells, room)),
         np.zeros((cells, room, size)),

@@ -9,7 +9,7 @@ from typing import Any, Final
 import sympy
 
 from gan_bifurcation.errors import MisuseError, quoted, unknown_name
-from gan_bifurcation.expressions import Mean, derivative, is_smooth, parse, symbol
+from gan_bifurcation.expressions import Mean, NodeTable, derivative, is_smooth, parse, symbol
 from gan_bifurcation.facts import DomainBound, Equilibrium, Field, Symmetry, as_expression, checked_parameters
 
 __all__ = ["DomainBound", "Equilibrium", "Game", "Player", "Symmetry"]
@@ -60,6 +60,10 @@ class Game:
     equilibria : tuple of Equilibrium
     field : mapping of str to Expr, optional
         The direction in which each state moves, for systems that are no gradients; otherwise minus the gradients.
+    projection : mapping of str to (str, str)
+        Bounds of a state, such as clipped weights, as text in the parameters: ``{"psi": ("-clip", "clip")}``. Under an
+        update rule the state is put back between them after each of its own steps; in a flow it does not move outwards
+        at a bound.
     paper : str
         Key of the citation in the models' references.
     description : str
@@ -86,6 +90,7 @@ class Game:
     paper: str = ""
     description: str = ""
     why_not_smooth: str = ""
+    projection: Mapping[str, tuple[str, str]] = dataclass_field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("symmetries", "domain", "equilibria"):
@@ -94,6 +99,7 @@ class Game:
         object.__setattr__(self, "parameters", checked_parameters(self.parameters, f"the game '{self.name}'"))
         self._check_expressions()
         self._check_facts()
+        self._check_projection()
 
     @classmethod
     def from_strings(
@@ -106,8 +112,11 @@ class Game:
         symmetries: Mapping[str, Mapping[str, str]] | None = None,
         domain: Mapping[str, str] | None = None,
         equilibria: Mapping[str, Mapping[str, str]] | None = None,
+        projection: Mapping[str, tuple[str, str]] | None = None,
+        random: Sequence[NodeTable] = (),
         paper: str = "",
         description: str = "",
+        why_not_smooth: str = "",
     ) -> "Game":
         """A game from text, such as a TOML file holds; the text is parsed safely and never run.
 
@@ -115,15 +124,21 @@ class Game:
         ----------
         name : str
         discriminator, generator : mapping
-            ``states`` (names) and ``loss`` (text). A generator without a loss descends minus the discriminator's.
+            ``states`` (names) and ``loss`` (text). A generator without a loss descends minus the discriminator's. A
+            ``rate``, if given, is ``eta_d`` for the discriminator and ``eta_g`` for the generator.
         parameters : mapping of str to float
         symmetries : mapping of str to mapping
             For each name, the image of each state that moves: ``{"half turn": {"x": "-x", "y": "-y"}}``.
         domain : mapping of str to str
             Expressions that are not negative inside, with the reasons.
         equilibria : mapping of str to mapping
-            For each name, each state as text in the parameters; a state that is left out is 0.
-        paper, description : str
+            For each name, each state as text in the parameters; a state that is left out is 0. The key ``condition``
+            is a text that is not negative where the equilibrium exists.
+        projection : mapping of str to (str, str)
+            The two bounds of each state that has them, in the parameters.
+        random : sequence of NodeTable
+            Independent random variables, over which ``mean(...)`` in a loss is taken.
+        paper, description, why_not_smooth : str
 
         Examples
         --------
@@ -139,12 +154,14 @@ class Game:
         """
         values = checked_parameters(parameters or {}, f"the game {quoted(str(name))}")
         roles = {"discriminator": discriminator, "generator": generator}
-        states = {role: _states_of(role, table) for role, table in roles.items()}
+        states = {
+            role: _states_of(role, table, rate) for (role, table), rate in zip(roles.items(), _RATES, strict=True)
+        }
         names = {key: symbol(key) for key in (*states["discriminator"], *states["generator"], *values)}
         if "loss" not in discriminator:
             raise MisuseError(f"The discriminator of '{name}' needs a loss, as text.")
-        loss = parse(discriminator["loss"], names)
-        other = parse(generator["loss"], names) if "loss" in generator else -loss
+        loss = _loss(name, "discriminator", discriminator["loss"], names, random)
+        other = _loss(name, "generator", generator["loss"], names, random) if "loss" in generator else -loss
         constants = {key: symbol(key) for key in values}
         everything = (*states["discriminator"], *states["generator"])
         return cls(
@@ -159,12 +176,19 @@ class Game:
             tuple(DomainBound(text, reason) for text, reason in (domain or {}).items()),
             tuple(
                 Equilibrium(
-                    key, {**dict.fromkeys(everything, sympy.S.Zero), **{s: parse(t, constants) for s, t in at.items()}}
+                    key,
+                    {
+                        **dict.fromkeys(everything, sympy.S.Zero),
+                        **{s: parse(t, constants) for s, t in at.items() if s != "condition"},
+                    },
+                    at.get("condition", ""),
                 )
                 for key, at in (equilibria or {}).items()
             ),
             paper=paper,
             description=description,
+            why_not_smooth=why_not_smooth,
+            projection=dict(projection or {}),
         )
 
     @classmethod
@@ -186,7 +210,7 @@ class Game:
             The direction of each state: minus what would be the gradient.
         parameters : mapping of str to float
         **facts
-            symmetries, domain, equilibria, paper, description, why_not_smooth.
+            symmetries, domain, equilibria, paper, description, why_not_smooth, projection.
         """
         directions = {
             key: as_expression(value, f"The direction of '{key}'")
@@ -210,8 +234,14 @@ class Game:
 
     @cached_property
     def smooth(self) -> bool:
-        """False if abs, sign, min, max or a choice occurs in a loss or direction."""
-        return all(is_smooth(expression) for expression in self._given())
+        """False if abs, sign, min, max or a choice occurs in a loss or direction, or a state is kept between bounds."""
+        return not self.projection and all(is_smooth(expression) for expression in self._given())
+
+    @cached_property
+    def bounds(self) -> dict[str, tuple[sympy.Expr, sympy.Expr]]:
+        """The lower and upper bound of each state that has bounds, in the parameters."""
+        names = {name: symbol(name) for name in self.parameters}
+        return {state: (parse(low, names), parse(high, names)) for state, (low, high) in self.projection.items()}
 
     def gradient(self) -> dict[str, sympy.Expr]:
         """The derivative of each player's own loss by each of its states."""
@@ -245,6 +275,17 @@ class Game:
                     f"The name '{name}' in '{self.name}' contains '__', which update rules use: rename it."
                 )
         twice = sorted({name for name in names if names.count(name) > 1})
+        if self.rates != _RATES:
+            raise MisuseError(
+                f"The learning rates of the discriminator and the generator are '{_RATES[0]}' and '{_RATES[1]}', but "
+                f"'{self.name}' has '{self.rates[0]}' and '{self.rates[1]}'; update rules know them by these names."
+            )
+        shared = [name for name in self.discriminator.states if name in self.generator.states]
+        if shared:
+            raise MisuseError(
+                f"The game '{self.name}' uses the name '{shared[0]}' twice: both players move it, but every state "
+                "belongs to one player."
+            )
         if twice:
             hint = (
                 "a rate is not listed among the parameters" if twice[0] in self.rates else "every name may occur once"
@@ -259,6 +300,11 @@ class Game:
         for role, player in (("discriminator", self.discriminator), ("generator", self.generator)):
             if player.loss is not None:
                 self._check_symbols(player.loss, [*self.states, *self.parameters], f"the {role}'s loss")
+                if not player.loss.free_symbols.intersection(map(symbol, player.states)):
+                    raise MisuseError(
+                        f"The {role}'s loss of '{self.name}' depends on none of its own states "
+                        f"({', '.join(player.states)}), so that it never moves; exchange the losses, or the states."
+                    )
         if self.field is not None:
             if set(self.field) != set(self.states):
                 raise MisuseError(
@@ -305,11 +351,44 @@ class Game:
             if known.condition:
                 parse(known.condition, {name: symbol(name) for name in self.parameters})
 
+    def _check_projection(self) -> None:
+        for state, pair in self.projection.items():
+            if state not in self.states:
+                raise unknown_name(f"state in the projection of '{self.name}'", state, self.states)
+            if isinstance(pair, str) or len(pair) != 2:
+                raise MisuseError(
+                    f"The projection of '{state}' in '{self.name}' needs two bounds as text, such as "
+                    f"('-clip', 'clip'), but got {quoted(repr(pair))}."
+                )
+        object.__setattr__(self, "projection", {state: (low, high) for state, (low, high) in self.projection.items()})
+        values = {symbol(name): sympy.Float(value) for name, value in self.parameters.items()}
+        for state, (low, high) in self.bounds.items():
+            if not low.xreplace(values) < high.xreplace(values):
+                raise MisuseError(
+                    f"The bounds of '{state}' in '{self.name}' must be in order, but got "
+                    f"{' and '.join(self.projection[state])}, which is not at the default parameters."
+                )
+        if self.projection and not self.why_not_smooth:
+            object.__setattr__(self, "why_not_smooth", f"{', '.join(self.projection)}: kept between two bounds")
 
-def _states_of(role: str, table: Mapping[str, Any]) -> tuple[str, ...]:
+
+def _loss(
+    game: str, role: str, text: Any, names: Mapping[str, sympy.Symbol], random: Sequence[NodeTable]
+) -> sympy.Expr:
+    try:
+        return parse(text, names, random)
+    except MisuseError as error:
+        raise MisuseError(f"In the {role}'s loss of {quoted(game)}: {error}") from error
+
+
+def _states_of(role: str, table: Mapping[str, Any], rate: str) -> tuple[str, ...]:
     for key in table:
-        if key not in ("states", "loss"):
-            raise unknown_name(f"key of the {role}", key, ("states", "loss"))
+        if key not in ("states", "loss", "rate"):
+            raise unknown_name(f"key of the {role}", key, ("states", "loss", "rate"))
+    if table.get("rate", rate) != rate:
+        raise MisuseError(
+            f"The learning rate of the {role} is '{rate}', but got {quoted(str(table['rate']))}; leave 'rate' out."
+        )
     states = table.get("states")
     if not isinstance(states, list | tuple) or not states or not all(isinstance(state, str) for state in states):
         raise MisuseError(f"The {role} needs 'states', a list of names, but got {quoted(repr(states))}.")

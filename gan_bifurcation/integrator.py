@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gan_bifurcation import flow_kernels as fk
 from gan_bifurcation import flow_steps as fs
 from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
+from gan_bifurcation.flow_modes import Course, Modes, careful
 from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.system import System
 
@@ -23,6 +24,8 @@ _CHUNK: Final = 100_000
 _ROOM: Final = 64
 # So many steps in a row at the border of stability mean that accuracy does not set the step (Hairer and Wanner).
 _STIFF: Final = 15
+# So many switches between smooth pieces without any progress in time are chattering.
+_CHATTER: Final = 200
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class Trajectory:
     steps, rejected, evaluations : int
     stiff : bool
         Whether stability, and not accuracy, kept the steps small for a while.
+    switch_times : array (S,)
+        When a right-hand side with kinks went over from one smooth piece to another.
     """
 
     times: FloatArray
@@ -95,6 +100,7 @@ class Trajectory:
     rejected: int
     evaluations: int
     stiff: bool
+    switch_times: FloatArray
 
 
 def integrate(
@@ -151,6 +157,10 @@ def integrate(
     -----
     A start on the zero set of an event is no event; so the orbit of a Poincare map can start on its section.
 
+    A right-hand side with kinks (abs, sign, min, max, choices) is integrated piece by piece: where one of its switching
+    functions (:attr:`System.switching_functions`) vanishes, the next smooth piece takes over, sliding along the surface
+    where both sides lead onto it; tangent vectors jump there as they must.
+
     References
     ----------
     Hairer, Norsett, Wanner: Solving Ordinary Differential Equations I, 2nd ed. (1993), II.5, II.6 and II.10.
@@ -186,27 +196,56 @@ def integrate(
     size = y.shape[1]
     clock = fs.make_clock(1, 0.0, float(duration))
     states = np.zeros((1, len(wanted), size))
-    scratch = fs.make_scratch(system.tape, size)
-    guards = None
-    if events:
-        watched = observable_tape(system, [event.expression for event in events])
-        kinds = [event.direction for event in events], [_ACTIONS[event.action] for event in events]
-        guards = fs.make_guards(watched, *kinds, 1, max(_ROOM, 8 * fs.LOOKS * len(events)), size)
-        if g is None:
-            # No tangent vectors are the empty set of them: one compiled version serves events with and without.
-            g = np.zeros((system.tape.slots, 0))
+    kinds = [event.direction for event in events], [_ACTIONS[event.action] for event in events]
+    texts = [event.expression for event in events]
+    room = max(_ROOM, 8 * fs.LOOKS * len(events))
+    modes: Modes | None = None
+    if system.switching_functions:
+        p_directions = np.zeros((m, 0)) if directions is None else directions
+        modes = Modes(system, texts, kinds, p, p_directions, size, 1.0 if duration >= 0.0 else -1.0, room)
+        course = modes.start(y[0])
+        data, p_row, scratch, guards, g = _unpacked(course)
+    else:
+        data, p_row, scratch, guards = system.tape.data, p[None], fs.make_scratch(system.tape, size), None
+        if events:
+            guards = fs.make_guards(observable_tape(system, texts), *kinds, 1, room, size)
+            if g is None:
+                # No tangent vectors are the empty set of them: one compiled version serves events with and without.
+                g = np.zeros((system.tape.slots, 0))
     found: list[tuple[FloatArray, FloatArray, NDArray[np.int64]]] = []
-    data, count = system.tape.data, clock.counts[0]
+    switch_times: list[float] = []
+    stalled = 0
+    count = clock.counts[0]
     while True:
-        before = int(count[0])
+        before, since = int(count[0]), float(clock.real[0, 0])
         settings = fs.Settings(
             float(tolerance), float(tolerance), float(largest_step), float(bound), min(_CHUNK, most_steps - before)
         )
-        fk.march(data, p[None], y, clock, settings, wanted, states, scratch, g, guards)
+        fk.march(data, p_row, y, clock, settings, wanted, states, scratch, g, guards)
         if guards is not None:
             kept = slice(int(count[5]))
-            found.append((guards.times[0, kept].copy(), guards.states[0, kept].copy(), guards.which[0, kept].copy()))
+            met = guards.times[0, kept].copy(), guards.states[0, kept].copy(), guards.which[0, kept].copy()
             count[5] = 0
+            if modes is None:
+                found.append(met)
+            else:
+                own = met[2] < len(events)
+                found.append((met[0][own], met[1][own], met[2][own]))
+                if count[7] == fk.STOPPED and not own[-1]:
+                    time = float(clock.real[0, 0])
+                    switch_times.append(time)
+                    stalled = stalled + 1 if abs(time - since) <= 1e-14 * abs(duration) else 0
+                    beside = _beside(modes.coincident(course, y[0], time), events, found, time, y)
+                    found.append(beside)
+                    course = modes.switch(course, int(met[2][-1]) - len(events), y[0])
+                    data, p_row, scratch, guards, g = _unpacked(course)
+                    careful(clock)
+                    if any(events[q].action == "stop" for q in beside[2].tolist()):
+                        break
+                    if stalled > _CHATTER or int(count[0]) >= most_steps:
+                        count[7] = fk.STEP_TOO_SMALL if stalled > _CHATTER else fk.STEP_LIMIT
+                        break
+                    continue
         full = count[7] == fk.FULL or (count[7] == fk.STEP_LIMIT and int(count[0]) < most_steps)
         if not full:
             break
@@ -234,7 +273,27 @@ def integrate(
         int(count[1]),
         int(count[2]),
         stiff,
+        np.array(switch_times),
     )
+
+
+def _unpacked(course: Course) -> tuple[Any, FloatArray, fs.Scratch, fs.Guards, FloatArray]:
+    return course.piece.tape.data, course.p, course.scratch, course.guards, course.g
+
+
+def _beside(
+    coincident: list[tuple[int, float]],
+    events: Sequence[Event],
+    found: list[tuple[FloatArray, FloatArray, NDArray[np.int64]]],
+    time: float,
+    y: FloatArray,
+) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+    """Events on the very surface of a switch, as far as they are not among those that were found just before it."""
+    near = 1e-11 * max(abs(time), 1.0)
+    times, _, indices = found[-1]
+    just = {int(q) for t, q in zip(times, indices, strict=True) if abs(t - time) <= near}
+    new = [q for q, sign in coincident if q not in just and events[q].direction in (0, sign)]
+    return np.full(len(new), time), np.repeat(y, len(new), axis=0), np.array(new, dtype=np.int64)
 
 
 def _tangents(tangent: Any, directions: Any, n: int, m: int) -> tuple[FloatArray | None, FloatArray | None]:

@@ -112,6 +112,7 @@ class _Program:
 
     def __init__(self, game: Game) -> None:
         self.field = game.vector_field()
+        self.bounds = game.bounds
         self.rate = {state: symbol(player.rate) for player in game.players for state in player.states}
         self.assignments: list[tuple[sympy.Symbol, sympy.Expr]] = []
 
@@ -121,8 +122,26 @@ class _Program:
         return self.field[state].xreplace(renamed)
 
     def step(self, state: str, at: Mapping[str, sympy.Symbol]) -> sympy.Expr:
-        """One explicit step of one state from where it stands in `at`."""
-        return at[state] + self.rate[state] * self.field_at(state, at)
+        """One explicit step of one state from where it stands in `at`, put back between its bounds."""
+        return self.projected(state, at[state] + self.rate[state] * self.field_at(state, at))
+
+    def projected(self, state: str, value: sympy.Expr) -> sympy.Expr:
+        """What is left of a new value between the bounds of the state."""
+        if state not in self.bounds:
+            return value
+        low, high = self.bounds[state]
+        return sympy.Min(sympy.Max(value, low), high)
+
+    def velocity(self, state: str, at: Mapping[str, sympy.Symbol]) -> sympy.Expr:
+        """The rate of change of a state in a flow: none that would lead out of its bounds."""
+        field = self.rate[state] * self.field_at(state, at)
+        if state not in self.bounds:
+            return field
+        low, high = self.bounds[state]
+        pushed = symbol(f"{state}__velocity")
+        self.assignments.append((pushed, field))
+        inside = sympy.Piecewise((sympy.Min(pushed, 0), at[state] >= high), (pushed, True))
+        return sympy.Piecewise((sympy.Max(pushed, 0), at[state] <= low), (inside, True))
 
     def move(self, states: Sequence[str], at: Mapping[str, sympy.Symbol], tag: str) -> dict[str, sympy.Symbol]:
         """Step some states at once; the result is where all of them stand, under new symbols."""
@@ -148,8 +167,8 @@ class Flow:
     def assemble(self, game: Game) -> Update:
         program = _Program(game)
         here = _here(game)
-        rhs = tuple(program.rate[state] * program.field_at(state, here) for state in game.states)
-        return Update("flow", game.states, (), rhs, dict.fromkeys(game.rates, 1.0))
+        rhs = tuple(program.velocity(state, here) for state in game.states)
+        return Update("flow", game.states, tuple(program.assignments), rhs, dict.fromkeys(game.rates, 1.0))
 
 
 @dataclass(frozen=True)

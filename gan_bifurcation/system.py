@@ -268,6 +268,17 @@ class System:
     def smooth(self) -> bool:
         return self.tape.smooth
 
+    @property
+    def switching_functions(self) -> tuple[sympy.Expr, ...]:
+        """What the right-hand side looks at the sign of (abs, sign, min, max, choices); it has kinks where one is zero.
+
+        >>> System.from_equations("flow", {"x": "y - abs(x)", "y": "-min(x, 1)"}).switching_functions
+        (x, x - 1)
+        """
+        from gan_bifurcation.switching import switching_functions
+
+        return switching_functions(self)
+
     def parameter_vector(self, **changes: float) -> FloatArray:
         """Parameters in the tape's order, shape (m,)."""
         return np.array([float(changes.get(k, v)) for k, v in self.parameters.items()])

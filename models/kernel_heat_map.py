@@ -15,10 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.models.kernel_steps import Multipliers, alternating_multipliers, simultaneous_multipliers
+from gan_bifurcation.tables import Table
 
-__all__ = ["HeatMap", "heat_map", "notebook_radius", "saturated_widths", "stable_width"]
+__all__ = ["HeatMap", "heat_map", "kernel_radii", "notebook_radius", "saturated_widths", "stable_width"]
 
 FloatArray = NDArray[np.float64]
+
+_MOST_CELLS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +101,59 @@ def heat_map(
         _radius(two, relative=True) ** 2,
         np.asarray(one.mean_plus.imag != 0),
     )
+
+
+def kernel_radii(
+    *,
+    sigma: tuple[float, float] = (0.01, 1.0),
+    lam: tuple[float, float] = (0.01, 10.0),
+    cells: int = 400,
+    p: float = 1.0,
+    total: float = 0.8,
+    eta_d: float = 0.1,
+    eta_g: float | None = None,
+    steps: Literal["simultaneous", "alternating"] = "simultaneous",
+) -> Table:
+    """The heat map as a table for studies, over grids even in the logarithm.
+
+    Parameters
+    ----------
+    sigma, lam : (low, high)
+    cells : int
+        Along each axis.
+    p, total, eta_d, eta_g, steps
+        As for `heat_map`.
+
+    Returns
+    -------
+    Table
+        Fields over ``sigma`` and ``lam``: the squared radii ``published``, ``one_point`` and ``two_points``, and
+        ``rotating``, which is 1 where the mean mode of one point is complex. Numbers: parts of the cells, that are
+        unstable, that differ from the published ones in this, and that rotate.
+
+    Examples
+    --------
+    >>> sorted(kernel_radii(cells=20).numbers)[:2]
+    ['differing_one_point', 'differing_two_points']
+    """
+    if isinstance(cells, bool) or not isinstance(cells, int) or not 2 <= cells <= _MOST_CELLS:
+        raise MisuseError(f"'cells' is a whole number from 2 to {_MOST_CELLS}, but got {cells!r}.")
+    grids = {}
+    for name, pair in (("sigma", sigma), ("lam", lam)):
+        if np.shape(pair) != (2,) or not 0 < pair[0] < pair[1] < math.inf:
+            raise MisuseError(f"'{name}' is a pair of positive numbers, the smaller first, but got {pair!r}.")
+        grids[name] = np.geomspace(pair[0], pair[1], cells)
+    data = heat_map(**grids, p=p, total=total, eta_d=eta_d, eta_g=eta_g, steps=steps)
+    radii = {"published": data.notebook, "one_point": data.one_point, "two_points": data.two_points}
+    unstable = {name: values > 1.0 for name, values in radii.items()}
+    numbers = {f"unstable_{name}": float(mask.mean()) for name, mask in unstable.items()}
+    numbers |= {
+        f"differing_{name}": float((unstable[name] != unstable["published"]).mean())
+        for name in ("one_point", "two_points")
+    }
+    numbers["rotating"] = float(data.rotating.mean())
+    fields = {**radii, "rotating": data.rotating.astype(float)}
+    return Table(numbers=numbers, axes=grids, fields={name: values.T for name, values in fields.items()})
 
 
 def notebook_radius(*, p: float, total: float, lam: ArrayLike, k2: ArrayLike, eta_d: float, eta_g: float) -> FloatArray:

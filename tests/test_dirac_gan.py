@@ -8,7 +8,7 @@ import pytest
 
 import gan_bifurcation as gb
 from gan_bifurcation.errors import MisuseError, UnknownNameError
-from gan_bifurcation.models.dirac_gan import (
+from gan_bifurcation.models.dirac_theory import (
     alternating_invariant,
     bilinear_multipliers,
     flow_eigenvalues,

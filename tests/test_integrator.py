@@ -148,13 +148,95 @@ def test_many_events_and_backward_time() -> None:
     np.testing.assert_allclose(back.event_times, [-math.pi], atol=1e-11)
 
 
-def test_a_kink_is_passed_by_a_restart() -> None:
-    # x'' = -sign(x) from (1, 0): parabolas, one period lasts 4 sqrt(2).
-    bang = System.from_equations("flow", {"x": "v", "v": "-sign(x)"})
+BANG = System.from_equations("flow", {"x": "v", "v": "-force*sign(x)"}, parameters={"force": 1.0})
+
+
+@pytest.mark.parametrize("action", ["record", "restart"])
+def test_kinks_are_met_and_cost_hardly_a_step(action: Any) -> None:
+    # x'' = -sign(x) from (1, 0): parabolas, one period lasts 4 sqrt(2). The caller's event lies on the kink itself.
     period = 4 * math.sqrt(2.0)
-    found = integrate(bang, [1.0, 0.0], 3 * period, events=[Event("x", 0, "restart")], tolerance=1e-12)
-    np.testing.assert_allclose(found.final_state, [1.0, 0.0], atol=1e-9)
-    np.testing.assert_allclose(found.event_times, math.sqrt(2.0) * np.arange(1, 12, 2), atol=1e-9)
+    found = integrate(BANG, [1.0, 0.0], 3 * period, events=[Event("x", 0, action)], tolerance=1e-10)
+    np.testing.assert_allclose(found.final_state, [1.0, 0.0], atol=1e-12)
+    np.testing.assert_allclose(found.event_times, math.sqrt(2.0) * np.arange(1, 12, 2), atol=1e-12)
+    np.testing.assert_allclose(found.switch_times, found.event_times, atol=1e-12)
+    # Quadratic pieces are exact for the method: no step is rejected, where the step control alone would reject dozens.
+    assert found.rejected == 0
+    assert found.steps < 40
+
+
+def test_an_orbit_stops_on_a_kink_and_goes_on_from_there_both_ways() -> None:
+    there = integrate(BANG, [1.0, 0.0], 9.0, events=[Event("x", -1, "stop")])
+    assert there.outcome.code == "stopped"
+    # Falls from 1 to 0 in sqrt(2), to the speed -sqrt(2).
+    assert there.final_time == pytest.approx(math.sqrt(2.0), abs=1e-12)
+    on = integrate(BANG, there.final_state, 2 * math.sqrt(2.0))
+    np.testing.assert_allclose(on.final_state, [0.0, math.sqrt(2.0)], atol=1e-11)
+    back = integrate(BANG, there.final_state, -5 * math.sqrt(2.0))
+    np.testing.assert_allclose(back.final_state, [1.0, 0.0], atol=1e-11)
+
+
+def test_tangent_vectors_jump_at_kinks_as_differences_do() -> None:
+    # Over one period: the period of amplitude A is 4 sqrt(2 A / force), which changes with both.
+    tangent, directions = np.hstack([np.eye(2), np.zeros((2, 1))]), np.array([[0.0, 0.0, 1.0]])
+    found = integrate(BANG, [1.0, 0.3], 5.0, tangent=tangent, parameter_directions=directions, tolerance=1e-12)
+
+    def end(z: Any) -> Any:
+        return integrate(BANG, z[:2], 5.0, parameters={"force": z[2]}, tolerance=1e-13).final_state
+
+    z, h = np.array([1.0, 0.3, 1.0]), 1e-5
+    differences = np.array([(end(z + h * e) - end(z - h * e)) / (2 * h) for e in np.eye(3)]).T
+    # Central differences over pieces that are polynomials: error h^2.
+    np.testing.assert_allclose(found.final_tangent, differences, atol=1e-8)
+
+
+def test_sliding_along_a_surface_and_off_it() -> None:
+    # x' = y - 2 sign(x), y' = 1/2 - x: on x = 0 while |y| < 2, where y grows by 1/2 per unit of time.
+    flow = System.from_equations("flow", {"x": "y - 2*sign(x)", "y": "1/2 - x"})
+    found = integrate(flow, [1.0, 0.0], 6.0, times=[1.0, 3.0], tolerance=1e-12)
+    enters, leaves = found.switch_times
+    # Before: x'' + x = 1/2 with x(0) = 1, x'(0) = -2, so x = 1/2 + cos(t)/2 - 2 sin(t), y = x' + 2.
+    assert 0.5 + 0.5 * math.cos(enters) - 2 * math.sin(enters) == pytest.approx(0.0, abs=1e-12)
+    y = 2 - 0.5 * math.sin(enters) - 2 * math.cos(enters)
+    assert leaves - enters == pytest.approx((2 - y) / 0.5, abs=1e-10)
+    np.testing.assert_allclose(found.states, [[0.0, y + 0.5 * (t - enters)] for t in (1.0, 3.0)], atol=1e-11)
+    # After: the same oscillation from x = 0, y = 2, that is x = 1/2 - cos(s)/2.
+    s = 6.0 - leaves
+    np.testing.assert_allclose(found.final_state, [0.5 - 0.5 * math.cos(s), 2 + 0.5 * math.sin(s)], atol=1e-10)
+
+
+def test_starts_on_a_kink_that_repels_follow_the_field_as_written_there() -> None:
+    # sign(0) = 0: y alone decides the side, and (x - 1)' = x - 1 + ... grows from there.
+    flow = System.from_equations("flow", {"x": "y + sign(x)", "y": "0*x"})
+    for y, side in ((0.5, 1.0), (-0.5, -1.0)):
+        found = integrate(flow, [0.0, y], 1.0)
+        assert found.final_state[0] == pytest.approx(y + side, abs=1e-12)
+
+
+def test_switching_functions_are_named_once_and_only_those_that_move() -> None:
+    system = System.from_equations(
+        "flow",
+        {"x": "abs(x - y) - abs(y - x) + where(x > a, 1, y)", "y": "-max(x, y, 0) + abs(a)"},
+        parameters={"a": 2.0},
+    )
+    names = {str(function) for function in system.switching_functions}
+    # Each up to its sign; abs(a) never changes, so it is none.
+    assert names == {"a - x", "x", "y", "x - y"}
+    assert OSCILLATOR.switching_functions == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["max(x, y, 1/2)", "min(abs(x), y)", "where(x > y and y > 0, x, -y)", "abs(sign(x)*y - 1)"]
+)
+def test_pieces_agree_with_the_right_hand_side_as_it_is_written(text: str) -> None:
+    # The same flow with the kinks left to the step control of an independent code, at a tight tolerance.
+    from scipy.integrate import solve_ivp
+
+    flow = System.from_equations("flow", {"x": f"y + ({text})/3", "y": f"-x - ({text})/2"})
+    own = integrate(flow, [1.0, 0.3], 12.0, tolerance=1e-11)
+    other = solve_ivp(lambda _, z: flow.rhs(z), (0.0, 12.0), [1.0, 0.3], rtol=1e-9, atol=1e-10, max_step=0.02)
+    assert own.outcome
+    assert len(own.switch_times) >= 2
+    np.testing.assert_allclose(own.final_state, other.y[:, -1], atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ _HOMES: Final = {
         "branches": ("bifurcation_diagram",),
         "fields": ("vector_field",),
         "graphs": ("regime_graph",),
-        "heat_maps": ("heat_map",),
+        "lines": ("lines", "time_series"),
         "sets": ("bifurcation_set", "regime_map"),
         "spectra": ("spectral_radius", "spectrum_path"),
+        "surfaces": ("heat_map", "landscape"),
         "style": ("figure", "save", "save_all"),
-        "trainings": ("training_runs",),
     }.items()
     for name in names
 }

@@ -1,7 +1,7 @@
 """Names as mathematics, and labels that keep out of each other's way."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -41,6 +41,19 @@ def math_body(name: str) -> str:
         base = head if len(head) == 1 else rf"\mathrm{{{head}}}"
     under = ",".join(part if part.isdigit() or len(part) == 1 else rf"\mathrm{{{part}}}" for part in rest)
     return f"{base}_{{{under}}}" if under else base
+
+
+def label_of(name: str, words: Mapping[str, str]) -> str:
+    """What an axis or a legend says for a name: the words given for it, mathematics for a short name, or itself.
+
+    >>> label_of("eta_d", {}), label_of("growth_rate", {}), label_of("x1", {"x1": "position"})
+    ('$\\\\eta_{d}$', 'growth rate', 'position')
+    """
+    if name in words:
+        return words[name]
+    head = name.partition("_")[0].rstrip("0123456789")
+    short = len(head) <= 1 or head in _WHOLE or head.lower() in _GREEK
+    return math_name(name) if short and name.isidentifier() else name.replace("_", " ")
 
 
 def place_labels(

@@ -11,9 +11,11 @@ from gan_bifurcation.reports.answers import answers
 from gan_bifurcation.reports.equations import equations_of
 from gan_bifurcation.studies.claims import criticality_along
 from gan_bifurcation.studies.results import Results
+from gan_bifurcation.tables import Table
 
 _COEFFICIENTS: Final[Mapping[str, str]] = {"LP": "a", "H": "l1", "PD": "b", "NS": "d", "BP": "kind"}
 _MOST_ROWS: Final = 400
+_MOST_IN_TABLE: Final = 40
 
 
 def content(results: Results) -> dict[str, Any]:
@@ -29,8 +31,7 @@ def content(results: Results) -> dict[str, Any]:
         "curve_points": [row for name, curve in results.curves.items() for row in _points(name, curve)][:_MOST_ROWS],
         "maps": [_map(name, rmap) for name, rmap in results.maps.items()],
         "orbits": [_orbit(name, results[name]) for name in results.names("orbit")],
-        "heat_maps": [{"name": name, "numbers": results[name]["numbers"]} for name in results.names("heat_map")],
-        "tables": [_table(name, results[name]) for name in results.names("training_table")],
+        "tables": [_table(section.name, section.of, results[section.name]) for section in study.table],
         "claims": list(results.claims),
         "agreeing": sum(c.agrees for c in results.claims),
         "figures": list(results.figures.values()),
@@ -172,21 +173,45 @@ def _orbit(name: str, data: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _table(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    rows = [
-        {
-            **row,
-            "agrees": {True: "yes", False: "no", None: ""}[row["agrees"]],
-            "expected": _shown(row["expected"]),
-            "computed": f"{row['computed']:.3g}",
-        }
-        for row in data["rows"]
-    ]
-    return {"name": name, "rows": rows, "at": data["at"], "start": data["start"]}
+def _table(name: str, of: str, table: Table) -> dict[str, Any]:
+    """The head of a table; what is longer stands in its CSV file."""
+    rows = table.rows
+    return {
+        "name": name,
+        "of": of,
+        "description": _first_sentence(of),
+        "columns": list(table.columns),
+        "texts": [name for name, values in table.columns.items() if values.dtype.kind == "U"],
+        "rows": [{key: _shown(value) for key, value in row.items()} for row in rows[:_MOST_IN_TABLE]],
+        "left_out": max(0, len(rows) - _MOST_IN_TABLE),
+        "numbers": {key: _shown(value) for key, value in table.numbers.items()},
+        "fields": [_field(key, values, table) for key, values in table.fields.items()],
+        "file": f"{name}.csv" if table.columns else "",
+    }
+
+
+def _first_sentence(of: str) -> str:
+    from gan_bifurcation import models
+
+    try:
+        return (models.table(of).__doc__ or "").strip().partition("\n")[0]
+    except GanBifurcationError:
+        # Results outlive the package that computed them.
+        return ""
+
+
+def _field(name: str, values: Any, table: Table) -> dict[str, str]:
+    finite = values[np.isfinite(values)]
+    over = ", ".join(
+        f"{axis} from {_shown(grid[0])} to {_shown(grid[-1])} ({len(grid)})" if len(grid) else axis
+        for axis, grid in table.axes.items()
+    )
+    least, most = (_shown(finite.min()), _shown(finite.max())) if finite.size else ("", "")
+    return {"name": name, "over": over, "least": least, "largest": most}
 
 
 def _shown(value: Any) -> str:
-    return "" if value is None else value if isinstance(value, str) else f"{value:.3g}"
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 def _references(results: Results) -> list[str]:

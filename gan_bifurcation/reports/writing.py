@@ -38,8 +38,9 @@ def write_report(results: Results, folder: str | Path | None = None) -> Path:
     html = _environment(escape=True).get_template("report.html.jinja")
     markdown = _environment(escape=False).get_template("report.md.jinja")
     images = {figure.name: _data_uri(figure) for figure in said["figures"]}
+    said["tables_beside"] = _beside(results, where, "tables")
     write_atomically(where / "report.html", html.render(**said, images=images).encode())
-    write_atomically(where / "report.md", markdown.render(**said, beside=_beside(results, where)).encode())
+    write_atomically(where / "report.md", markdown.render(**said, beside=_beside(results, where, "figures")).encode())
     return where / "report.html"
 
 
@@ -74,8 +75,6 @@ def _data_uri(figure: Figure) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(data).decode()
 
 
-def _beside(results: Results, where: Path) -> str:
-    """The figures' folder as seen from the report."""
-    return (
-        "figures" if where.resolve() == results.folder.resolve() else (results.folder / "figures").resolve().as_posix()
-    )
+def _beside(results: Results, where: Path, kind: str) -> str:
+    """A folder of the results as seen from the report."""
+    return kind if where.resolve() == results.folder.resolve() else (results.folder / kind).resolve().as_posix()

@@ -54,12 +54,15 @@ def _check(claim: ClaimSpec, study: Study, get: Callable[[str], Any]) -> tuple[s
         words = f"{regime.verdict} ({regime.detail})" if regime.detail else str(regime.verdict)
         wanted = claim.verdict or ""
         return wanted, words, wanted in (regime.verdict, words)
-    if claim.table is not None:
-        judged = [row for row in get(claim.table)["rows"] if row["agrees"] is not None]
-        agree = sum(bool(row["agrees"]) for row in judged)
-        return f"{len(judged)} entries", f"{agree} agree", agree == len(judged)
-    numbers = get(claim.heat_map or "")["numbers"]
-    return _compare(evaluate(claim.value or 0.0, numbers), evaluate(_given(claim.expected), numbers), claim.tolerance)
+    if claim.orbit is not None:
+        orbit = get(claim.orbit)
+        if claim.verdict is not None:
+            words = f"{orbit['verdict']} ({orbit['detail']})" if orbit["detail"] else str(orbit["verdict"])
+            return claim.verdict, words, claim.verdict in (orbit["verdict"], words)
+        values = with_definitions(values_of_orbit(orbit), study)
+    else:
+        values = with_definitions(dict(get(claim.table or "").numbers), study)
+    return _compare(evaluate(claim.value or 0.0, values), evaluate(_given(claim.expected), values), claim.tolerance)
 
 
 def _given(expected: str | float | None) -> str | float:
@@ -117,6 +120,17 @@ def values_at(point: Point) -> dict[str, float]:
     if point.system.game is not None and point.system.game.name == "kernel_gan":
         values["curvature"] = _curvature(point.system)
     return values | point.state | point.parameters
+
+
+def values_of_orbit(orbit: Mapping[str, Any]) -> dict[str, float]:
+    """Names that a claim may use of a run: its parameters, final states, and of each state start, least and largest."""
+    values = {str(k): float(v) for k, v in orbit["parameters"].items()}
+    for k, name in enumerate(orbit["states_names"]):
+        along = orbit["states"][:, k]
+        values |= {f"{name}_start": along[0], f"{name}_least": np.min(along), f"{name}_largest": np.max(along)}
+    values["length"] = float(orbit["times"][-1])
+    values |= orbit["final"]
+    return {k: float(v) for k, v in values.items()}
 
 
 _CURVATURES: dict[int, tuple[Any, float]] = {}

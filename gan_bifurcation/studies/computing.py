@@ -22,11 +22,10 @@ from gan_bifurcation.studies.schema import (
     BranchSpec,
     CurveSpec,
     EventSpec,
-    HeatMapSpec,
     MapSpec,
     OrbitSpec,
-    TrainingTableSpec,
 )
+from gan_bifurcation.studies.tabulating import make_table, save_table
 from gan_bifurcation.system import System, iterate
 
 # Told how far a long part is: done, total, what.
@@ -86,11 +85,10 @@ class Workshop:
             made.save(base)
         elif part.kind == "orbit":
             assert system is not None
-            made = _write_table(base, *_orbit(part.section, system))
-        elif part.kind == "heat_map":
-            made = _write_table(base, *_heat_map(part.section))
-        elif part.kind == "training_table":
-            made = _write_table(base, *_training_table(part.section, tell))
+            made = _orbit(part.section, system, base)
+        elif part.kind == "table":
+            made = make_table(part.section.of, part.section.settings)
+            save_table(made, base)
         else:
             raise MisuseError(f"Nothing computes a '{part.kind}'.")
         self._known[part.identifier] = made
@@ -179,7 +177,7 @@ def _regime_map(section: MapSpec, system: System, seed: int, tell: Tell | None) 
     )  # fmt: skip
 
 
-def _orbit(section: OrbitSpec, system: System) -> tuple[dict[str, Any], dict[str, Any]]:
+def _orbit(section: OrbitSpec, system: System, base: Path) -> dict[str, Any]:
     from gan_bifurcation.simulate import simulate
 
     system = system.with_parameters(**section.parameters)
@@ -190,90 +188,10 @@ def _orbit(section: OrbitSpec, system: System) -> tuple[dict[str, Any], dict[str
     orbit = simulate(system, _guess(system, section.initial), **length)
     verdict = orbit.verdict
     text = {
-        "states_names": list(system.states), "parameters": dict(system.parameters), "verdict": verdict.kind,
-        "detail": verdict.detail, "reason": verdict.reason, "outcome": orbit.outcome.message,
+        "states_names": list(system.states), "kind": system.kind, "parameters": dict(system.parameters),
+        "verdict": verdict.kind, "detail": verdict.detail, "reason": verdict.reason, "outcome": orbit.outcome.message,
         "final": {k: float(v) for k, v in orbit.final_state.items()},
     }  # fmt: skip
-    return text, {"states": orbit.states, "times": orbit.times}
-
-
-def _heat_map(section: HeatMapSpec) -> tuple[dict[str, Any], dict[str, Any]]:
-    from gan_bifurcation.models.kernel_heat_map import heat_map
-
-    data = heat_map(
-        sigma=np.geomspace(*section.sigma, section.cells), lam=np.geomspace(*section.lam, section.cells), p=section.p,
-        total=section.total, eta_d=section.eta_d, eta_g=section.eta_g, steps=section.steps,
-    )  # fmt: skip
-    panels = {name: getattr(data, name) for name in ("notebook", "one_point", "two_points")}
-    unstable = {name: values > 1.0 for name, values in panels.items()}
-    numbers = {f"unstable_{name}": float(mask.mean()) for name, mask in unstable.items()}
-    numbers |= {
-        f"differing_{name}": float((unstable[name] != unstable["notebook"]).mean())
-        for name in ("one_point", "two_points")
-    }
-    numbers["rotating"] = float(data.rotating.mean())
-    return {"numbers": numbers}, {"sigma": data.sigma, "lam": data.lam, **panels, "rotating": data.rotating}
-
-
-def _training_table(section: TrainingTableSpec, tell: Tell | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    from gan_bifurcation.models.memory_simulator import simulate_memory_form
-
-    if section.at > section.steps:
-        raise StudyFileError(f"The table '{section.name}' reads step {section.at} of {section.steps}; raise 'steps'.")
-    rows, curves = [], []
-    places = [(rates, lam) for rates in section.rates for lam in section.lam]
-    shape = [len(row) for row in section.expected]
-    if section.expected and shape != [len(section.sigma)] * len(places):
-        raise StudyFileError(
-            f"The table '{section.name}' needs {len(places)} rows of {len(section.sigma)} expected values."
-        )
-    for i, ((eta_d, eta_g), lam) in enumerate(places):
-        for j, sigma in enumerate(section.sigma):
-            if tell is not None:
-                tell(i * len(section.sigma) + j, len(places) * len(section.sigma), f"lam = {lam:g}, sigma = {sigma:g}")
-            run = simulate_memory_form(
-                section.start, steps=section.steps, eta_d=eta_d, eta_g=eta_g, lam=lam, sigma=sigma, p=section.p,
-                q=section.q, order=section.order,
-            )  # fmt: skip
-            square = np.full(section.steps + 1, np.nan)
-            found = run.points[:, 0, 0] ** 2
-            square[: len(found)] = found
-            computed = float(square[section.at])
-            expected = section.expected[i][j] if section.expected else None
-            rows.append({
-                "eta_d": eta_d, "eta_g": eta_g, "lam": lam, "sigma": sigma, "computed": computed,
-                "expected": expected, "agrees": _agrees(computed, expected, section, sigma),
-                "verdict": _training_verdict(found, section.start, sigma),
-            })  # fmt: skip
-            curves.append(square)
-    return {"rows": rows, "at": section.at, "start": section.start}, {"squares": np.array(curves)}
-
-
-def _training_verdict(square: Any, start: float, sigma: float) -> str:
-    """In words, from the squared distances of one run."""
-    last = float(square[-1])
-    if not np.isfinite(last) or last > max(25.0 * sigma**2, 4.0 * start**2):
-        return "escapes"
-    if last > start**2:
-        return "does not come closer"
-    # The distance turns up again where the point passes the true one; what is below rounding says nothing.
-    seen = square[square > 1e-28]
-    turns = int(np.sum((np.diff(seen)[:-1] < 0) & (np.diff(seen)[1:] > 0)))
-    return "converges, oscillating" if turns > 1 else "converges, monotone"
-
-
-def _agrees(computed: float, expected: float | str | None, section: TrainingTableSpec, sigma: float) -> bool | None:
-    if expected is None:
-        return None
-    if isinstance(expected, str):
-        if expected == "escapes":
-            return not computed <= max(25.0 * sigma**2, 4.0 * section.start**2)
-        if expected.startswith("<"):
-            return computed < float(expected[1:])
-        raise StudyFileError(f'An expected value is a number, "escapes" or "< number", but got \'{expected}\'.')
-    return abs(computed - expected) <= section.relative_tolerance * abs(expected)
-
-
-def _write_table(base: Path, text: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
+    arrays = {"states": orbit.states, "times": orbit.times}
     write_files(base, json.dumps(text, indent=1), arrays)
     return {**text, **arrays}

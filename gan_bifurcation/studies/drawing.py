@@ -3,21 +3,23 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from gan_bifurcation import figures
 from gan_bifurcation.branch import Branch
-from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.figures.style import figure_of
+from gan_bifurcation.errors import MisuseError, Outcome
+from gan_bifurcation.simulate import Orbit
 from gan_bifurcation.studies.schema import FigureSpec
 from gan_bifurcation.system import System
+from gan_bifurcation.tables import Table
 
 _ASPECTS: Mapping[str, float] = {
     "bifurcation_set": 0.95, "regime_map": 0.95, "regime_graph": 0.95, "vector_field": 0.98, "spectrum_path": 0.82,
+    "landscape": 0.85,
 }  # fmt: skip
+_OF_TABLES = ("lines", "time_series", "heat_map", "landscape")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,76 +32,118 @@ class Drawer:
 
     def draw(self, section: FigureSpec) -> None:
         """Draw a figure and write it as SVG and PNG."""
-        parts = [self.get(name) for name in section.of]
-        if section.kind == "heat_map":
-            figure = self._heat_map(section, parts[0])
-        elif section.kind == "training_runs":
-            figure = _training_runs(parts[0])
-        else:
-            aspect = _ASPECTS.get(section.kind, 0.72) * (0.62 if section.width == "page" else 1.0)
-            figure, ax = figures.figure(section.width, aspect)
-            self._on_axes(section, parts, ax)
-        figures.save(figure, self.folder / "figures" / section.name)
+        parts = {name: self.get(name) for name in section.of}
+        figure = self._of_tables(section, parts) if section.kind in _OF_TABLES else self._on_axes(section, parts)
+        try:
+            figures.save(figure, self.folder / "figures" / section.name)
+        except ValueError as error:
+            # Mathematics in labels is read when it is drawn.
+            said = " ".join(str(error).split())[:200]
+            raise MisuseError(f"The words of the figure cannot be drawn; mathematics between '$'? {said}") from error
 
-    def _on_axes(self, section: FigureSpec, parts: list[Any], ax: Any) -> None:
-        first = parts[0]
+    def _on_axes(self, section: FigureSpec, parts: Mapping[str, Any]) -> Any:
+        several = list(parts.values())
+        first = several[0]
         if section.kind in ("bifurcation_diagram", "spectral_radius", "spectrum_path", "bifurcation_set"):
-            for name, part in zip(section.of, parts, strict=True):
-                if not isinstance(part, Branch):
-                    raise MisuseError(
-                        f"A {section.kind.replace('_', ' ')} is drawn of branches or curves, but '{name}' is neither."
-                    )
-        elif section.kind in ("regime_map", "regime_graph") and isinstance(first, Branch | dict):
-            raise MisuseError(f"A {section.kind.replace('_', ' ')} is drawn of a map, but '{section.of[0]}' is none.")
+            _demand(section, parts, "branches or curves", lambda part: isinstance(part, Branch))
+        elif section.kind in ("regime_map", "regime_graph"):
+            _demand(section, parts, "a map", lambda part: not isinstance(part, Branch | Table | dict))
+        else:
+            _demand(section, parts, "orbits", _is_orbit)
+        figure, ax = figures.figure(section.width, _aspect(section))
         if section.kind == "bifurcation_diagram":
-            figures.bifurcation_diagram(parts, section.state, amplitude=section.amplitude, ax=ax)
+            figures.bifurcation_diagram(several, section.state, amplitude=section.amplitude, ax=ax)
         elif section.kind == "spectral_radius":
-            figures.spectral_radius(parts, ax=ax)
+            figures.spectral_radius(several, ax=ax)
         elif section.kind == "spectrum_path":
             figures.spectrum_path(first, ax=ax)
         elif section.kind == "bifurcation_set":
-            figures.bifurcation_set(parts, self.get(section.map) if section.map else None, ax=ax)
+            figures.bifurcation_set(several, self.get(section.map) if section.map else None, ax=ax)
         elif section.kind == "regime_map":
             figures.regime_map(first, ax=ax)
         elif section.kind == "regime_graph":
             figures.regime_graph(first, ax=ax)
         else:
-            self._vector_field(section, parts, ax)
-
-    def _vector_field(self, section: FigureSpec, parts: list[Any], ax: Any) -> None:
-        if not all(isinstance(part, dict) and "states_names" in part for part in parts):
-            raise MisuseError("A vector field is drawn of orbits; name an [[orbit]] in 'of'.")
-        system = self.system_of(section.of[0]).with_parameters(**parts[0]["parameters"])
-        figures.vector_field(system, [part["states"] for part in parts], section.states, window=section.window, ax=ax)
-
-    def _heat_map(self, section: FigureSpec, data: Any) -> Any:
-        if not isinstance(data, dict) or "two_points" not in data:
-            raise MisuseError(f"A heat map is drawn of a [[heat_map]], but '{section.of[0]}' is none.")
-        figure, axes = figures.figure("page", 0.44, 1, 3)
-        curves = {panel: [self.get(name) for name in names] for panel, names in section.panels.items()}
-        figures.heat_map(SimpleNamespace(**data), curves=curves, axes=axes)
+            system = self.system_of(section.of[0]).with_parameters(**first["parameters"])
+            paths = [part["states"] for part in several]
+            plane = (section.states[0], section.states[1]) if section.states else None
+            figures.vector_field(system, paths, plane, window=section.window, ax=ax)
+        if section.title:
+            ax.set_title(section.title)
         return figure
 
-
-def _training_runs(data: Any) -> Any:
-    """A panel for each pair of rates; in it the runs for all lam and sigma."""
-    if not isinstance(data, dict) or "squares" not in data:
-        raise MisuseError("Training runs are drawn of a [[training_table]].")
-    rows = data["rows"]
-    groups: dict[tuple[float, float], list[int]] = {}
-    for k, row in enumerate(rows):
-        groups.setdefault((row["eta_d"], row["eta_g"]), []).append(k)
-    count = len(groups)
-    columns = min(count, 4)
-    height = -(-count // columns)
-    figure, axes = figures.figure("page", 0.36 * height, height, columns)
-    for number, (ax, ((eta_d, eta_g), members)) in enumerate(zip(np.ravel(axes), groups.items(), strict=False)):
-        runs = {f"λ={rows[k]['lam']:g}, σ={rows[k]['sigma']:g}": data["squares"][k] for k in members}
-        figures.training_runs(
-            runs, title=rf"$\eta_d$ = {eta_d:g}, $\eta_g$ = {eta_g:g}", legend=False, ax=ax,
-            quantity=r"$x^2$" if number % columns == 0 else "",
+    def _of_tables(self, section: FigureSpec, parts: Mapping[str, Any]) -> Any:
+        if section.kind == "lines":
+            return _lines(section, parts)
+        if section.kind == "time_series":
+            return self._time_series(section, parts)
+        _demand(section, dict([next(iter(parts.items()))]), "a table", lambda part: isinstance(part, Table))
+        table, over = next(iter(parts.values())), dict(list(parts.items())[1:])
+        if section.kind == "landscape":
+            _demand(section, over, "orbits or branches", lambda part: isinstance(part, Branch) or _is_orbit(part))
+            figure, ax = figures.figure(section.width, _aspect(section))
+            items = {k: v if isinstance(v, Branch) else self._orbit(k, v) for k, v in over.items()}
+            figures.landscape(table, section.field, items, x=section.x, log=section.log, labels=section.labels, ax=ax)
+            if section.title:
+                ax.set_title(section.title)
+            return figure
+        fields = section.fields or [name for name in table.fields if name != section.contour]
+        figure, axes = figures.figure("page", 0.44, 1, len(fields)) if len(fields) > 1 else figures.figure()
+        curves = {field: [self.get(name) for name in names] for field, names in section.panels.items()}
+        for group in curves.values():
+            _demand(section, dict(enumerate(group)), "curves in its panels", lambda part: isinstance(part, Branch))
+        figures.heat_map(
+            table, fields, x=section.x, log=section.log, curves=curves, threshold=section.threshold,
+            contour=section.contour, categories=section.categories, labels=section.labels, axes=axes,
         )  # fmt: skip
-        ax.set_ylim(1e-18, 1e5)
-    handles, labels = np.ravel(axes)[0].get_legend_handles_labels()
-    figure_of(np.ravel(axes)[0]).legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=7)
-    return figure
+        return figure
+
+    def _time_series(self, section: FigureSpec, parts: Mapping[str, Any]) -> Any:
+        _demand(section, parts, "orbits", _is_orbit)
+        runs = {name: self._orbit(name, part) for name, part in parts.items()}
+        count = len(section.states or next(iter(runs.values())).names[:6]) if len(runs) > 1 else 1
+        size = 0.62 if count == 1 else 0.3 + 0.32 * count
+        figure, axes = figures.figure(section.width, size * (0.62 if section.width == "page" else 1.0), count, 1)
+        given = runs if len(runs) > 1 else next(iter(runs.values()))
+        figures.time_series(
+            given, section.states, log=section.log, labels=section.labels, window=section.window,
+            reference=section.reference, axes=axes,
+        )  # fmt: skip
+        if section.title:
+            np.ravel(axes)[0].set_title(section.title)
+        return figure
+
+    def _orbit(self, name: str, data: Mapping[str, Any]) -> Orbit:
+        system = self.system_of(name).with_parameters(**data["parameters"])
+        return Orbit(system, data["times"], data["states"], Outcome("stored", data["outcome"], True))
+
+
+def _lines(section: FigureSpec, parts: Mapping[str, Any]) -> Any:
+    _demand(section, parts, "tables", lambda part: isinstance(part, Table))
+    if section.panel:
+        ax = None
+    else:
+        _, ax = figures.figure(section.width, _aspect(section))
+    drawn = figures.lines(
+        parts, section.x, section.y, group=section.group, panel=section.panel, log=section.log, labels=section.labels,
+        window=section.window, reference=section.reference, width=section.width, ax=ax,
+    )  # fmt: skip
+    if section.title and ax is not None:
+        ax.set_title(section.title)
+    return drawn
+
+
+def _aspect(section: FigureSpec) -> float:
+    return _ASPECTS.get(section.kind, 0.72) * (0.62 if section.width == "page" else 1.0)
+
+
+def _is_orbit(part: Any) -> bool:
+    return isinstance(part, dict) and "states_names" in part
+
+
+def _demand(section: FigureSpec, parts: Mapping[Any, Any], what: str, fits: Callable[[Any], bool]) -> None:
+    for name, part in parts.items():
+        if not fits(part):
+            raise MisuseError(
+                f"A figure of kind '{section.kind}' is drawn of {what}, but '{name}' is none of these; change 'of'."
+            )

@@ -5,17 +5,20 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gan_bifurcation
 from gan_bifurcation.errors import MisuseError, StudyFileError, unknown_name
 from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.studies.reading import plain
-from gan_bifurcation.studies.schema import Study
+from gan_bifurcation.studies.schema import Study, TableSpec
+from gan_bifurcation.studies.systems import digest_of_game
+from gan_bifurcation.studies.tabulating import check_settings
 from gan_bifurcation.system import System
 
 # Raised when results of the same study would be written otherwise.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,7 @@ class Part:
     Attributes
     ----------
     kind : str
-        branch, curve, map, orbit, heat_map, training_table or figure.
+        branch, curve, map, orbit, table or figure.
     name : str
     section : object
         Its section of the study.
@@ -49,8 +52,15 @@ class Part:
         return f"{self.kind}-{self.name}"
 
 
-def plan(study: Study, systems: Mapping[str, System]) -> tuple[Part, ...]:
+def plan(study: Study, systems: Mapping[str, System], folder: Path | None = None) -> tuple[Part, ...]:
     """The parts in an order in which each comes after what it needs.
+
+    Parameters
+    ----------
+    study : Study
+    systems : mapping of str to System
+    folder : path, optional
+        Where its game files are: a part is computed again when they change.
 
     Raises
     ------
@@ -59,6 +69,7 @@ def plan(study: Study, systems: Mapping[str, System]) -> tuple[Part, ...]:
     """
     sections = {(kind, section.name): section for kind, section in study.sections()}
     computed = {section.name: kind for kind, section in study.sections() if kind != "figure"}
+    digests = {name: digest_of_game(spec, folder) for name, spec in study.all_systems.items()}
     done: dict[str, Part] = {}
     active: list[str] = []
 
@@ -77,10 +88,13 @@ def plan(study: Study, systems: Mapping[str, System]) -> tuple[Part, ...]:
         system = needs[0].system if getattr(section, "begin", None) else getattr(section, "system", "")
         if kind in ("branch", "curve", "map", "orbit"):
             _check(systems, system, section, where)
+        elif kind == "table":
+            _check_table(section, where)
         spec = study.all_systems.get(system)
         depends = {
             "version": gan_bifurcation.__version__, "format": FORMAT, "kind": kind, "section": plain(section),
             "system": plain(spec) if spec is not None and kind in ("branch", "curve", "map", "orbit") else None,
+            "game": digests[system] if kind in ("branch", "curve", "map", "orbit") else "",
             "seed": study.seed, "needs": [p.key for p in needs],
         }  # fmt: skip
         key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:32]
@@ -131,6 +145,13 @@ def _check(systems: Mapping[str, System], name: str, section: Any, where: str) -
         raise StudyFileError(f"In {where}: {error}") from error
 
 
+def _check_table(section: TableSpec, where: str) -> None:
+    try:
+        check_settings(section.of, section.settings)
+    except MisuseError as error:
+        raise StudyFileError(f"In {where}: {error}") from error
+
+
 def _check_claims(study: Study, computed: Mapping[str, str]) -> None:
     """Parts that claims mention, and whether what they say can be read, before hours are spent on the rest."""
     for name, definition in study.define.items():
@@ -138,7 +159,7 @@ def _check_claims(study: Study, computed: Mapping[str, str]) -> None:
     for number, claim in enumerate(study.claim):
         where = f"claim[{number + 1}]"
         start = claim.point.partition(":")[0] if claim.point else ""
-        _found(computed, start or claim.curve or claim.map or claim.table or claim.heat_map or "", where)
+        _found(computed, start or claim.curve or claim.map or claim.table or claim.orbit or "", where)
         for text in (claim.value, claim.expected, claim.zero):
             if isinstance(text, str):
                 _check_expression(text, where)

@@ -25,11 +25,14 @@ class StudyFile:
         Of the file, without suffix; or of the shipped study.
     text : str
     study : Study
+    folder : path, optional
+        Where the game files are that it names.
     """
 
     name: str
     text: str
     study: Study
+    folder: Path | None = None
 
 
 def shipped_studies() -> list[str]:
@@ -62,7 +65,7 @@ def read_study(source: str | Path) -> StudyFile:
     """
     path = Path(source)
     if path.suffix == ".toml" or path.is_file():
-        return parse_study(_text_of(path), path.stem)
+        return parse_study(_text_of(path), path.stem, path.parent)
     # A shipped study's results go to a folder of its name: the same command must go on with it.
     if path.is_dir() and str(source) not in shipped_studies():
         raise StudyFileError(
@@ -93,14 +96,14 @@ def _text_of(path: Path) -> str:
         raise StudyFileError(f"The study file {shown} is no text in UTF-8 (byte {error.start}).") from error
 
 
-def parse_study(text: str, name: str = "study") -> StudyFile:
+def parse_study(text: str, name: str = "study", folder: Path | None = None) -> StudyFile:
     """A study from its text."""
     try:
         raw = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise StudyFileError(f"The study is not valid TOML: {str(error) or 'nested too deeply'}.") from error
     try:
-        return StudyFile(name, text, Study.model_validate(raw))
+        return StudyFile(name, text, Study.model_validate(raw), folder)
     except ValidationError as error:
         raise StudyFileError(_sentence(error)) from error
 

@@ -8,14 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gan_bifurcation.branch import Branch
 from gan_bifurcation.errors import ResultsError, quoted, unknown_name
 from gan_bifurcation.records import read_files
 from gan_bifurcation.studies.reading import StudyFile, parse_study
 from gan_bifurcation.studies.systems import all_systems
+from gan_bifurcation.studies.tabulating import load_table
 from gan_bifurcation.system import System
 
 _MOST_BYTES: Final = 64 << 20
@@ -81,14 +79,14 @@ class Results:
     @cached_property
     def systems(self) -> Mapping[str, System]:
         """The systems by name; that of ``[system]`` has the name ''."""
-        return self._systems or all_systems(self.file.study)
+        return self._systems or all_systems(self.file.study, self.file.folder)
 
     def names(self, kind: str) -> list[str]:
-        """The names of all parts of one kind: branch, curve, map, orbit, heat_map, training_table, figure."""
+        """The names of all parts of one kind: branch, curve, map, orbit, table, figure."""
         return [part["name"] for part in self.summary["parts"] if part["kind"] == kind]
 
     def __getitem__(self, name: str) -> Any:
-        """A part by its name: a Branch, a RegimeMap, or a mapping of arrays and text for the other kinds."""
+        """A part by its name: a Branch, a RegimeMap, a Table, or a mapping of arrays and text for an orbit."""
         for part in self.summary["parts"]:
             if part["name"] == name and part["kind"] != "figure":
                 if name not in self._cache:
@@ -145,9 +143,10 @@ def load_part(folder: Path, kind: str, name: str) -> Any:
         return RegimeMap.load(base)
     if kind == "figure":
         return base
+    if kind == "table":
+        return load_table(base)
     text, arrays = read_files(base)
-    clash: dict[str, NDArray[Any]] = {k: np.asarray(v) for k, v in arrays.items()}
-    return {**text, **clash}
+    return {**text, **arrays}
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -213,7 +212,7 @@ def load(folder: str | Path) -> Results:
         raise ResultsError(
             f"The results in {quoted(str(folder))} are not of its study.toml; run the study again with the same folder."
         )
-    return Results(where, parse_study(text, str(summary["study"])), summary)
+    return Results(where, parse_study(text, str(summary["study"]), where), summary)
 
 
 def text_hash(text: str) -> str:

@@ -26,7 +26,7 @@ from gan_bifurcation.studies.drawing import Drawer
 from gan_bifurcation.studies.plan import FORMAT, Part, plan
 from gan_bifurcation.studies.reading import StudyFile, read_study
 from gan_bifurcation.studies.results import Results, load, part_base, read_json, text_hash
-from gan_bifurcation.studies.systems import all_systems
+from gan_bifurcation.studies.systems import all_systems, game_files
 from gan_bifurcation.system import System
 
 _logger = logging.getLogger(__name__)
@@ -95,8 +95,8 @@ def run_study(
         raise MisuseError(f"The number of jobs is a whole number from 1 to 256, but got {jobs!r}.")
     file = read_study(source)
     folder = Path(out) if out is not None else Path(file.name)
-    systems = all_systems(file.study)
-    parts = plan(file.study, systems)
+    systems = all_systems(file.study, file.folder)
+    parts = plan(file.study, systems, file.folder)
     report = progress or (lambda _: None)
     _keep_study(folder, file, report, len(parts))
     finished = {p.identifier for p in parts if _is_done(folder, p)}
@@ -221,7 +221,7 @@ def _haste(part: Part) -> int:
     """Smaller for what others wait for and for what takes long."""
     if part.kind == "figure":
         return 4 if part.section.kind == "heat_map" else 5
-    return {"branch": 0, "map": 1, "heat_map": 2, "curve": 3}.get(part.kind, 4)
+    return {"branch": 0, "map": 1, "table": 2, "curve": 3}.get(part.kind, 4)
 
 
 # What a process that computes parts keeps between them.
@@ -232,9 +232,9 @@ def _prepare(file: StudyFile, folder: str, known: dict[str, System] | None) -> N
     """In another process, once: the systems and the plan."""
     # An interrupt reaches every process of the terminal; only the first one answers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    systems = all_systems(file.study) if known is None else known
+    systems = all_systems(file.study, file.folder) if known is None else known
     _there["workshop"] = Workshop(systems, Path(folder), file.study.seed)
-    _there["parts"] = plan(file.study, systems)
+    _there["parts"] = plan(file.study, systems, file.folder)
 
 
 def _make_there(identifier: str) -> None:
@@ -263,6 +263,9 @@ def _keep_study(folder: Path, file: StudyFile, report: Report, total: int) -> No
         text = "The study has changed since the folder was written: parts that it concerns are computed again."
         _logger.warning(text)
         report(Progress(0, total, "", "note", text))
+    for name, data in game_files(file.study, file.folder).items():
+        # Results are whole without the folder that the study came from.
+        write_atomically(folder / name, data)
     if before != file.text:
         write_atomically(stored, file.text.encode())
 
@@ -286,6 +289,8 @@ def _sums(folder: Path, part: Part) -> dict[str, str]:
     paths = [base.with_name(base.name + s) for s in _SUFFIXES.get(part.kind, (".npz", ".json"))]
     if part.kind == "map":
         paths = sorted(p for p in base.glob("*") if p.is_file() and not p.name.startswith("."))
+    elif part.kind == "table" and (written := base.with_name(base.name + ".csv")).exists():
+        paths.append(written)
     try:
         return {p.name: hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in paths}
     except OSError:

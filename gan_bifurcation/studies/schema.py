@@ -11,14 +11,15 @@ from gan_bifurcation.ranges import Range, as_range, log_range
 # Bounds of what a stranger's file can ask for.
 MOST_PARTS = 500
 MOST_STEPS = 10_000_000
-MOST_CELLS = 1000
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,60}$")]
 Text = Annotated[str, StringConstraints(max_length=4000)]
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 # A special point of a branch: "name of the branch:label".
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,60}:.{1,60}$")]
-Setting = bool | int | float | str | list[float] | list[list[float]]
+Number = int | float
+Setting = bool | Number | str | list[Number] | list[list[Number]]
+TableSetting = bool | Number | str | list[Number | str] | list[list[Number | str]]
 
 
 class Section(BaseModel):
@@ -50,9 +51,11 @@ class _Free(Section):
 
 
 class SystemSpec(Section):
-    """A model under an update rule, or equations of one's own."""
+    """A model or a game of one's own under an update rule, or equations of one's own."""
 
     model: str = ""
+    # A game file, in the study's folder or below.
+    game: Annotated[str, StringConstraints(max_length=200)] = ""
     settings: dict[str, Setting] = Field(default_factory=dict)
     rule: str | dict[str, Setting] = ""
     kind: Literal["", "flow", "map"] = ""
@@ -64,16 +67,18 @@ class SystemSpec(Section):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if bool(self.model) == bool(self.equations):
-            raise ValueError("a system has either a 'model' or 'equations', and not both")
+        if bool(self.model) + bool(self.game) + bool(self.equations) != 1:
+            raise ValueError("a system has one of 'model', 'game' and 'equations'")
         if self.equations and not self.kind:
             raise ValueError('a system with \'equations\' needs kind = "flow" or "map"')
-        if self.model and (self.kind or self.domain):
+        if not self.equations and (self.kind or self.domain):
             raise ValueError("'kind' and 'domain' belong to a system with 'equations'; a model has a 'rule'")
         if self.equations and (self.rule or self.settings):
             raise ValueError("'rule' and 'settings' belong to a system with a 'model'")
-        if self.model and not self.rule:
-            raise ValueError("a system with a 'model' needs a 'rule', such as \"simultaneous\"")
+        if self.game and self.settings:
+            raise ValueError("'settings' belong to a 'model'; the parameters of a 'game' go into 'parameters'")
+        if not self.equations and not self.rule:
+            raise ValueError("a system with a 'model' or a 'game' needs a 'rule', such as \"simultaneous\"")
         for name, value in self.settings.items():
             if isinstance(value, int) and abs(value) > 10_000:
                 raise ValueError(f"the setting '{name}' is {value}, expected at most 10000")
@@ -155,42 +160,19 @@ class OrbitSpec(Section):
         return self
 
 
-class HeatMapSpec(Section):
-    """The kernel GAN's published heat map and those of the full systems, over (sigma, lam)."""
+class TableSpec(Section):
+    """A table that a model computes about itself."""
 
     name: Name
-    sigma: tuple[float, float] = (0.01, 1.0)
-    lam: tuple[float, float] = (0.01, 10.0)
-    cells: int = Field(default=400, ge=2, le=MOST_CELLS)
-    p: float = 1.0
-    total: float = 0.8
-    eta_d: float = 0.1
-    eta_g: float | None = None
-    steps: Literal["simultaneous", "alternating"] = "simultaneous"
-
-
-class TrainingTableSpec(Section):
-    """Training of one point against the exact kernel, for all combinations of rates, lam and sigma."""
-
-    name: Name
-    start: float = 0.1
-    steps: int = Field(default=1000, ge=1, le=20_000)
-    at: int = Field(default=990, ge=1, le=20_000)
-    rates: list[tuple[float, float]] = Field(min_length=1, max_length=20)
-    lam: list[float] = Field(min_length=1, max_length=20)
-    sigma: list[float] = Field(min_length=1, max_length=20)
-    p: float = 1.0
-    q: float = 1.0
-    order: Literal["alternating", "simultaneous"] = "alternating"
-    # By rows: for each pair of rates and each lam, one entry for each sigma: a number, "escapes" or "< number".
-    expected: list[list[float | str]] = Field(default_factory=list)
-    relative_tolerance: float = Field(default=0.01, gt=0, lt=1)
+    of: Name
+    settings: dict[str, TableSetting] = Field(default_factory=dict, max_length=100)
 
 
 FigureKind = Literal[
     "bifurcation_diagram", "spectral_radius", "spectrum_path", "bifurcation_set", "regime_map", "regime_graph",
-    "vector_field", "heat_map", "training_runs",
+    "vector_field", "lines", "time_series", "heat_map", "landscape",
 ]  # fmt: skip
+Texts = list[Annotated[str, StringConstraints(max_length=200)]]
 
 
 class FigureSpec(Section):
@@ -201,12 +183,38 @@ class FigureSpec(Section):
     of: list[str] = Field(min_length=1, max_length=50)
     caption: Text = ""
     width: Literal["column", "page"] = "column"
+    title: Text = ""
     state: str | None = None
-    states: tuple[str, str] | None = None
+    states: Texts | None = Field(default=None, min_length=1, max_length=20)
     amplitude: bool = False
     map: str = ""
     window: dict[str, tuple[float, float]] | None = None
+    # Of tables: columns or axes along x and y, fields as colours, what tells lines and panels apart, words for names.
+    x: str = ""
+    y: Texts = Field(default_factory=list, max_length=20)
+    field: str = ""
+    fields: Texts = Field(default_factory=list, max_length=12)
+    group: Texts = Field(default_factory=list, max_length=4)
+    panel: Texts = Field(default_factory=list, max_length=2)
+    log: Annotated[str, StringConstraints(pattern=r"^x?y?z?$")] = ""
+    labels: dict[str, Text] = Field(default_factory=dict, max_length=100)
+    reference: list[float] = Field(default_factory=list, max_length=10)
+    threshold: float | None = None
+    contour: str = ""
+    categories: Texts = Field(default_factory=list, max_length=8)
     panels: dict[str, list[str]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind == "lines" and not (self.x and self.y):
+            raise ValueError("a figure of kind 'lines' needs 'x' and 'y', names of columns or of a field")
+        if self.kind == "landscape" and not self.field:
+            raise ValueError("a figure of kind 'landscape' needs a 'field' of its table")
+        if self.kind == "vector_field" and self.states is not None and len(self.states) != 2:
+            raise ValueError(f"a vector field is drawn in a plane of two 'states', but got {len(self.states)}")
+        if len(self.map) > 200 or len(self.field) > 200:
+            raise ValueError("a name is at most 200 characters long")
+        return self
 
 
 class ClaimSpec(Section):
@@ -218,7 +226,7 @@ class ClaimSpec(Section):
     curve: str | None = None
     map: str | None = None
     table: str | None = None
-    heat_map: str | None = None
+    orbit: str | None = None
     value: Expression | None = None
     expected: Expression | float | None = None
     tolerance: float = Field(default=1e-8, gt=0)
@@ -229,24 +237,21 @@ class ClaimSpec(Section):
 
     @model_validator(mode="after")
     def _shape(self) -> Self:
-        targets = [k for k in ("point", "curve", "map", "table", "heat_map") if getattr(self, k) is not None]
+        targets = [k for k in ("point", "curve", "map", "table", "orbit") if getattr(self, k) is not None]
         if len(targets) != 1:
-            raise ValueError("a claim is about one of 'point', 'curve', 'map', 'table' or 'heat_map'")
+            raise ValueError("a claim is about one of 'point', 'curve', 'map', 'table' or 'orbit'")
         needs: dict[str, tuple[tuple[str, ...], ...]] = {
             "point": (("value", "expected"), ("criticality",)),
             "curve": (("zero",), ("criticality",)),
             "map": (("at", "verdict"),),
-            "table": ((),),
-            "heat_map": (("value", "expected"),),
+            "table": (("value", "expected"),),
+            "orbit": (("value", "expected"), ("verdict",)),
         }
         possible = ("value", "expected", "zero", "criticality", "at", "verdict")
         given = {k for k in possible if getattr(self, k) is not None}
         if given not in [set(keys) for keys in needs[targets[0]]]:
-            forms = (
-                " or ".join(" and ".join(f"'{k}'" for k in keys) for keys in needs[targets[0]] if keys)
-                or "nothing else"
-            )
-            raise ValueError(f"a claim about a {targets[0].replace('_', ' ')} needs {forms}")
+            forms = " or ".join(" and ".join(f"'{k}'" for k in keys) for keys in needs[targets[0]])
+            raise ValueError(f"a claim about a {targets[0]} needs {forms}")
         return self
 
 
@@ -264,8 +269,7 @@ class Study(Section):
     curve: list[CurveSpec] = Field(default_factory=list)
     map: list[MapSpec] = Field(default_factory=list)
     orbit: list[OrbitSpec] = Field(default_factory=list)
-    heat_map: list[HeatMapSpec] = Field(default_factory=list)
-    training_table: list[TrainingTableSpec] = Field(default_factory=list)
+    table: list[TableSpec] = Field(default_factory=list)
     figure: list[FigureSpec] = Field(default_factory=list)
     claim: list[ClaimSpec] = Field(default_factory=list)
 
@@ -276,7 +280,7 @@ class Study(Section):
 
     def sections(self) -> list[tuple[str, Any]]:
         """All named sections, as (kind, section), in the order in which they can be computed."""
-        kinds = ("branch", "curve", "map", "orbit", "heat_map", "training_table", "figure")
+        kinds = ("branch", "curve", "map", "orbit", "table", "figure")
         return [(kind, section) for kind in kinds for section in getattr(self, kind)]
 
     @model_validator(mode="after")
@@ -291,9 +295,7 @@ class Study(Section):
             if twice:
                 raise ValueError(f"the name '{twice[0]}' is used twice; every part needs its own")
         if not named:
-            raise ValueError(
-                "the study computes nothing; add a [[branch]], [[curve]], [[map]], [[orbit]] or another part"
-            )
+            raise ValueError("the study computes nothing; add a [[branch]], [[curve]], [[map]], [[orbit]] or [[table]]")
         return self
 
 

@@ -1,14 +1,17 @@
 """Systems as studies and the command line ask for them."""
 
+import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from gan_bifurcation import models
-from gan_bifurcation.errors import GanBifurcationError, MisuseError, StudyFileError, unknown_name
+from gan_bifurcation.errors import GanBifurcationError, MisuseError, StudyFileError, quoted, unknown_name
 from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.game import Game
+from gan_bifurcation.game_files import files_of_game, load_game
 from gan_bifurcation.rules import system as system_of
 from gan_bifurcation.studies.schema import Study, SystemSpec
 from gan_bifurcation.system import System, iterate, tie
@@ -33,17 +36,42 @@ def make_game(model: str, settings: Mapping[str, Any]) -> Game:
             if name not in known:
                 raise unknown_name(f"setting of the model '{model}'", name, known)
     try:
-        return function(**settings)
+        made = function(**settings)
     except GanBifurcationError:
         raise
     except (TypeError, ValueError, OverflowError) as error:
         raise MisuseError(f"The model '{model}' does not take these settings: {error}.") from error
+    if not isinstance(made, Game):
+        raise MisuseError(f"The model '{model}' returns no Game, but a {type(made).__name__}; return a gb.Game.")
+    return made
 
 
-def make_system(spec: SystemSpec, game: Game | None = None) -> System:
+# Results keep a copy of each game file, and these names for themselves.
+_TAKEN = ("study.toml", "branches", "figures", "maps", "orbits", "parts", "tables")
+
+
+def game_path(spec: SystemSpec, folder: Path | None) -> Path:
+    """Where the game file of a section lies: in the study's folder or below, so that a stranger's study reads no other.
+
+    Raises
+    ------
+    MisuseError
+    """
+    if folder is None:
+        raise MisuseError(f"The game {quoted(spec.game)} lies beside a study file, but this study is no file.")
+    outside = Path(spec.game).is_absolute() or not (folder / spec.game).resolve().is_relative_to(folder.resolve())
+    if not outside and Path(spec.game).parts[0] in _TAKEN:
+        raise MisuseError(f"Results have files of the name '{Path(spec.game).parts[0]}'; rename the game {spec.game}.")
+    if outside or Path(spec.game).suffix != ".toml":
+        raise MisuseError(f"'game' is a .toml file in the study's folder or below, but got {quoted(spec.game)}.")
+    return folder / spec.game
+
+
+def make_system(spec: SystemSpec, game: Game | None = None, folder: Path | None = None) -> System:
     """The system of a section; of a game that was made for the same settings, if one is given."""
-    if spec.model:
-        game = game or make_game(spec.model, spec.settings)
+    if not spec.equations:
+        if game is None:
+            game = load_game(game_path(spec, folder)) if spec.game else make_game(spec.model, spec.settings)
         made = system_of(game, _rule(spec.rule), **spec.parameters)
     else:
         make = System.from_equations
@@ -60,15 +88,22 @@ def _rule(given: Any) -> Any:
     return given if isinstance(given, str) else dict(given)
 
 
-def all_systems(study: Study) -> dict[str, System]:
-    """The systems of a study by name, each fault with the path of its section."""
+def all_systems(study: Study, folder: Path | None = None) -> dict[str, System]:
+    """The systems of a study by name, each fault with the path of its section.
+
+    Parameters
+    ----------
+    study : Study
+    folder : path, optional
+        Where its game files are.
+    """
     made: dict[str, System] = {}
     games: dict[str, Game] = {}
     for name, spec in study.all_systems.items():
         # A game derives its gradients once, for all rules.
-        same = repr((spec.model, sorted(spec.settings.items())))
+        same = repr((spec.model, spec.game, sorted(spec.settings.items())))
         try:
-            made[name] = make_system(spec, games.get(same))
+            made[name] = make_system(spec, games.get(same), folder)
         except GanBifurcationError as error:
             where = f"systems.{name}" if name else "system"
             raise StudyFileError(f"In '{where}': {error}") from error
@@ -76,6 +111,38 @@ def all_systems(study: Study) -> dict[str, System]:
         if game is not None:
             games[same] = game
     return made
+
+
+def game_files(study: Study, folder: Path | None) -> dict[str, bytes]:
+    """All files of a study's own games, by their names as seen from the study.
+
+    Raises
+    ------
+    StudyFileError
+        If one cannot be read.
+    """
+    found: dict[str, bytes] = {}
+    for name, spec in study.all_systems.items():
+        if not spec.game:
+            continue
+        try:
+            for path in files_of_game(game_path(spec, folder)):
+                assert folder is not None
+                relative = path.resolve().relative_to(folder.resolve())
+                if relative.parts[0] in _TAKEN:
+                    raise MisuseError(f"Results have files of the name '{relative.parts[0]}'; rename {relative}.")
+                found[relative.as_posix()] = path.read_bytes()
+        except (GanBifurcationError, OSError) as error:
+            raise StudyFileError(f"In '{f'systems.{name}' if name else 'system'}': {error}") from error
+    return found
+
+
+def digest_of_game(spec: SystemSpec, folder: Path | None) -> str:
+    """What changes with the game file of a section or its samples; "" without one."""
+    if not spec.game:
+        return ""
+    parts = [path.read_bytes() for path in files_of_game(game_path(spec, folder))]
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
 def evaluate(text: str | float, values: Mapping[str, float]) -> float:
