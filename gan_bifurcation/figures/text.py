@@ -81,7 +81,12 @@ def place_labels(
     if not inside:
         return
     whole = figure_of(ax)
-    whole.draw_without_rendering()
+    # Where things are: the layout tells, without drawing anything.
+    engine = whole.get_layout_engine()
+    if engine is None:
+        whole.draw_without_rendering()
+    else:
+        engine.execute(whole)
     frame = ax.get_window_extent()
     scale = whole.dpi / 72.0
     dense = [_dense(ax.transData.transform(np.asarray(o, float))) for o in obstacles if len(o)]
