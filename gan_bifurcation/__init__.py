@@ -33,6 +33,7 @@ _HOMES: Final[dict[str, str]] = {
             "spectrum",
             "trace",
         ),
+        "costs": ("TrainingCost", "training_cost"),
         "errors": (
             "GanBifurcationError",
             "MisuseError",
@@ -48,6 +49,7 @@ _HOMES: Final[dict[str, str]] = {
         "game_files": ("load_game",),
         "simulate": ("Orbit", "simulate"),
         "interop": ("register", "to_contclass"),
+        "paths": ("PathAngle", "path_angle"),
         "ranges": ("Range", "log_range"),
         "regimes": ("regime_map",),
         "reports": ("write_report",),

@@ -142,12 +142,28 @@ def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
+def _is_file(model: str) -> bool:
+    """Whether a game file is meant and not a model's name."""
+    return model.endswith(".toml")
+
+
+def _game(model: str, settings: tuple[str, ...] = ()) -> Any:
+    if _is_file(model):
+        from gan_bifurcation.game_files import load_game
+
+        if settings:
+            raise MisuseError(f"--setting belongs to a model; the parameters of the game '{model}' are given by --set.")
+        return load_game(model)
+    from gan_bifurcation.studies.systems import make_game
+
+    return make_game(model, _settings(settings))
+
+
 def _system(model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...]) -> Any:
     from gan_bifurcation.rules import system
-    from gan_bifurcation.studies.systems import make_game
     from gan_bifurcation.system import tie
 
-    made = system(make_game(model, _settings(settings)), rule, **_numbers(values, "--set"))
+    made = system(_game(model, settings), rule, **_numbers(values, "--set"))
     return tie(made, **_assignments(ties, "--tie")) if ties else made
 
 
@@ -179,16 +195,46 @@ def _system_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def models(as_json: bool) -> None:
-    """List the models."""
+    """List the models, each with one sentence and the keys of its papers."""
     from gan_bifurcation import models as shipped
+    from gan_bifurcation.reports.facts import first_sentence
 
-    lines = {name: (shipped.get(name).__doc__ or "").strip().splitlines()[0] for name in shipped.names()}
+    found = {}
+    for name in shipped.names():
+        try:
+            function = shipped.get(name)
+            paper = _game(name).paper
+        except GanBifurcationError as error:
+            # One package of somebody else does not keep the others from being listed.
+            _say(str(error))
+            continue
+        found[name] = {
+            "description": first_sentence(function),
+            "paper": paper.partition("{")[2].partition(",")[0] or paper,
+        }
+    for problem in shipped.problems():
+        _say(problem)
     if as_json:
-        _json(lines)
+        _json(found)
         return
-    width = max(len(name) for name in lines)
-    for name, text in lines.items():
-        click.echo(f"{name:<{width}}  {text}")
+    width = max(len(name) for name in found)
+    for name, entry in found.items():
+        click.echo(f"{name:<{width}}  {entry['description']}" + (f" [{entry['paper']}]" if entry["paper"] else ""))
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def studies(as_json: bool) -> None:
+    """List the studies that ship, each with its title; `gan-bifurcation run NAME` runs one."""
+    from gan_bifurcation.studies.reading import read_study, shipped_studies
+
+    titles = {name: read_study(name).study.title for name in shipped_studies()}
+    if as_json:
+        _json(titles)
+        return
+    width = max(len(name) for name in titles)
+    for name, title in titles.items():
+        click.echo(f"{name:<{width}}  {title}")
 
 
 @cli.command()
@@ -205,21 +251,16 @@ def show(
     latex: bool,
     as_json: bool,
 ) -> None:
-    """Show a model's equations and parameters under an update rule."""
-    from gan_bifurcation.reports.equations import as_latex, as_text
+    """Show a model (or a game file): equations under an update rule, parameters, and what is known of it."""
+    from gan_bifurcation.reports.facts import about, as_lines
 
     made = _system(model, rule, settings, values, ties)
-    equations = as_latex(made) if latex else as_text(made)
+    known = about(made, "" if _is_file(model) else model, latex)
     if as_json:
-        _json({
-            "name": made.name, "kind": made.kind, "description": made.description, "states": list(made.states),
-            "parameters": dict(made.parameters), "equations": equations,
-        })  # fmt: skip
+        _json(known)
         return
-    click.echo(f"{made.name} as a {made.kind}: {made.description}")
-    for line in equations:
-        click.echo(f"  {line}")
-    click.echo("parameters: " + ", ".join(f"{name} = {value:g}" for name, value in made.parameters.items()))
+    for line in as_lines(known):
+        click.echo(line)
 
 
 @cli.command()
@@ -461,7 +502,7 @@ def cite(model: str) -> None:
     """Print the BibTeX entries of a model's papers."""
     from gan_bifurcation import models as shipped
 
-    keys = shipped.get(model)().paper
+    keys = _game(model).paper
     if not keys:
         raise MisuseError(f"The model '{model}' is of no paper.")
     click.echo(shipped.citation(keys))

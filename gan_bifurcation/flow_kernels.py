@@ -113,7 +113,7 @@ def _correct(
             if abs(change) < 0.01 and abs(change * h) > 1e-15 * max(abs(t), abs(h)):
                 theta -= change
                 continue
-        if guards.action[index] != RESTART or value * came < 0.0:
+        if (guards.action[index] != RESTART and guards.side[index] == 0.0) or value * came < 0.0:
             break
         # A fresh start must see the far side of the kink.
         theta += nudge

@@ -40,6 +40,12 @@ _HOMES: Final[dict[str, str]] = {
 _TABLES: Final[dict[str, str]] = {
     "kernel_radii": "gan_bifurcation.models.kernel_heat_map",
     "kernel_trainings": "gan_bifurcation.models.kernel_trainings",
+    "rsee_formulas": "gan_bifurcation.models.rsee_tables",
+    "rsee_plateau": "gan_bifurcation.models.rsee_tables",
+    "rsee_run": "gan_bifurcation.models.rsee_tables",
+    "rsee_signs": "gan_bifurcation.models.rsee_tables",
+    "rsee_stochastic": "gan_bifurcation.models.rsee_stochastic",
+    "rsee_surface": "gan_bifurcation.models.rsee_tables",
     "torus_budget": "gan_bifurcation.models.torus_tables",
     "torus_contraction": "gan_bifurcation.models.torus_tables",
     "torus_orbits": "gan_bifurcation.models.torus_tables",

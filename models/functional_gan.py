@@ -212,7 +212,7 @@ def functional_theory(
     """Eigenvalues of the flow of `functional_gan` at the identity by the linear theory: the constant's first.
 
     >>> functional_theory(loss="wgan", modes=1).tolist()
-    [0j, 1j, -1j]
+    [0j, 1j, (-0-1j)]
     """
     if loss not in _LOSSES:
         raise unknown_name("loss of functional_gan", str(loss), _LOSSES)

@@ -235,7 +235,7 @@ def _exact_field(names: Mapping[str, sympy.Symbol], c: sympy.Symbol) -> dict[str
         distance = t + half_line_start(shift)
         u = shift + distance
         body = sympy.erfc(sign * u) * sympy.exp(-(u**2) - two_k * distance)
-        return tuple(Mean(body * factor, table) / sympy.sqrt(sympy.pi) for factor in (1, distance))  # type: ignore[return-value]
+        return Mean(body, table) / sympy.sqrt(sympy.pi), Mean(body * distance, table) / sympy.sqrt(sympy.pi)
 
     data, data_moment = integrals(b, c / a, -1)  # 2A and 2 A1 at k1 = c/(2a)
     made, made_moment = integrals(a * h + b, 1 / (a * g), 1)  # 2B and 2 B1 at k2 = 1/(2ag)

@@ -8,9 +8,11 @@ _HOMES: Final = {
     name: f"gan_bifurcation.figures.{module}"
     for module, names in {
         "branches": ("bifurcation_diagram",),
+        "field_panels": ("field_panels", "mescheder_games", "mescheder_rules"),
         "fields": ("vector_field",),
         "graphs": ("regime_graph",),
         "lines": ("lines", "time_series"),
+        "paths": ("path_angle",),
         "sets": ("bifurcation_set", "regime_map"),
         "spectra": ("spectral_radius", "spectrum_path"),
         "surfaces": ("heat_map", "landscape"),

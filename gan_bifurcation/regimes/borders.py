@@ -33,6 +33,8 @@ _MOST_CUTS: Final = 120
 _STARTS: Final = 16
 # Beyond this many states, a search would look at a vanishing part of the space.
 _MOST_SEARCHED: Final = 40
+# On a plateau the field is rounding and its derivative vanishes as well: no equilibrium, wherever Newton's method ends.
+_FLAT: Final = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +76,14 @@ class _Work:
 
 
 def starting_points(
-    system: System, window: Window, start: Any, box: Mapping[str, Any] | None, seed: int
+    system: System, window: Window, start: Any, box: Mapping[str, Any] | None, seed: int, needed: bool = True
 ) -> list[Point]:
     """Equilibria inside the window to trace from: those given, the known one, and what a search finds.
 
     Raises
     ------
     MisuseError
-        If there is none.
+        If there is none although one is needed.
     """
     here = {
         name: (system.parameters[name] if system.parameters[name] in r else r.from_unit(0.5))
@@ -104,15 +106,33 @@ def starting_points(
     if guess is not None:
         keep(damped_newton(inside, guess)[0])
     if inside.n <= _MOST_SEARCHED:
-        for p in find_equilibria(inside, box, starts=_STARTS, seed=seed).points:
-            if not p.note:
-                keep(p.x)
-    if not found:
+        # Newton's method may run off to where states overflow: such a start finds nothing, and no one need be warned.
+        with np.errstate(over="ignore", invalid="ignore"):
+            searched = find_equilibria(inside, box, starts=_STARTS, seed=seed).points
+        plain = [p.x for p in searched if not p.note]
+        usual = _usual_slope(inside, seed) if plain else 0.0
+        for x in plain:
+            if _slope(inside, x) > _FLAT * usual:
+                keep(x)
+    if not found and needed:
         raise MisuseError(
-            f"'{system.name}' has no known equilibrium in this window and a search found none; "
-            "give start=gb.point(system, guess)."
+            f"'{system.name}' has no known equilibrium in this window and a search found none; give "
+            "start=gb.point(system, guess), or initial=state for a map by runs alone."
         )
     return found
+
+
+def _slope(system: System, x: FloatArray) -> float:
+    """The largest derivative of what vanishes at an equilibrium."""
+    a = system.jacobian(x)[:, : system.n] - (np.eye(system.n) if system.kind == "map" else 0.0)
+    return float(np.max(np.abs(a)))
+
+
+def _usual_slope(system: System, seed: int) -> float:
+    """The same at random states, in the middle of those where it is finite."""
+    states = np.random.default_rng(seed).standard_normal((9, system.n))
+    slopes = [slope for slope in (_slope(system, x) for x in states) if np.isfinite(slope)]
+    return float(np.median(slopes)) if slopes else 0.0
 
 
 def in_domain(system: System, x: FloatArray) -> bool:
@@ -136,6 +156,7 @@ def collect(
     box: Mapping[str, Any] | None = None,
     tolerance: float = 1e-4,
     seed: int = 0,
+    needed: bool = True,
     report: Report | None = None,
 ) -> Collected:
     """Trace branches across the window and the curves of what they meet.
@@ -154,16 +175,17 @@ def collect(
         Largest distance of a curve's chords from it, in unit coordinates.
     seed : int
         Of the search.
+    needed : bool
+        Whether at least one equilibrium must be found.
     report : callable, optional
         Told what was done; False ends the work.
     """
     report = report or (lambda text: True)
     work = _Work(window, (Event.focus(), *events))
-    queue = [
-        (family, k, p)
-        for family, p in enumerate(starting_points(system, window, start, box, seed))
-        for k in range(window.dimension)
-    ]
+    begin = starting_points(system, window, start, box, seed, needed)
+    if not begin:
+        work.notes.append("No equilibrium was found: there is no curve, and regimes are those of the runs.")
+    queue = [(family, k, p) for family, p in enumerate(begin) for k in range(window.dimension)]
     work.origins = len(queue) // window.dimension
     while queue and len(work.branches) < _MOST_CUTS:
         family, direction, point = queue.pop(0)

@@ -36,6 +36,7 @@ _RECORD_NUMBERS: Final = 2_000_000
 _NEUTRAL: Final = 1e-7
 _SETTLED: Final = 0.1
 _CROSSINGS: Final = 6
+_LOGARITHMIC: Final = 0.65
 
 
 @dataclass(frozen=True)
@@ -309,13 +310,18 @@ class _Judge:
     ) -> None:
         quarter = max(records.shape[2] // 4, 1)
         late = (np.abs(records[:, :, -1] - records[:, :, -1 - quarter]) / scale).max(axis=1)
-        slower = late <= 1.05 * (np.abs(records[:, :, quarter] - records[:, :, 0]) / scale).max(axis=1)
+        early = (np.abs(records[:, :, quarter] - records[:, :, 0]) / scale).max(axis=1)
+        slower = late <= 1.05 * early
         per_tick = late / (quarter * self.ticks / 2.0 / records.shape[2])
         fastest = (self.fastest[cells] / scale).max(axis=1)
         size = np.maximum(np.maximum(np.abs(self.low[cells]), np.abs(self.high[cells])), 1e-300)
         tiny = (moves.amplitude / size).max(axis=1) < 0.05
         goal = (here.found & ~here.neutral) | (middle.found & ~middle.neutral)
-        stalled = self.columns.open[cells] & slower & ~goal & (tiny | (per_tick < 0.01 * fastest))
+        # A plateau that flattens exponentially is climbed by a logarithm of time, which has no limit but stalls all the
+        # same: from t to 5t/4 it moves by log(5/4), from 7t/4 to 2t by log(8/7), 0.6 of that.
+        logarithmic = (late < _LOGARITHMIC * early) & (moves.crossings <= 1) & (per_tick < 0.1 * fastest)
+        hardly = tiny | (per_tick < 0.01 * fastest) | logarithmic
+        stalled = self.columns.open[cells] & slower & ~goal & hardly
         reason = "It drifts ever more slowly, and there is no equilibrium that attracts it."
         self.columns.set(cells[stalled], "stalls", "drifts", reason, 0.7)
 

@@ -62,8 +62,8 @@ def regime_map(
     start : Point or state, or a sequence of them, optional
         Equilibria to begin with, besides the known one and those that a search finds.
     initial : state, optional
-        Where runs start. The verdict is then that of the run wherever it does not end in an equilibrium that attracts.
-        Without it, runs start beside the equilibrium, where that does not attract.
+        Where runs start. The verdict is then that of the run wherever it does not end in an equilibrium that attracts;
+        there need not be an equilibrium. Without it, runs start beside the equilibrium, where that does not attract.
     steps : int
         Iterations of a run; of a flow its duration.
     domain : sequence of (expression, reason), optional
@@ -89,7 +89,7 @@ def regime_map(
     Raises
     ------
     MisuseError
-        If a name or number does not fit, or there is no equilibrium to begin with.
+        If a name or number does not fit, or there is neither an equilibrium to begin with nor `initial`.
 
     Examples
     --------
@@ -119,6 +119,8 @@ def regime_map(
         box=box,
         tolerance=_CHORDS * tolerance,
         seed=seed,
+        # Runs from a given state say what training does where there is no equilibrium at all.
+        needed=initial is None,
         report=lambda text: report(0, 0, text),
     )
     sampler = make_sampler(system, window, collected.branches, collected.families, initial, steps, seed)
