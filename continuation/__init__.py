@@ -11,6 +11,7 @@ _HOMES: Final = {
         "march": ("StepControl",),
         "events": ("Event",),
         "equilibria": ("find_equilibria", "point"),
+        "manifolds": ("transverse_spectrum",),
         "normal_forms": ("normal_form",),
         "starts": ("Start", "branch_point_to_branch", "flip_to_period_two"),
         "spectra": ("spectrum",),

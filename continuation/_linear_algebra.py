@@ -1,9 +1,10 @@
-"""Small dense linear algebra in compiled code: LU with partial pivoting, orthonormal pairs, spectra."""
+"""Small dense linear algebra in compiled code: LU with partial pivoting, orthonormal pairs, reduced spectra."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.kernels import FloatArray, inner, jit, leaf
+from gan_bifurcation.continuation._spectrum import eigenvalues
+from gan_bifurcation.kernels import FloatArray, jit, leaf
 
 
 @leaf
@@ -97,49 +98,6 @@ def orthonormalise(v: FloatArray) -> None:
             norm = np.sqrt(norm)
             for i in range(v.shape[0]):
                 v[i, c] /= norm
-
-
-@inner
-def eigenvalues(a: FloatArray) -> NDArray[np.complex128]:
-    """Eigenvalues of the leading square block of a real matrix (n, n or more); NaN where it is not finite."""
-    n = a.shape[0]
-    out = np.empty(n, dtype=np.complex128)
-    for i in range(n):
-        for j in range(n):
-            if not abs(a[i, j]) < np.inf:
-                for k in range(n):
-                    out[k] = np.nan
-                return out
-    if n == 1:
-        out[0] = a[0, 0]
-    elif n == 2:
-        half = 0.5 * (a[0, 0] + a[1, 1])
-        gap = 0.5 * (a[0, 0] - a[1, 1])
-        square = gap * gap + a[0, 1] * a[1, 0]
-        if square < 0.0:
-            root = np.sqrt(-square)
-            out[0] = complex(half, root)
-            out[1] = complex(half, -root)
-        else:
-            # The larger root first; the smaller from the product, where half and the root would cancel.
-            root = np.sqrt(square)
-            large = half + root if half >= 0.0 else half - root
-            out[0] = large
-            product = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
-            other = half - root if half >= 0.0 else half + root
-            out[1] = product / large if abs(other) < 0.5 * abs(large) else other
-    else:
-        # LAPACK's real routine refuses complex results in compiled code, so the matrix is cast.
-        cast = np.empty((n, n), dtype=np.complex128)
-        for i in range(n):
-            for j in range(n):
-                cast[i, j] = a[i, j]
-        values = np.linalg.eigvals(cast)
-        for i in range(n):
-            out[i] = values[i]
-            if abs(out[i].imag) <= 1e-14 * abs(out[i].real):
-                out[i] = out[i].real
-    return out
 
 
 @jit

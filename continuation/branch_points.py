@@ -170,10 +170,10 @@ def branch_point_form(point: Point) -> dict[str, Any]:
     """
     from gan_bifurcation.continuation.normal_forms import (
         _combine,
-        _signed,
         bordered_solve,
         check_simple,
         critical_vectors,
+        signed,
     )
 
     n = point.system.n
@@ -184,7 +184,7 @@ def branch_point_form(point: Point) -> dict[str, Any]:
     check_simple(matrix)
     b = forms.B(q, q).real
     total, size = _combine(p, [0.5 * b])
-    a = _signed(total.real, size)
+    a = signed(total.real, size)
     if a != 0.0:
         tangents = [point.vectors[k].real for k in ("branch", "other") if k in point.vectors]
         vertical = [abs(t[n]) < 1e-6 for t in tangents]
@@ -193,7 +193,7 @@ def branch_point_form(point: Point) -> dict[str, Any]:
         return {"kind": "branch point", "a": a, "criticality": "two branches cross"}
     h2 = bordered_solve(matrix, q, p, -b)
     total, size = _combine(p, [forms.C(q, q, q) / 6.0, forms.B(q, h2) / 2.0])
-    c = _signed(total.real, size)
+    c = signed(total.real, size)
     words = (
         "degenerate: the cubic coefficient vanishes within rounding"
         if c == 0.0

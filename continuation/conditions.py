@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
-from gan_bifurcation.continuation.problem import CurveProblem, compute_spectrum
+from gan_bifurcation.continuation.problem import CurveProblem
 from gan_bifurcation.observables import observable_tape
 
 FloatArray = NDArray[np.float64]
@@ -100,15 +100,12 @@ def level_value(problem: CurveProblem, u: FloatArray) -> float:
     system = problem.system
     if not problem.level:
         return 1.0 if system.kind == "map" else 0.0
-    system = problem.at(u)
-    return float(observable_tape(system, [problem.level]).evaluate([*problem.states(u), *system.parameter_vector()])[0])
+    return float(observable_tape(system, [problem.level]).evaluate(problem.joint(u).tolist())[0])
 
 
 def make_point(problem: CurveProblem, u: FloatArray, label: str, critical: complex, level: str) -> Point:
     """A point record from unknowns."""
-    system = problem.at(u)
-    x = problem.states(u)
     return Point(
-        system, x, compute_spectrum(system, x), label=label, residual=problem.relative_residual(u),
+        problem.at(u), problem.states(u), problem.spectrum(u), label=label, residual=problem.relative_residual(u),
         free=tuple(problem.free), critical=critical, level=level, condition=problem.condition,
     )  # fmt: skip

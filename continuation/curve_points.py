@@ -15,9 +15,9 @@ from gan_bifurcation.continuation.conditions import (
     make_point,
 )
 from gan_bifurcation.continuation.march import Strip, project
-from gan_bifurcation.continuation.normal_forms import DECIDING, normal_form
+from gan_bifurcation.continuation.normal_forms import DECIDING, Coefficients, Raw, signed
 from gan_bifurcation.continuation.problem import CurveProblem
-from gan_bifurcation.errors import MisuseError, Outcome
+from gan_bifurcation.errors import Outcome
 
 FloatArray = NDArray[np.float64]
 
@@ -44,42 +44,45 @@ class CurveScanner:
             and not problem.k
         )
         self.values: dict[int, float] = {}
-        self.frames: dict[int, tuple[FloatArray, FloatArray]] = {}
+        self.frames: dict[int, Raw] = {}
+        self.forms = Coefficients(problem.system, label) if self.coefficients else None
         self.end: Outcome | None = None
+
+    def raw(self, u: FloatArray, near: Raw | None = None) -> Raw | None:
+        """The coefficient with its null vectors, oriented as those of a point nearby; None where there is none."""
+        critical = critical_eigenvalue(self.problem, u, complex(np.nan))
+        if critical is None:
+            return None
+        assert self.forms is not None
+        raw = self.forms.at(self.problem.joint(u), critical)
+        if near is None:
+            return raw
+        flip_q = float(np.vdot(near.q, raw.q).real) < 0.0
+        flip_w = float(np.vdot(near.w, raw.w).real) < 0.0
+        return replace(
+            raw,
+            q=-raw.q if flip_q else raw.q,
+            w=-raw.w if flip_w else raw.w,
+            overlap=raw.overlap * (-1.0 if flip_q != flip_w else 1.0),
+            # B(q, q) does not see the sign of q, C(q, q, q) and B(q, h2) do.
+            total=raw.total * (-1.0 if flip_w != (flip_q and self.label == "PD") else 1.0),
+        )
 
     def coefficient(self, u: FloatArray) -> float:
         """The coefficient that decides, at a point of the curve; NaN where it does not exist."""
         critical = critical_eigenvalue(self.problem, u, complex(np.nan))
-        if critical is None:
+        if critical is None or self.forms is None:
             return np.nan
-        point = Point(self.problem.at(u), self.problem.states(u), np.zeros(0, complex), self.label, critical=critical)
-        try:
-            return DECIDING[self.label](normal_form(point))
-        except (MisuseError, np.linalg.LinAlgError):
-            return np.nan
+        return self.forms.deciding(self.problem.joint(u), critical)
 
-    def frame(self, u: FloatArray, near: tuple[FloatArray, FloatArray] | None) -> tuple[FloatArray, FloatArray]:
-        """Unit right and left null vectors of a real critical eigenvalue, oriented as those of a point nearby."""
-        a = self.problem.jacobian_states(u)
-        critical = critical_eigenvalue(self.problem, u, complex(np.nan))
-        left, _, right = np.linalg.svd(a - (0.0 if critical is None else critical.real) * np.eye(len(a)))
-        q, p = right[-1], left[:, -1]
-        if near is None:
-            near = (np.sign(q[np.argmax(np.abs(q))]) * q, p)
-        return q * (1.0 if float(q @ near[0]) >= 0.0 else -1.0), p * (1.0 if float(p @ near[1]) >= 0.0 else -1.0)
+    def _regular(self, u: FloatArray, near: Raw) -> float:
+        """The coefficient times <w,q> of unit vectors: it has no pole where the eigenvalue becomes double."""
+        raw = self.raw(u, near)
+        return np.nan if raw is None else signed(raw.total.real, raw.size)
 
-    def _oriented(self, u: FloatArray, near: tuple[FloatArray, FloatArray]) -> float:
-        """The coefficient of a fold with the sign of q carried along: its own is that of q's largest component."""
-        q, _ = self.frame(u, near)
-        return self.coefficient(u) * float(np.sign(q[np.argmax(np.abs(q))]) if self.label == "LP" else 1.0)
-
-    def _overlap(self, u: FloatArray, near: tuple[FloatArray, FloatArray]) -> float:
-        q, p = self.frame(u, near)
-        return float(q @ p)
-
-    def _regular(self, u: FloatArray, near: tuple[FloatArray, FloatArray]) -> float:
-        """The coefficient times <p,q> of unit vectors: it has no pole where the eigenvalue becomes double."""
-        return self._oriented(u, near) * self._overlap(u, near)
+    def _overlap(self, u: FloatArray, near: Raw) -> float:
+        raw = self.raw(u, near)
+        return np.nan if raw is None else raw.overlap.real
 
     def scan(self, strip: Strip, offset: int) -> list[Point]:
         found: list[Point] = []
@@ -90,8 +93,11 @@ class CurveScanner:
                 k = offset + i
                 if k not in self.values:
                     if real:
-                        self.frames[k] = self.frame(strip.u[i], self.frames.get(k - 1))
-                        self.values[k] = self._oriented(strip.u[i], self.frames[k])
+                        raw = self.raw(strip.u[i], self.frames.get(k - 1))
+                        self.values[k] = np.nan
+                        if raw is not None:
+                            self.frames[k] = raw
+                            self.values[k] = signed(raw.value.real, raw.rounding)
                     else:
                         self.values[k] = self.coefficient(strip.u[i])
         # The march goes on with the borders of its last point, so those of an interval are only borrowed.
@@ -121,12 +127,13 @@ class CurveScanner:
 
     def _real_points(self, pair: Strip, k: int) -> list[tuple[float, Point]]:
         """Where the coefficient of a fold or flip vanishes, and where the critical eigenvalue becomes double."""
-        here = []
-        frame = self.frames[k]
-        overlaps = [float(q @ p) for q, p in (frame, self.frames[k + 1])]
-        if self.values[k] * overlaps[0] * self.values[k + 1] * overlaps[1] <= 0.0:
+        here: list[tuple[float, Point]] = []
+        if k not in self.frames or k + 1 not in self.frames:
+            return here
+        frame, following = self.frames[k], self.frames[k + 1]
+        if signed(frame.total.real, frame.size) * signed(following.total.real, following.size) <= 0.0:
             here += self._vanishing(pair, lambda u: self._regular(u, frame), DEGENERATE[self.label], _CHANGES)
-        if overlaps[0] * overlaps[1] <= 0.0:
+        if frame.overlap.real * following.overlap.real <= 0.0:
             double = "R2" if self.label == "PD" else ("R1" if self.problem.system.kind == "map" else "BT")
             text = "The critical eigenvalue is double here: the curve of a pair ends at this point."
             here += self._vanishing(pair, lambda u: self._overlap(u, frame), double, text)

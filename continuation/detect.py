@@ -18,8 +18,8 @@ from gan_bifurcation.continuation import branch_points
 from gan_bifurcation.continuation.conditions import kappa_unit, make_point, solve_condition
 from gan_bifurcation.continuation.counting import FAR, REAL_PART, count, margins, neutral_width, transverse
 from gan_bifurcation.continuation.events import Event
-from gan_bifurcation.continuation.march import Strip, join, project
-from gan_bifurcation.continuation.problem import CONDITION_OF, Condition, CurveProblem, compute_spectrum
+from gan_bifurcation.continuation.march import Jump, Strip, join, project
+from gan_bifurcation.continuation.problem import CONDITION_OF, Condition, CurveProblem
 from gan_bifurcation.errors import MisuseError
 
 FloatArray = NDArray[np.float64]
@@ -56,7 +56,13 @@ class Detector:
         self._before = transverse(self.problem, pair)
 
     def scan(self, strip: Strip, offset: int) -> list[Point]:
-        """Special points of a strip; `offset` is the branch index of its first point."""
+        """Special points of a strip; `offset` is the branch index of its first point.
+
+        Raises
+        ------
+        Jump
+            If the march stepped over to another curve nearby.
+        """
         found: list[Point] = []
         strip = transverse(self.problem, strip)
         counts = count(self.problem, strip)
@@ -87,7 +93,10 @@ class Detector:
                 found += touched[i]
                 continue
             pair = strip.slice(slice(i, i + 2))
-            here: list[Point] = self._resolve(pair, 0) if i in suspicious else []
+            try:
+                here: list[Point] = self._resolve(pair, 0) if i in suspicious else []
+            except Jump as jump:
+                raise Jump(i) from jump
             here += touched.get(i, [])
             here += [p for event in happened.get(i, []) if (p := self._event(event, pair)) is not None]
             here += [p for target in wanted.get(i, []) if (p := self._user_point(pair, target)) is not None]
@@ -212,10 +221,15 @@ class Detector:
             if self.problem.k and label in ("BP", "LP"):
                 return [self._at_margin(label, pair, 1, _ON_MANIFOLD)]
         chord = float(np.linalg.norm(pair.u[1] - pair.u[0]))
-        if depth >= DEEPEST or chord < 1e-10:
-            return [self._multiple(pair, change)]
-        middle = self._project(0.5 * (pair.u[0] + pair.u[1]), pair.u[1] - pair.u[0])
+        middle = None
+        if depth < DEEPEST and chord >= 1e-10:
+            middle = self._project(0.5 * (pair.u[0] + pair.u[1]), pair.u[1] - pair.u[0])
         if middle is None or not 0.05 < self._fraction(pair, middle.u[0]) < 0.95:
+            # A curve that passes from one point to the other is as straight as its steps are short; where it is not,
+            # the points lie on two curves (an imperfect pitchfork).
+            along = np.abs(pair.t @ (pair.u[1] - pair.u[0]))
+            if bool(np.any(along < (0.98 if depth else 0.9) * chord)):
+                raise Jump(0)
             return [self._multiple(pair, change)]
         left = self._resolve(join([pair.slice(slice(0, 1)), middle]), depth + 1)
         return left + self._resolve(join([middle, pair.slice(slice(1, 2))]), depth + 1)
@@ -371,7 +385,7 @@ class Detector:
                 high, b, a, side = f, m, a * (0.5 if side == 1 else 1.0), 1
             else:
                 low, a, b, side = f, m, b * (0.5 if side == -1 else 1.0), -1
-        group = self._group(label, compute_spectrum(self.problem.at(u), self.problem.states(u)), number)
+        group = self._group(label, self.problem.spectrum(u), number)
         critical = complex(group[0]) if len(group) else complex(np.nan)
         return replace(make_point(self.problem, u, label, critical, ""), multiplicity=number, note=note)
 

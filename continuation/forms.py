@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.evaluation import make_evaluator, second
 from gan_bifurcation.system import System
 
 ComplexArray = NDArray[np.complex128]
@@ -36,10 +37,36 @@ class Forms:
         """Derivative in the states, shape (n, n)."""
         return np.ascontiguousarray(self.jacobian[:, : self.system.n])
 
+    @cached_property
+    def _evaluator(self) -> Any:
+        return make_evaluator(self.system.tape.data, self.system.iterations, self.system.n, 2)
+
+    def B(self, u: Any, v: Any) -> ComplexArray:
+        """Second derivative D2f(u, v), without polarisation."""
+        u, v = self._padded(u), self._padded(v)
+        n, m = self.system.n, self.system.m
+        f, j, h = np.empty(n), np.empty((n, n + m)), np.zeros((n, n + m))
+        second(self._evaluator, self.base, np.ascontiguousarray(u.real), f, j, h)
+        result = h @ v
+        if np.iscomplexobj(u):
+            second(self._evaluator, self.base, np.ascontiguousarray(u.imag), f, j, h)
+            result = result + 1j * (h @ v)
+        return np.asarray(result)
+
+    def C(self, u: Any, v: Any, w: Any) -> ComplexArray:
+        """Third derivative D3f(u, v, w)."""
+        return self.form(u, v, w)
+
+    def _padded(self, v: Any) -> NDArray[Any]:
+        """A vector of states as a direction in states and parameters."""
+        v = np.asarray(v)
+        out = np.zeros(len(self.base), dtype=complex if np.iscomplexobj(v) else float)
+        out[: len(v)] = v
+        return out
+
     def power(self, direction: Any, order: int) -> ComplexArray:
         """D^k f(d, ..., d), shape (n,)."""
-        d = np.zeros(len(self.base), dtype=complex if np.iscomplexobj(direction) else float)
-        d[: len(direction)] = direction
+        d = self._padded(direction)
         inputs = np.zeros((len(self.base), order + 1), dtype=d.dtype)
         inputs[:, 0] = self.base
         inputs[:, 1] = d
@@ -59,9 +86,7 @@ class Forms:
             if norm == 0.0:
                 return np.zeros(self.system.n, dtype=dtype)
             size *= norm
-            padded = np.zeros(len(self.base), dtype=dtype)
-            padded[: len(v)] = np.asarray(v) / norm
-            directions.append(padded)
+            directions.append(self._padded(v) / norm)
         total = np.zeros(self.system.n, dtype=dtype)
         for signs in product((1.0, -1.0), repeat=order - 1):
             direction = directions[0] + sum(
@@ -69,11 +94,3 @@ class Forms:
             )
             total = total + np.prod(signs) * self.power(direction, order)
         return np.asarray(total * (size / (factorial(order) * 2 ** (order - 1))))
-
-    def B(self, u: Any, v: Any) -> ComplexArray:
-        """Second derivative D2f(u, v)."""
-        return self.form(u, v)
-
-    def C(self, u: Any, v: Any, w: Any) -> ComplexArray:
-        """Third derivative D3f(u, v, w)."""
-        return self.form(u, v, w)

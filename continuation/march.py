@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.continuation import _kernels
+from gan_bifurcation.continuation import _tracer
 from gan_bifurcation.continuation._linear_algebra import reduced_spectrum
 from gan_bifurcation.continuation.problem import CurveProblem
 from gan_bifurcation.errors import MisuseError, Outcome
@@ -48,6 +48,14 @@ class StepControl:
             )
 
 
+class Jump(Exception):  # noqa: N818 -- news, no error
+    """Raised by a scan where two consecutive points lie on different curves; `interval` is the first one's position."""
+
+    def __init__(self, interval: int) -> None:
+        super().__init__(interval)
+        self.interval = interval
+
+
 @dataclass(frozen=True, eq=False)
 class Strip:
     """Consecutive points of a curve in scaled unknowns.
@@ -84,7 +92,7 @@ def join(strips: list[Strip]) -> Strip:
 
 def record(problem: CurveProblem, u: FloatArray, previous: FloatArray) -> Strip | None:
     """A single point as a strip, its tangent on the side of `previous`; None where the tangent is not unique."""
-    sign = _kernels.correct(problem.state, np.array(u, dtype=float), previous, 0.0, 0, 0.0)
+    sign = _tracer.correct(problem.state, np.array(u, dtype=float), previous, 0.0, 0, 0.0)
     return None if sign == 0 else strip_here(problem, u, problem.arrays.tangent, float(sign))
 
 
@@ -121,7 +129,7 @@ def march(problem: CurveProblem, start: Strip, control: StepControl) -> Iterator
     Yields
     ------
     (strip, reason)
-        Reasons as in `_kernels`: FULL while it goes on.
+        Reasons as in `_tracer`: FULL while it goes on.
     """
     u, t = start.u[-1].copy(), start.t[-1].copy()
     step = np.array([control.first, control.smallest, control.largest, np.cos(control.angle)])
@@ -130,20 +138,20 @@ def march(problem: CurveProblem, start: Strip, control: StepControl) -> Iterator
     while True:
         points, tangents = np.empty((chunk, size)), np.empty((chunk, size))
         spectra, structural, signs = np.empty((chunk, reduced), complex), np.empty(chunk), np.empty(chunk)
-        count, reason = _kernels.trace_chunk(
+        count, reason = _tracer.trace_chunk(
             problem.state, u, t, step, points, tangents, spectra, structural, signs, control.limit
         )
         yield Strip(points[:count], tangents[:count], spectra[:count], structural[:count], signs[:count]), reason
-        if reason != _kernels.FULL:
+        if reason != _tracer.FULL:
             return
         chunk = CHUNK
 
 
 def outcome_of(reason: int, control: StepControl, where: str) -> Outcome:
     """The sentence for a reason of `march`."""
-    if reason == _kernels.LEFT_WINDOW:
+    if reason == _tracer.LEFT_WINDOW:
         return Outcome("window", f"Reached the edge of the window at {where}.", True)
-    if reason == _kernels.TOO_LARGE:
+    if reason == _tracer.TOO_LARGE:
         return Outcome(
             "too large",
             f"A state exceeded {control.limit:g} at {where}; the branch goes to infinity or needs a larger limit.",

@@ -1,10 +1,12 @@
 """Normal-form coefficients of codimension-one points, from jets, in original coordinates.
 
 All with <q,q> = <p,q> = 1, where <a,b> = sum conj(a) b. Kuznetsov, Elements of Applied Bifurcation Theory (3rd ed.,
-2004): fold (5.20) and (5.50), Hopf l1 (5.62), flip b (5.51, there c(0)), Neimark-Sacker d (5.66).
+2004): fold (5.20) and (5.50), Hopf l1 (5.62), flip b (5.51, there c(0)), Neimark-Sacker d (5.66). The formulas are in
+`_coefficients`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,8 +14,11 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation._coefficients import FLIP, FOLD, HOPF, NEIMARK_SACKER, coefficient
 from gan_bifurcation.continuation.forms import Forms
 from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.evaluation import make_evaluator
+from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -78,63 +83,141 @@ def bordered_solve(a: FloatArray, q: FloatArray, p: FloatArray, right: FloatArra
     return np.asarray(_solve(m, np.append(right, 0.0))[:n])
 
 
-def _signed(value: float, size: float) -> float:
+def signed(value: float, size: float) -> float:
     """The value, or exactly zero where it is rounding of terms of this size."""
     return 0.0 if abs(value) <= ROUNDING * max(size, 1e-300) else value
 
 
-def _fold(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
-    q, p = (_real(v) for v in critical_vectors(forms.A, 1.0 if is_map else 0.0))
-    check_simple(forms.A - np.eye(len(q)) if is_map else forms.A)
-    total, size = _combine(p, [0.5 * forms.B(q, q)])
-    a = _signed(total.real, size)
-    words = "nondegenerate" if a != 0.0 else "degenerate: a vanishes within rounding (a cusp, or zero by symmetry)"
-    return {"a": a, "criticality": words, "q": q, "p": p}
+_KINDS: Final[Mapping[str, int]] = {"LP": FOLD, "H": HOPF, "PD": FLIP, "NS": NEIMARK_SACKER}
+_FACTORS: Final[Mapping[str, float]] = {"LP": 1.0, "H": 0.5, "PD": 1.0 / 6.0, "NS": 0.5}
 
 
-def _hopf(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
-    omega = abs(point.critical.imag)
-    if omega == 0.0:
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """What the compiled code gives for a coefficient.
+
+    Attributes
+    ----------
+    total : complex
+        The coefficient times <w,q>, which has no pole where the critical eigenvalue becomes double.
+    size : float
+        What rounding of it is to be seen against.
+    overlap : complex
+        <w,q> of the unit null vectors.
+    q, w : arrays (n,)
+    regular : bool
+        Whether the linear systems that enter could be solved.
+    """
+
+    total: complex
+    size: float
+    overlap: complex
+    q: ComplexArray
+    w: ComplexArray
+    regular: bool
+
+    @property
+    def p(self) -> ComplexArray:
+        """The left null vector with <p,q> = 1.
+
+        Raises
+        ------
+        MisuseError
+            If the eigenvalue is not simple.
+        """
+        if abs(self.overlap) < 1e-12:
+            raise MisuseError(
+                "The critical eigenvalue is not simple (its left and right eigenvectors are orthogonal); a "
+                "codimension-two point is near."
+            )
+        return np.asarray(self.w / np.conj(self.overlap))
+
+    @property
+    def value(self) -> complex:
+        """The coefficient; NaN where it does not exist."""
+        if not self.regular or abs(self.overlap) < 1e-12:
+            return complex(np.nan, np.nan)
+        return self.total / self.overlap
+
+    @property
+    def rounding(self) -> float:
+        return self.size / max(abs(self.overlap), 1e-300)
+
+
+class Coefficients:
+    """The deciding coefficient of one label at many points of one system."""
+
+    def __init__(self, system: System, label: str) -> None:
+        self.is_map = system.kind == "map"
+        self.label = label
+        self._kind = _KINDS[label]
+        self._evaluator = make_evaluator(system.tape.data, system.iterations, system.n, 2)
+        self._n = system.n
+
+    def at(self, z: FloatArray, critical: complex) -> Raw:
+        """The coefficient at states and parameters z (n + m,) for a critical eigenvalue."""
+        q, w = np.empty(self._n, complex), np.empty(self._n, complex)
+        out = np.zeros(3, complex)
+        regular = coefficient(self._evaluator, z, self._kind, self._boundary(critical), self.is_map, q, w, out)
+        factor = _FACTORS[self.label]
+        regular = bool(regular) and bool(np.isfinite(out).all())
+        total = out[0] * factor
+        if self.label == "NS":
+            total /= self._boundary(critical)
+        if self.label == "H":
+            total /= abs(critical.imag)
+        size = factor * out[1].real / (abs(critical.imag) if self.label == "H" else 1.0)
+        return Raw(complex(total), float(size), complex(out[2]), q, w, regular)
+
+    def _boundary(self, critical: complex) -> complex:
+        """The eigenvalue on the boundary itself."""
+        if self.label == "H":
+            return complex(0.0, abs(critical.imag))
+        if self.label == "NS":
+            return complex(np.exp(1j * abs(np.angle(critical))))
+        return complex(-1.0 if self.label == "PD" else float(self.is_map))
+
+    def deciding(self, z: FloatArray, critical: complex) -> float:
+        """The number whose sign decides; exactly zero where it is rounding, NaN where it does not exist."""
+        if self.label == "NS" and _resonance(critical):
+            return np.nan
+        raw = self.at(z, critical)
+        return signed(raw.value.real, raw.rounding)
+
+
+def _resonance(critical: complex) -> int:
+    """The order of a strong resonance, 0 if there is none."""
+    mu = np.exp(1j * abs(np.angle(critical)))
+    return next((order for order in (1, 2, 3, 4) if abs(mu**order - 1.0) < 1e-7), 0)
+
+
+def _codimension_one(point: Point, joint: FloatArray) -> dict[str, Any]:
+    """The coefficient and its words, with the vectors q and p."""
+    label = point.label
+    if label == "H" and point.critical.imag == 0.0:
         raise MisuseError("The critical pair is real at this point, so there is no Hopf coefficient.")
-    a = forms.A
-    q, p = critical_vectors(a, 1j * omega)
-    eye = np.eye(len(a))
-    h20 = _solve(2j * omega * eye - a, forms.B(q, q))
-    h11 = -_solve(a, forms.B(q, q.conj()))
-    total, size = _combine(p, [forms.C(q, q, q.conj()), forms.B(q.conj(), h20), 2 * forms.B(q, h11)])
-    c1 = 0.5 * total
-    l1 = _signed(c1.real / omega, size / omega)
-    return {"l1": l1, "omega": omega, "c1": complex(c1), "criticality": _words(l1), "q": q, "p": p}
-
-
-def _flip(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
-    a = forms.A
-    q, p = (_real(v) for v in critical_vectors(a, -1.0))
-    h2 = _solve(np.eye(len(a)) - a, forms.B(q, q))
-    total, size = _combine(p, [forms.C(q, q, q), 3.0 * forms.B(q, h2)])
-    b = _signed(total.real / 6.0, size / 6.0)
-    # b > 0: the period-two points lie where the fixed point is unstable, and are stable (Kuznetsov, theorem 4.4).
-    return {"b": b, "criticality": _words(-b), "q": q, "p": p}
-
-
-def _neimark_sacker(forms: Forms, point: Point, is_map: bool) -> dict[str, Any]:
-    theta = abs(float(np.angle(point.critical)))
-    a = forms.A
-    mu = np.exp(1j * theta)
-    eye = np.eye(len(a))
-    result: dict[str, Any] = {"theta": theta}
-    for order in (1, 2, 3, 4):
-        if abs(mu**order - 1.0) < 1e-7:
-            q, p = critical_vectors(a, mu)
+    raw = Coefficients(point.system, label).at(joint, point.critical)
+    vectors = {"q": raw.q, "p": raw.p}
+    if label == "NS":
+        theta = abs(float(np.angle(point.critical)))
+        if order := _resonance(point.critical):
             words = f"strong resonance 1:{order}: d does not decide"
-            return result | {"d": complex(np.nan, np.nan), "criticality": words, "q": q, "p": p}
-    q, p = critical_vectors(a, mu)
-    h20 = _solve(mu**2 * eye - a, forms.B(q, q))
-    h11 = _solve(eye - a, forms.B(q, q.conj()))
-    total, size = _combine(p, [forms.C(q, q, q.conj()), 2 * forms.B(q, h11), forms.B(q.conj(), h20)])
-    d = complex(0.5 * total / mu)
-    real = _signed(d.real, 0.5 * size)
-    return result | {"d": complex(real, d.imag), "criticality": _words(real), "q": q, "p": p}
+            return {"theta": theta, "d": complex(np.nan, np.nan), "criticality": words, **vectors}
+    if not raw.regular:
+        raise MisuseError("A linear system of the normal form is singular: a codimension-two point is near.")
+    real = signed(raw.value.real, raw.rounding)
+    if label == "LP":
+        zero = "degenerate: a vanishes within rounding (a cusp, or zero by symmetry)"
+        words = zero if real == 0.0 else "nondegenerate"
+        return {"a": real, "criticality": words, **vectors}
+    if label == "H":
+        omega = abs(point.critical.imag)
+        c1 = complex(raw.value * omega)
+        return {"l1": real, "omega": omega, "c1": c1, "criticality": _words(real), **vectors}
+    if label == "PD":
+        # b > 0: the period-two points lie where the fixed point is unstable, and are stable (Kuznetsov, theorem 4.4).
+        return {"b": real, "criticality": _words(-real), **vectors}
+    return {"theta": theta, "d": complex(real, raw.value.imag), "criticality": _words(real), **vectors}
 
 
 def _combine(p: Any, vectors: Sequence[Any]) -> tuple[complex, float]:
@@ -155,10 +238,6 @@ def _words(sign: float) -> str:
         return "degenerate: the coefficient vanishes within rounding"
     return "supercritical" if sign < 0 else "subcritical"
 
-
-_COEFFICIENTS: Final[Mapping[str, Callable[[Forms, Point, bool], dict[str, Any]]]] = {
-    "LP": _fold, "H": _hopf, "PD": _flip, "NS": _neimark_sacker,
-}  # fmt: skip
 
 # The coefficient whose sign decides, for each label.
 DECIDING: Final[Mapping[str, Callable[[Mapping[str, Any]], float]]] = {
@@ -202,7 +281,7 @@ def normal_form(point: Point) -> dict[str, Any]:
         from gan_bifurcation.continuation.branch_points import branch_point_form
 
         return branch_point_form(point)
-    if point.label not in _COEFFICIENTS:
+    if point.label not in _KINDS:
         raise MisuseError(
             f"A point labelled '{point.label or 'none'}' has no normal form here; expected LP, BP, H, PD or NS."
         )
@@ -212,7 +291,9 @@ def normal_form(point: Point) -> dict[str, Any]:
             "coefficient of a simple point does not apply; restrict to a fixed-point subspace with gb.restrict."
         )
     forms = Forms(point.system, point.x)
-    result = _COEFFICIENTS[point.label](forms, point, point.system.kind == "map")
+    if point.label == "LP":
+        check_simple(forms.A - np.eye(point.system.n) if point.system.kind == "map" else forms.A)
+    result = _codimension_one(point, forms.base)
     q, p = result.pop("q"), result.pop("p")
     if point.label != "LP" and point.free:
         result |= _prediction(forms, point, q, p, result)
@@ -247,9 +328,7 @@ def _prediction(forms: Forms, point: Point, q: Any, p: Any, form: Mapping[str, A
 
 def with_normal_form(point: Point) -> Point:
     """The point with its coefficients, or with a note why there are none."""
-    from dataclasses import replace
-
-    if point.label not in (*_COEFFICIENTS, "BP") or point.multiplicity > 1 or point.level:
+    if point.label not in (*_KINDS, "BP") or point.multiplicity > 1 or point.level:
         return point
     try:
         form = normal_form(point)

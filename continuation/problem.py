@@ -1,5 +1,6 @@
 """Curve problems: what is free, what holds along the curve, and the compiled form of it."""
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal
@@ -7,8 +8,10 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.continuation import _kernels
+from gan_bifurcation.continuation import _kernels, _tracer
+from gan_bifurcation.continuation._linear_algebra import reduced_spectrum
 from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.evaluation import jacobian, make_evaluator
 from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.ranges import Range
 from gan_bifurcation.system import System
@@ -197,7 +200,25 @@ class CurveProblem:
 
     def at(self, u: FloatArray) -> System:
         """The system with the parameters of these unknowns."""
-        return self.system.with_parameters(**dict(zip(self.free, self.parameters(u).tolist(), strict=True)))
+        return self.system.with_parameters(**dict(zip(self.free, self._values(u), strict=True)))
+
+    def joint(self, u: FloatArray) -> FloatArray:
+        """States and all parameters of unknowns, (n + m,)."""
+        n = self.system.n
+        z = np.concatenate([u[:n] * self.scale, self.arrays.p])
+        for position, value in zip(self.arrays.free.tolist(), self._values(u), strict=True):
+            z[n + position] = value
+        return z
+
+    def _values(self, u: FloatArray) -> list[float]:
+        """The free parameters of unknowns (size,), as the kernels compute them."""
+        values = []
+        for q, window in zip(u[self.q_slice].tolist(), self.free.values(), strict=True):
+            if window.log:
+                values.append(window.low * math.exp(q * math.log(window.high / window.low)))
+            else:
+                values.append(window.low + q * (window.high - window.low))
+        return values
 
     # -- equations ----------------------------------------------------------------------------------------------------
 
@@ -231,22 +252,37 @@ class CurveProblem:
         """Solve from a guess; with one equation more, `row . u = target`, where the problem leaves one freedom."""
         u = np.array(u, dtype=float)
         row = np.zeros(self.size) if row is None else np.asarray(row, dtype=float)
-        return u, _kernels.correct(self.state, u, row, target, iterations, 1e-11) > 0
+        return u, _tracer.correct(self.state, u, row, target, iterations, 1e-11) > 0
+
+    @cached_property
+    def _evaluator(self) -> Any:
+        return make_evaluator(self.system.tape.data, self.system.iterations, self.system.n, 1)
+
+    def evaluate(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The right-hand side (n,) and its derivative in states and parameters (n, n + m) at unknowns."""
+        n, m = self.system.n, self.system.m
+        f, j = np.empty(n), np.empty((n, n + m))
+        jacobian(self._evaluator, self.joint(u), f, j)
+        return f, j
 
     def jacobian_states(self, u: FloatArray) -> FloatArray:
         """The Jacobian A in the states (of the map itself for maps), (n, n)."""
-        system = self.at(u)
-        return np.asarray(system.jacobian(self.states(u))[:, : system.n])
+        return np.ascontiguousarray(self.evaluate(u)[1][:, : self.system.n])
+
+    def spectrum(self, u: FloatArray) -> ComplexArray:
+        """All eigenvalues or multipliers at unknowns, (n,); structural ones last."""
+        j = self.evaluate(u)[1]
+        linear, rest = self.linear_split
+        c = j[linear[0], linear[0]] if len(linear) else np.nan
+        return full_spectrum(self, reduced_spectrum(j, linear, rest), np.asarray(c))
 
     def relative_residual(self, u: FloatArray) -> float:
         """Largest residual of F relative to the size of the terms of its equation."""
-        system = self.at(u)
-        x = self.states(u)
-        f = system.rhs(x)
-        j = system.jacobian(x)
-        z = np.concatenate([x, system.parameter_vector()])
+        z = self.joint(u)
+        f, j = self.evaluate(u)
         size = np.maximum(np.abs(j) @ np.abs(z), np.maximum(np.abs(f), 1e-300))
-        if system.kind == "map":
+        if self.system.kind == "map":
+            x = z[: self.system.n]
             f = f - x
             size = np.maximum(size, np.abs(x))
         return float(np.max(np.abs(f) / np.maximum(size, 1e-3)))
@@ -263,10 +299,4 @@ def full_spectrum(problem: CurveProblem, reduced: ComplexArray, structural: Floa
 def compute_spectrum(system: System, x: FloatArray) -> ComplexArray:
     """All eigenvalues (flows) or multipliers (maps) at a state, shape (n,); structural ones last."""
     problem = CurveProblem(system, {})
-    a = system.jacobian(x)
-    from gan_bifurcation.continuation._linear_algebra import reduced_spectrum
-
-    linear, rest = problem.linear_split
-    reduced = reduced_spectrum(a, linear, rest)
-    c = a[linear[0], linear[0]] if len(linear) else np.nan
-    return full_spectrum(problem, reduced, np.asarray(c))
+    return problem.spectrum(problem.pack(np.asarray(x, dtype=float)))

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
-from gan_bifurcation.continuation import _kernels
-from gan_bifurcation.continuation.march import StepControl, Strip, join, march, outcome_of, record
+from gan_bifurcation.continuation import _tracer
+from gan_bifurcation.continuation.march import Jump, StepControl, Strip, join, march, outcome_of, record
 from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem
 from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
 from gan_bifurcation.observables import observable_tape
@@ -19,6 +19,9 @@ from gan_bifurcation.tape import Tape
 
 FloatArray = NDArray[np.float64]
 
+# After a jump to a curve nearby: how many times shorter the steps are, and for how many points.
+_SHORTER = 32.0
+_CAREFUL = 128
 
 # Labels of special points on curves.
 CODIMENSION_TWO = ("CP", "GH", "GPD", "CH", "R1", "R2", "R3", "R4", "BT")
@@ -27,7 +30,9 @@ CODIMENSION_TWO = ("CP", "GH", "GPD", "CH", "R1", "R2", "R3", "R4", "BT")
 class Scanner(Protocol):
     """What looks for special points in a strip."""
 
-    def scan(self, strip: Strip, offset: int) -> list[Point]: ...
+    def scan(self, strip: Strip, offset: int) -> list[Point]:
+        """Special points of a strip whose first point has this index; raises `Jump` between points of two curves."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -158,9 +163,12 @@ def follow(problem: CurveProblem, first: Strip, control: StepControl, scanner: S
     total = 1
     outcome = begun
     closed = False
-    for chunk, reason in march(problem, first, control):
-        finished = reason != _kernels.FULL
-        if reason == _kernels.LEFT_WINDOW:
+    steps = march(problem, first, control)
+    careful = 0
+    while (advance := next(steps, None)) is not None:
+        chunk, reason = advance
+        finished = reason != _tracer.FULL
+        if reason == _tracer.LEFT_WINDOW:
             chunk = _cut_at_frame(problem, strips[-1], chunk)
         if finished:
             last = (chunk if len(chunk) else strips[-1]).u[-1]
@@ -179,7 +187,29 @@ def follow(problem: CurveProblem, first: Strip, control: StepControl, scanner: S
             chunk = join([chunk, first]) if loop else first
             stitched = join([strips[-1].slice(slice(-1, None)), chunk])
             outcome = Outcome("closed", "The curve is closed: it returned to its start.", True)
-        found = scanner.scan(stitched, total - 1)
+        try:
+            found = scanner.scan(stitched, total - 1)
+        except Jump as jump:
+            # Two curves pass closer to each other than the steps could see: go on from before that with smaller ones.
+            size = float(np.linalg.norm(stitched.u[jump.interval + 1] - stitched.u[jump.interval])) / _SHORTER
+            stitched = stitched.slice(slice(0, jump.interval + 1))
+            chunk = stitched.slice(slice(1, None))
+            points += scanner.scan(stitched, total - 1) if len(chunk) else []
+            if len(chunk):
+                strips.append(chunk)
+                total += len(chunk)
+            if size < 10.0 * control.smallest:
+                outcome = Outcome(
+                    "step too small",
+                    f"Two curves meet near {_where(problem, stitched.u[-1])}, closer than steps can tell apart; "
+                    "start on the other side of it.",
+                    False,
+                )
+                break
+            careful = _CAREFUL
+            steps = march(problem, stitched, replace(control, first=size, largest=size))
+            closed = False
+            continue
         points += found
         halt = ends.reached(points)
         if halt is not None:
@@ -195,6 +225,10 @@ def follow(problem: CurveProblem, first: Strip, control: StepControl, scanner: S
             total += len(chunk)
         if finished:
             break
+        if careful > 0:
+            careful -= len(chunk)
+            if careful <= 0:
+                steps = march(problem, strips[-1], control)
         if total >= ends.max_points:
             outcome = Outcome(
                 "points",

@@ -32,6 +32,7 @@ _HOMES: Final[dict[str, str]] = {
             "point",
             "spectrum",
             "trace",
+            "transverse_spectrum",
         ),
         "costs": ("TrainingCost", "training_cost"),
         "errors": (

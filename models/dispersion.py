@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gan_bifurcation.errors import MisuseError, unknown_name
 
-__all__ = ["SCHEMES", "Dispersion", "imaginary_limit"]
+__all__ = ["SCHEMES", "Dispersion", "growth_factors", "imaginary_limit"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -96,14 +96,7 @@ class Dispersion:
 
     def eigenvalues(self, xi: ArrayLike) -> ComplexArray:
         """Eigenvalues of the flow, shape (..., 2): the slower one first, or the one that turns to the left."""
-        half = (self.eta_d * self.damping(xi) / 2).astype(complex)
-        q = self.stiffness(xi)
-        root = np.sqrt(half**2 - q)
-        minus = -half - root
-        # The product of both is q: the slower one without cancellation.
-        real = (root.real > 0) & (minus != 0)
-        plus = np.where(real, q / np.where(real, minus, 1.0), -half + root)
-        return np.stack([plus, minus], axis=-1)
+        return _flow(self.eta_d * self.damping(xi), self.stiffness(xi))
 
     def rate(self, xi: ArrayLike, *, unbounded: bool = False) -> float:
         """The rate of the slowest mode, min(-Re lambda).
@@ -189,22 +182,9 @@ class Dispersion:
         discriminator_steps : int
             Of "alternating"; both orders have the same multipliers.
         """
-        if scheme not in SCHEMES:
-            raise unknown_name("scheme", str(scheme), SCHEMES)
-        if discriminator_steps != 1 and scheme != "alternating":
-            raise MisuseError(f"'discriminator_steps' belongs to the scheme 'alternating', but got '{scheme}'.")
-        if scheme == "alternating":
-            return self._alternating(_modes(xi), discriminator_steps)
-        z = self.eigenvalues(xi)
-        return growth(z, scheme)
-
-    def _alternating(self, xi: FloatArray, steps: int) -> ComplexArray:
-        if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= 1000:
-            raise MisuseError(f"'discriminator_steps' must be a whole number from 1 to 1000, but got {steps!r}.")
-        kept = 1 - self.eta_d * self.damping(xi)
-        # [1 - kept**n]/(eta_d d), which is n without damping.
-        total = np.sum([kept**k for k in range(steps)], axis=0)
-        return _roots(1 + kept**steps - self.stiffness(xi) * total, kept**steps)
+        return growth_factors(
+            self.eta_d * self.damping(xi), self.stiffness(xi), scheme, discriminator_steps=discriminator_steps
+        )
 
     def stable(self, xi: ArrayLike, scheme: str, *, discriminator_steps: int = 1) -> bool:
         """Whether every mode decays under a scheme."""
@@ -245,16 +225,65 @@ class Dispersion:
         return math.inf
 
 
-def growth(z: ArrayLike, scheme: str) -> ComplexArray:
-    """Multipliers of a scheme on dx/dt = z x with step 1: the shape of z, twice as long for two-step schemes."""
-    values = np.asarray(z, dtype=complex)
+def growth_factors(
+    damped: ArrayLike, stiffness: ArrayLike, scheme: str, *, discriminator_steps: int = 1
+) -> ComplexArray:
+    """Multipliers of a scheme from the two numbers that they depend on.
+
+    Parameters
+    ----------
+    damped : array
+        eta_d (b + gamma xi).
+    stiffness : array
+        eta_g eta_d a**2 xi.
+    scheme : str
+        One of `SCHEMES`.
+    discriminator_steps : int
+        Of "alternating".
+
+    Returns
+    -------
+    complex array (..., 2), or (..., 4) for schemes that remember
+
+    Examples
+    --------
+    >>> growth_factors(0.0, 1.0, "optimistic").shape
+    (4,)
+    """
+    if scheme not in SCHEMES:
+        raise unknown_name("scheme", str(scheme), SCHEMES)
+    if discriminator_steps != 1 and scheme != "alternating":
+        raise MisuseError(f"'discriminator_steps' belongs to the scheme 'alternating', but got '{scheme}'.")
+    d, q = np.asarray(damped, dtype=float), np.asarray(stiffness, dtype=float)
+    if scheme == "alternating":
+        return _alternating(d, q, discriminator_steps)
+    z = _flow(d, q)
     if scheme in _POLYNOMIALS:
-        return np.asarray(np.polynomial.polynomial.polyval(values, _POLYNOMIALS[scheme]))
+        return np.asarray(np.polynomial.polynomial.polyval(z, _POLYNOMIALS[scheme]))
     if scheme == "implicit":
-        return np.asarray(1 / (1 - values))
-    p, q = _TWO_STEP[scheme]
-    pairs = _roots(1 + p * values, q * values)
-    return pairs.reshape(*values.shape[:-1], -1)
+        return np.asarray(1 / (1 - z))
+    p, r = _TWO_STEP[scheme]
+    pairs = _roots(1 + p * z, r * z)
+    return pairs.reshape(*z.shape[:-1], 4)
+
+
+def _flow(damped: FloatArray, q: FloatArray) -> ComplexArray:
+    half = (damped / 2).astype(complex)
+    root = np.sqrt(half**2 - q)
+    minus = -half - root
+    # The product of both is q: the slower one without cancellation.
+    real = (root.real > 0) & (minus != 0)
+    plus = np.where(real, q / np.where(real, minus, 1.0), -half + root)
+    return np.stack([plus, minus], axis=-1)
+
+
+def _alternating(damped: FloatArray, q: FloatArray, steps: int) -> ComplexArray:
+    if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= 1000:
+        raise MisuseError(f"'discriminator_steps' must be a whole number from 1 to 1000, but got {steps!r}.")
+    kept = 1 - damped
+    # [1 - kept**n]/(eta_d d), which is n without damping.
+    total = np.sum([kept**k for k in range(steps)], axis=0)
+    return _roots(1 + kept**steps - q * total, kept**steps)
 
 
 def imaginary_limit(scheme: str) -> float:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from gan_bifurcation import lanes
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.expressions import symbol
-from gan_bifurcation.facts import Equilibrium, checked_parameters
+from gan_bifurcation.facts import DomainBound, Equilibrium, checked_parameters
 from gan_bifurcation.game import Game, Player
 from gan_bifurcation.system import System
 
@@ -194,6 +194,7 @@ def fourier_game(
     order: int | None = None,
     name: str = "fourier_modes",
     near: Iterable[tuple[str, Pair]] = (),
+    domain: tuple[DomainBound, ...] = (),
     paper: str = "gonzalez2021",
     description: str = "A Fourier series as the value of a game on the torus.",
 ) -> Game:
@@ -207,6 +208,7 @@ def fourier_game(
     name : str
     near : iterable of (name, (theta, omega))
         Where to look for equilibria; those found are listed as known ones.
+    domain : tuple of DomainBound
     paper, description : str
 
     Returns
@@ -233,6 +235,7 @@ def fourier_game(
         name,
         Player(("omega",), -value, "eta_d"),
         Player(("theta",), value, "eta_g"),
+        domain=domain,
         equilibria=tuple(
             Equilibrium(label, {"omega": sympy.Float(place[1]), "theta": sympy.Float(place[0])})
             for label, place in found

@@ -14,7 +14,7 @@ import sympy
 
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.expressions import LogSigmoid, Mean, NodeTable, symbol
-from gan_bifurcation.facts import Equilibrium, checked_parameters
+from gan_bifurcation.facts import DomainBound, Equilibrium, checked_parameters
 from gan_bifurcation.game import Game, Player
 from gan_bifurcation.models.torus_fourier import Pair, fourier_coefficients, fourier_game
 
@@ -39,6 +39,7 @@ def torus_gan(
     sa: float = 0.75,
     order: int | None = None,
     quadrature_order: int = 16,
+    cell: bool = False,
 ) -> Game:
     """A generator of exponential variables that must find the mean of an exponential distribution.
 
@@ -64,6 +65,10 @@ def torus_gan(
     quadrature_order : int
         Nodes on each of four panels for "gan"; 16 give every derivative to rounding while kappa times the largest mean
         is below 4.
+    cell : bool
+        Bound the domain to |theta|, |omega| < pi/2, for "slope": the flow crosses none of these lines. Steps that do,
+        and most orbits that wind round the torus, then leave the domain; without bounds, verdicts take an orbit that
+        winds without coming back for one that diverges, because its angles grow.
 
     Returns
     -------
@@ -113,12 +118,16 @@ def torus_gan(
         raise unknown_name("discriminator of torus_gan", str(discriminator), ("slope", "wave"))
     if (objective, discriminator) not in forms:
         raise MisuseError("torus_gan has the discriminator 'wave' with objective='wgan' only; give that, or 'slope'.")
+    if cell and discriminator != "slope":
+        raise MisuseError("torus_gan has cells with the discriminator 'slope' only; leave 'cell' out.")
+    domain = _CELL if cell else ()
     value = forms[objective, discriminator]()
     exact = Game(
         "torus_gan",
         Player(("omega",), -value, "eta_d"),
         Player(("theta",), value, "eta_g"),
         values,
+        domain=domain,
         equilibria=_correct(discriminator) + (_CORNERS if discriminator == "slope" else ()),
         paper=PAPER,
         description=f"An angle of a generator of exponentials against an angle ({objective}, {discriminator}).",
@@ -130,6 +139,7 @@ def torus_gan(
         order=order,
         name="torus_gan",
         near=_numbers(exact, values),
+        domain=domain,
         paper=PAPER,
         description=f"The Fourier modes up to order {order} of the torus GAN ({objective}, {discriminator}) "
         f"at {', '.join(f'{name} = {number:g}' for name, number in values.items())}.",
@@ -194,6 +204,12 @@ _CORNERS: Final = tuple(
     Equilibrium(f"corner {word} mean, discriminator {side}", {"omega": om * _HALF, "theta": th * _HALF})
     for th, word in ((1, "largest"), (-1, "smallest"))
     for om, side in ((1, "up"), (-1, "down"))
+)
+
+# A little inside, so that the corners themselves do not count.
+_CELL: Final = tuple(
+    DomainBound(f"2.4674 - {name}**2", f"{name} crosses a line cos({name}) = 0, which no orbit of the flow does")
+    for name in ("theta", "omega")
 )
 
 

@@ -5,14 +5,16 @@ All take the settings ``objective``, ``discriminator``, ``kappa``, ``mu0``, ``sc
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.errors import MisuseError, unknown_name
+from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.game import Game
 from gan_bifurcation.models.torus_fourier import FourierSeries, Pair, checked_order, fourier_coefficients
-from gan_bifurcation.models.torus_gan import torus_gan
+from gan_bifurcation.models.torus_gan import Discriminator, Objective, torus_gan
 from gan_bifurcation.models.torus_order_one import aligned_invariant
 from gan_bifurcation.models.torus_theory import contraction_per_turn, eigenvalues, eigenvalues_of, equilibrium
 from gan_bifurcation.rules import Flow, system
@@ -24,19 +26,63 @@ __all__ = ["torus_budget", "torus_contraction", "torus_orbits", "torus_period", 
 
 FloatArray = NDArray[np.float64]
 
-_SETTINGS: Final = ("objective", "discriminator", "kappa", "mu0", "sc", "sa")
 _TOLERANCE: Final = 1e-12
 _MOST: Final = 1000
 _LONGEST: Final = 1e5
 
 
-def torus_truncations(*, orders: Sequence[float] = (1, 2, 3, 4, 6, 8), **settings: Any) -> Table:
+@dataclass(frozen=True)
+class _Model:
+    """The settings that all tables share."""
+
+    objective: Objective
+    discriminator: Discriminator
+    kappa: float
+    mu0: float
+    sc: float
+    sa: float
+
+    def game(self, order: int | None = None) -> Game:
+        return torus_gan(
+            objective=self.objective, discriminator=self.discriminator, kappa=self.kappa, mu0=self.mu0, sc=self.sc,
+            sa=self.sa, order=order,
+        )  # fmt: skip
+
+    def flow(self, order: int | None) -> System:
+        return system(self.game(order), Flow())
+
+    @property
+    def series(self) -> FourierSeries:
+        return fourier_coefficients(self.game())
+
+    @property
+    def equilibrium(self) -> Pair:
+        return equilibrium(mu0=self.mu0, sc=self.sc, sa=self.sa, discriminator=self.discriminator)
+
+    @property
+    def eigenvalues(self) -> tuple[complex, complex]:
+        return eigenvalues(
+            kappa=self.kappa, mu0=self.mu0, sc=self.sc, sa=self.sa, objective=self.objective,
+            discriminator=self.discriminator,
+        )  # fmt: skip
+
+
+def torus_truncations(
+    *,
+    orders: Sequence[float] = (1, 2, 3, 4, 6, 8),
+    objective: Objective = "gan",
+    discriminator: Discriminator = "slope",
+    kappa: float = 0.25,
+    mu0: float = 1.0,
+    sc: float = 1.25,
+    sa: float = 0.75,
+) -> Table:
     """How truncations of the value approach it: largest error, equilibrium and eigenvalues by order.
 
     Parameters
     ----------
     orders : sequence of int
-    **settings
+    objective, discriminator, kappa, mu0, sc, sa
         Of `torus_gan`.
 
     Returns
@@ -52,11 +98,11 @@ def torus_truncations(*, orders: Sequence[float] = (1, 2, 3, 4, 6, 8), **setting
     >>> table.numbers["rate_4"], table.numbers["rate"]
     (-0.031193626781, -0.03125)
     """
-    _check(settings)
+    model = _Model(objective, discriminator, kappa, mu0, sc, sa)
     kept = [checked_order(order) for order in _bounded("orders", orders)]
-    series = _series(settings)
-    near = _equilibrium(settings)
-    exact = eigenvalues(**settings)[0]
+    series = model.series
+    near = model.equilibrium
+    exact = model.eigenvalues[0]
     columns: dict[str, list[float]] = {
         name: []
         for name in ("order", "sup_error", "theta", "omega", "rate", "frequency", "rate_error", "frequency_error")
@@ -82,14 +128,23 @@ def torus_truncations(*, orders: Sequence[float] = (1, 2, 3, 4, 6, 8), **setting
     return Table(_arrays(columns), numbers)
 
 
-def torus_budget(*, smallest: float = 1e-4, **settings: Any) -> Table:
+def torus_budget(
+    *,
+    smallest: float = 1e-4,
+    objective: Objective = "gan",
+    discriminator: Discriminator = "slope",
+    kappa: float = 0.25,
+    mu0: float = 1.0,
+    sc: float = 1.25,
+    sa: float = 0.75,
+) -> Table:
     """What each Fourier mode adds to the trace of the Jacobian at the correct equilibrium, twice the spiral's rate.
 
     Parameters
     ----------
     smallest : float
         Modes that add less are left out of the columns, not of the sum.
-    **settings
+    objective, discriminator, kappa, mu0, sc, sa
         Of `torus_gan`.
 
     Returns
@@ -98,11 +153,11 @@ def torus_budget(*, smallest: float = 1e-4, **settings: Any) -> Table:
         Columns ``mode``, ``m`` (generator), ``n`` (discriminator) and ``contribution``, the largest first; numbers
         ``mode_0_2`` and so on, ``sum`` and ``trace``, which is that of the closed form.
     """
-    _check(settings)
+    model = _Model(objective, discriminator, kappa, mu0, sc, sa)
     if not smallest > 0:
         raise MisuseError(f"'smallest' of torus_budget is a positive number, but got {smallest!r}.")
-    parts = _series(settings).budget(*_equilibrium(settings))
-    exact = eigenvalues(**settings)
+    parts = model.series.budget(*model.equilibrium)
+    exact = model.eigenvalues
     listed = np.argwhere(np.abs(parts) >= smallest)
     listed = listed[np.argsort(-np.abs(parts[tuple(listed.T)]), kind="stable")][:_MOST]
     values = parts[tuple(listed.T)]
@@ -121,7 +176,12 @@ def torus_orbits(
     orders: Sequence[float] = (0, 1, 2),
     times: Sequence[float] = (10, 50, 100, 200),
     start: Sequence[float] = (0.5, 0.5),
-    **settings: Any,
+    objective: Objective = "gan",
+    discriminator: Discriminator = "slope",
+    kappa: float = 0.25,
+    mu0: float = 1.0,
+    sc: float = 1.25,
+    sa: float = 0.75,
 ) -> Table:
     """Orbits of the flow of truncations and of the value itself from one place, and how far they come apart.
 
@@ -132,7 +192,7 @@ def torus_orbits(
     times : sequence of float
     start : two numbers
         theta and omega.
-    **settings
+    objective, discriminator, kappa, mu0, sc, sa
         Of `torus_gan`.
 
     Returns
@@ -141,16 +201,16 @@ def torus_orbits(
         Columns ``order``, ``time``, ``theta``, ``omega`` and ``distance`` (from the real orbit at that time, on the
         cover); numbers ``theta_2_100`` and so on for order 2 at time 100.
     """
-    _check(settings)
+    model = _Model(objective, discriminator, kappa, mu0, sc, sa)
     moments = sorted(_bounded("times", times))
     if not (moments[0] > 0 and moments[-1] <= _LONGEST):
         raise MisuseError(f"The times of torus_orbits lie above 0 and up to {_LONGEST:g}, but got {list(times)!r}.")
     wanted = [0 if order == 0 else checked_order(order) for order in _bounded("orders", orders)]
-    real = _states_at(_flow(None, settings), _place(start), moments)
+    real = _states_at(model.flow(None), _place(start), moments)
     columns: dict[str, list[float]] = {name: [] for name in ("order", "time", "theta", "omega", "distance")}
     numbers: dict[str, float] = {}
     for order in wanted:
-        found = real if order == 0 else _states_at(_flow(order, settings), _place(start), moments)
+        found = real if order == 0 else _states_at(model.flow(order), _place(start), moments)
         for moment, (omega, theta), other in zip(moments, found, real, strict=True):
             row = (order, moment, theta, omega, float(np.hypot(omega - other[0], theta - other[1])))
             for name, number in zip(columns, row, strict=True):
@@ -159,7 +219,16 @@ def torus_orbits(
     return Table(_arrays(columns), numbers)
 
 
-def torus_period(*, start: Sequence[float] = (0.5, 0.5), samples: int = 200, **settings: Any) -> Table:
+def torus_period(
+    *,
+    start: Sequence[float] = (0.5, 0.5),
+    samples: int = 200,
+    objective: Objective = "gan",
+    kappa: float = 0.25,
+    mu0: float = 1.0,
+    sc: float = 1.25,
+    sa: float = 0.75,
+) -> Table:
     """The closed orbit of the truncation of order 1 through a place: its period, and what it conserves.
 
     Parameters
@@ -168,7 +237,7 @@ def torus_period(*, start: Sequence[float] = (0.5, 0.5), samples: int = 200, **s
         theta and omega.
     samples : int
         Rows along one period.
-    **settings
+    objective, kappa, mu0, sc, sa
         Of `torus_gan`, with the discriminator "slope".
 
     Returns
@@ -178,13 +247,11 @@ def torus_period(*, start: Sequence[float] = (0.5, 0.5), samples: int = 200, **s
         (how far from its start the orbit is after it), ``small_period`` (of the smallest orbits, 2 pi over the
         frequency), ``invariant`` and ``drift``.
     """
-    _check(settings)
-    if settings.get("discriminator", "slope") != "slope":
-        raise MisuseError("torus_period is of the discriminator 'slope', whose order 1 is conservative; leave it out.")
-    flow = _flow(1, settings)
+    model = _Model(objective, "slope", kappa, mu0, sc, sa)
+    flow = model.flow(1)
     place = _place(start)
-    series = _series(settings).truncated(1)
-    centre = series.critical_point(_equilibrium(settings))
+    series = model.series.truncated(1)
+    centre = series.critical_point(model.equilibrium)
     if centre is None:
         raise MisuseError("The truncation of order 1 has no centre near the correct equilibrium; change the settings.")
     small = 2 * np.pi / abs(eigenvalues_of(*series.hessian(*centre))[0].imag)
@@ -202,14 +269,22 @@ def torus_period(*, start: Sequence[float] = (0.5, 0.5), samples: int = 200, **s
     )  # fmt: skip
 
 
-def torus_contraction(*, kappas: Sequence[float] = (0.05, 0.1, 0.25, 0.5), **settings: Any) -> Table:
+def torus_contraction(
+    *,
+    kappas: Sequence[float] = (0.05, 0.1, 0.25, 0.5),
+    objective: Objective = "gan",
+    discriminator: Discriminator = "slope",
+    mu0: float = 1.0,
+    sc: float = 1.25,
+    sa: float = 0.75,
+) -> Table:
     """Rate and frequency at the correct equilibrium over the strength of the discriminator.
 
     Parameters
     ----------
     kappas : sequence of float
-    **settings
-        Of `torus_gan`, without kappa.
+    objective, discriminator, mu0, sc, sa
+        Of `torus_gan`.
 
     Returns
     -------
@@ -217,11 +292,10 @@ def torus_contraction(*, kappas: Sequence[float] = (0.05, 0.1, 0.25, 0.5), **set
         Columns ``kappa``, ``rate``, ``frequency`` and ``contraction``, by what factor a spiral shrinks in one turn; of
         nodes it is 0.
     """
-    _check(settings)
     values = _bounded("kappas", kappas)
     if not min(values) > 0:
         raise MisuseError(f"The kappas of torus_contraction are positive, but got {min(values)!r}.")
-    pairs = [eigenvalues(**{**settings, "kappa": kappa}) for kappa in values]
+    pairs = [_Model(objective, discriminator, kappa, mu0, sc, sa).eigenvalues for kappa in values]
     turns = [contraction_per_turn(pair) if pair[0].imag else 0.0 for pair in pairs]
     columns = {
         "kappa": values,
@@ -235,7 +309,17 @@ def torus_contraction(*, kappas: Sequence[float] = (0.05, 0.1, 0.25, 0.5), **set
     )
 
 
-def torus_surface(*, order: int = 0, points: int = 121, **settings: Any) -> Table:
+def torus_surface(
+    *,
+    order: int = 0,
+    points: int = 121,
+    objective: Objective = "gan",
+    discriminator: Discriminator = "slope",
+    kappa: float = 0.25,
+    mu0: float = 1.0,
+    sc: float = 1.25,
+    sa: float = 0.75,
+) -> Table:
     """The value over the torus, or a truncation of it, and the divergence of its flow.
 
     Parameters
@@ -244,7 +328,7 @@ def torus_surface(*, order: int = 0, points: int = 121, **settings: Any) -> Tabl
         0 stands for the value itself.
     points : int
         Along each angle, from -pi to pi.
-    **settings
+    objective, discriminator, kappa, mu0, sc, sa
         Of `torus_gan`.
 
     Returns
@@ -252,8 +336,8 @@ def torus_surface(*, order: int = 0, points: int = 121, **settings: Any) -> Tabl
     Table
         Fields ``value`` and ``divergence`` over the axes ``theta`` and ``omega``.
     """
-    _check(settings)
-    series = _series(settings)
+    model = _Model(objective, discriminator, kappa, mu0, sc, sa)
+    series = model.series
     if order != 0:
         series = series.truncated(order)
     angles = np.linspace(-np.pi, np.pi, _whole("points", points))
@@ -264,26 +348,8 @@ def torus_surface(*, order: int = 0, points: int = 121, **settings: Any) -> Tabl
     )
 
 
-def _check(settings: dict[str, Any]) -> None:
-    for name in settings:
-        if name not in _SETTINGS:
-            raise unknown_name("setting of a table of torus_gan", name, _SETTINGS)
-
-
 def _arrays(columns: dict[str, list[float]]) -> dict[str, NDArray[Any]]:
     return {name: np.array(values, dtype=float) for name, values in columns.items()}
-
-
-def _series(settings: dict[str, Any]) -> FourierSeries:
-    return fourier_coefficients(torus_gan(**settings))
-
-
-def _equilibrium(settings: dict[str, Any]) -> Pair:
-    return equilibrium(**{k: v for k, v in settings.items() if k in ("mu0", "sc", "sa", "discriminator")})
-
-
-def _flow(order: int | None, settings: dict[str, Any]) -> System:
-    return system(torus_gan(order=order, **settings), Flow())
 
 
 def _place(start: Sequence[float]) -> FloatArray:

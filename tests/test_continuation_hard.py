@@ -242,19 +242,16 @@ def imperfect(e: float) -> gb.Branch:
     return gb.trace(gb.point(system, [e]), {"a": (-1, 1)})
 
 
-@pytest.mark.parametrize("e", [1e-2, 1e-3, 1e-4, 1e-5])
+@pytest.mark.parametrize("e", [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7])
 def test_imperfect_pitchfork_is_passed_without_a_jump(e: float) -> None:
-    # The start x = e/0.7 is small by accident: it is no unit of the branch that it belongs to.
+    # The start x = e/0.7 is small by accident: it is no unit of the branch that it belongs to. Below 1e-4 the first
+    # steps reach over the gap to the other branch.
     branch = imperfect(e)
     assert labels(branch) == []
-    assert branch.column("x")[-1] == pytest.approx(1 + e / 2, abs=e**2)  # the upper branch near x = 1
+    assert branch.column("x")[-1] == pytest.approx(1 + e / 2, abs=e**2 + 1e-12)  # the upper branch near x = 1
     assert branch.outcome[1].code == "window"
-
-
-@pytest.mark.xfail(reason="a step over a gap of 1e-4 lands on the other branch and a branch point is reported")
-@pytest.mark.parametrize("e", [1e-6, 1e-7])
-def test_imperfect_pitchfork_of_a_tiny_imperfection(e: float) -> None:
-    assert labels(imperfect(e)) == []
+    # Every point is on the one curve, in order: x grows all along.
+    assert np.all(np.diff(branch.column("x")) > 0)
 
 
 def test_a_branch_that_goes_to_infinity_ends_with_a_sentence() -> None:

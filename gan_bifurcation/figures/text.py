@@ -80,8 +80,14 @@ def place_labels(
     inside = [entry for entry in labels if np.all(np.isfinite(entry[:2]))]
     if not inside:
         return
+    inside = _once(ax, inside)
     whole = figure_of(ax)
-    whole.draw_without_rendering()
+    # Where things are: the layout tells, without drawing anything.
+    engine = whole.get_layout_engine()
+    if engine is None:
+        whole.draw_without_rendering()
+    else:
+        engine.execute(whole)
     frame = ax.get_window_extent()
     scale = whole.dpi / 72.0
     dense = [_dense(ax.transData.transform(np.asarray(o, float))) for o in obstacles if len(o)]
@@ -123,6 +129,18 @@ def place_labels(
             arrowprops={"arrowstyle": "-", "lw": 0.5, "color": colour, "shrinkA": 0, "shrinkB": 2.5} if far else None,
             bbox={"boxstyle": "square,pad=0.12", "fc": (1, 1, 1, 0.75), "ec": "none"},
         )
+
+
+def _once(ax: Axes, labels: Sequence[tuple[float, float, str, str]]) -> list[tuple[float, float, str, str]]:
+    """Without what says the same at the same place: the end of two curves."""
+    kept: list[tuple[float, float, str, str]] = []
+    for entry in labels:
+        place = ax.transData.transform(entry[:2])
+        if not any(
+            text == entry[2] and np.hypot(*(ax.transData.transform((x, y)) - place)) < 4.0 for x, y, text, _ in kept
+        ):
+            kept.append(entry)
+    return kept
 
 
 def _extent(text: str, size: float, scale: float) -> tuple[float, float]:
