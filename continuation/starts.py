@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.normal_forms import critical_vectors
 from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.profiles import Profile
 from gan_bifurcation.system import System, iterate
 
 
@@ -35,6 +36,47 @@ class Start:
     parameter: str
     direction: NDArray[np.float64]
     one_sided: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Whether it is an "equilibrium" or a "fixed point"."""
+        return "equilibrium" if self.system.kind == "flow" else "fixed point"
+
+
+@dataclass(frozen=True, eq=False)
+class ProfileStart:
+    """Where a trace of cycles (of a flow) or of invariant circles (of a map) begins.
+
+    Attributes
+    ----------
+    system : System
+        With the parameter values there.
+    profile : Profile
+        The cycle or circle to start from, or a guess that is to be corrected.
+    parameter : str
+        The parameter that the direction refers to; "" where none is given.
+    direction : array (K, n) or None
+        How the states of the profile change along the branch, None if that is for the trace to find out.
+    slopes : pair of float
+        How the period (or rotation number) and the parameter change with it.
+    one_sided : bool
+        Whether the opposite direction gives the same solutions: at the point where a cycle or circle is born.
+    point : Point or None
+        Where it came from.
+    """
+
+    system: System
+    profile: Profile
+    parameter: str = ""
+    direction: NDArray[np.float64] | None = None
+    slopes: tuple[float, float] = (0.0, 0.0)
+    one_sided: bool = False
+    point: Point | None = None
+
+    @property
+    def kind(self) -> str:
+        """Whether it is a "cycle" or a "circle"."""
+        return "cycle" if self.system.kind == "flow" else "circle"
 
 
 def _require(point: Point, label: str, verb: str) -> None:

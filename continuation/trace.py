@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from importlib import import_module
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +18,22 @@ from gan_bifurcation.continuation.normal_forms import with_normal_form
 from gan_bifurcation.continuation.problem import CurveProblem, full_spectrum
 from gan_bifurcation.continuation.run import Ends, follow
 from gan_bifurcation.continuation.scales import in_natural_units, natural_scale
-from gan_bifurcation.continuation.starts import Start
+from gan_bifurcation.continuation.starts import ProfileStart, Start
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.ranges import Range, as_range
 
 FloatArray = NDArray[np.float64]
 
 
+# What is not an equilibrium or a fixed point is traced elsewhere.
+_OTHERS: Final = {
+    "cycle": "gan_bifurcation.continuation.cycles",
+    "circle": "gan_bifurcation.continuation.circles",
+}
+
+
 def trace(
-    start: Point | Start,
+    start: Point | Start | ProfileStart,
     free: Mapping[str, Any],
     *,
     at: Sequence[float] = (),
@@ -40,7 +48,7 @@ def trace(
 
     Parameters
     ----------
-    start : Point or Start
+    start : Point, Start or ProfileStart
         A point (for a branch), a labelled point (for its curve), or what a function such as
         :func:`gan_bifurcation.flip_to_period_two` made of one.
     free : mapping of parameter to (low, high) or ``gb.log_range(low, high)``
@@ -84,13 +92,18 @@ def trace(
     >>> bool(abs(flips.column("a") - 0.75 * (1 - flips.column("b")) ** 2).max() < 1e-9)
     True
     """
-    if not isinstance(start, Point | Start):
+    if not isinstance(start, Point | Start | ProfileStart):
         raise MisuseError(
             f"A trace starts from a point, such as gb.point(system) or branch['H1'], got {type(start).__name__}."
         )
     windows = _windows(start, free)
-    control = control or StepControl()
     ends = Ends.of(start.system, stop, bounds, max_points, [e.name for e in events])
+    if start.kind in _OTHERS:
+        home = import_module(_OTHERS[start.kind])
+        found: Branch = home.trace(start, windows, at, ends, events, control, coefficients)
+        return found
+    assert not isinstance(start, ProfileStart)
+    control = control or StepControl()
     if len(windows) == 2:
         if isinstance(start, Start):
             raise MisuseError(
@@ -105,7 +118,7 @@ def trace(
     return _trace_branch(start, windows, at, ends, events, control, coefficients)
 
 
-def _windows(start: Point | Start, free: Mapping[str, Any]) -> dict[str, Range]:
+def _windows(start: Point | Start | ProfileStart, free: Mapping[str, Any]) -> dict[str, Range]:
     if not isinstance(free, Mapping) or not 1 <= len(free) <= 2:
         raise MisuseError(
             "The free parameters are a mapping of one or two names to ranges, such as {'eta_d': (0.1, 1)}."

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.errors import Outcome, ResultsError, unknown_name
+from gan_bifurcation.profiles import Profile, packed, unpacked
 from gan_bifurcation.system import System
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
-FORMAT = 2
+FORMAT = 3
 
 
 def is_stable(kind: str, spectrum: ComplexArray) -> Any:
@@ -30,7 +31,7 @@ def is_stable(kind: str, spectrum: ComplexArray) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """An equilibrium, a fixed point or a bifurcation point, with its spectrum.
+    """An equilibrium, a fixed point, a cycle, an invariant circle or a bifurcation of one, with its spectrum.
 
     Attributes
     ----------
@@ -61,6 +62,9 @@ class Point:
         The critical eigenvalue or multiplier (of a pair, that with positive imaginary part).
     level : str
         The condition's modulus or real part, as an expression; "" for the stability boundary itself.
+    profile : Profile or None
+        Of a cycle or an invariant circle: its states over one turn; `x` is the state at phase 0, and the spectrum
+        holds multipliers, the trivial one (along the cycle or circle) first.
     """
 
     system: System
@@ -78,6 +82,7 @@ class Point:
     critical: complex = complex(np.nan)
     level: str = ""
     condition: str = ""
+    profile: Profile | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "normal_form", MappingProxyType(dict(self.normal_form)))
@@ -108,13 +113,27 @@ class Point:
         return self.spectrum
 
     @property
+    def kind(self) -> str:
+        """Whether it is an "equilibrium", a "fixed point", a "cycle" or a "circle"."""
+        if self.profile is not None:
+            return "cycle" if self.system.kind == "flow" else "circle"
+        return "equilibrium" if self.system.kind == "flow" else "fixed point"
+
+    @property
     def stable(self) -> bool:
+        if self.profile is not None:
+            return bool(is_stable("map", self.spectrum[1:]))
         return bool(is_stable(self.system.kind, self.spectrum))
 
     @property
-    def period(self) -> int:
-        """Iterations of the map after which the point returns (1 for flows: not meant there)."""
-        return self.system.iterations
+    def period(self) -> float:
+        """The duration of one turn of a cycle; otherwise iterations of the map after which the point returns."""
+        return self.system.iterations if self.profile is None else self.profile.period
+
+    @property
+    def rotation_number(self) -> float:
+        """By how much one step moves the phase of an invariant circle; NaN for everything else."""
+        return float("nan") if self.profile is None else self.profile.rotation_number
 
     @property
     def criticality(self) -> str:
@@ -136,7 +155,7 @@ class Branch:
     free : tuple of str
         The free parameters: one for a branch, two for a curve.
     curve : str
-        "equilibria" or "fixed points"; or the label of the points it consists of.
+        "equilibria", "fixed points", "cycles" or "circles"; or the label of the points it consists of.
     parameters : array (N, len(free))
     states : array (N, n)
     spectrum : complex array (N, n)
@@ -154,6 +173,8 @@ class Branch:
         As of its points: a curve can be started again from any of them.
     critical : complex array (N,)
         Along a curve, the eigenvalue or multiplier that its condition speaks of; empty on a branch.
+    profiles : tuple of Profile
+        Of cycles and circles, one for each point; otherwise empty.
     """
 
     system: System
@@ -171,6 +192,7 @@ class Branch:
     level: str = ""
     condition: str = "none"
     critical: ComplexArray = field(default_factory=lambda: np.zeros(0, dtype=complex))
+    profiles: tuple[Profile, ...] = ()
 
     def __len__(self) -> int:
         return len(self.states)
@@ -208,6 +230,7 @@ class Branch:
             level=self.level,
             condition=self.condition,
             critical=complex(self.critical[index]) if len(self.critical) else complex(np.nan),
+            profile=self.profiles[index] if self.profiles else None,
         )
 
     def column(self, name: str) -> FloatArray:
@@ -265,6 +288,9 @@ class Branch:
             "critical": self.critical, "unstable": self.unstable,
             **{f"measure_{k}": v for k, v in self.measures.items()},
         }  # fmt: skip
+        if self.profiles:
+            # Those of the branch, then those of its special points that have one.
+            arrays |= packed([*self.profiles, *(p.profile for p in self.special_points if p.profile is not None)])
         text = {
             "format": FORMAT,
             "system": description,
@@ -305,6 +331,11 @@ class Branch:
                 for v in (arrays["parameters"], arrays["spectrum"], arrays["unstable"], *columns.values())
             ):
                 raise ValueError("columns of different lengths")
+            profiles = unpacked(arrays)
+            own = iter(profiles[count:])
+            points = tuple(
+                point_from_record(system, r, next(own) if r["profile"] else None) for r in text["special_points"]
+            )
             return Branch(
                 system,
                 tuple(map(str, text["free"])),
@@ -313,7 +344,7 @@ class Branch:
                 arrays["states"],
                 arrays["spectrum"],
                 arrays["unstable"],
-                tuple(point_from_record(system, r) for r in text["special_points"]),
+                points,
                 (first, last),
                 bool(text["closed"]),
                 columns,
@@ -321,8 +352,9 @@ class Branch:
                 str(text["level"]),
                 str(text["condition"]),
                 arrays["critical"],
+                profiles[:count],
             )
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
             raise ResultsError(
                 f"The branch '{path}' is damaged ({type(error).__name__}: {error}); compute it again."
             ) from error

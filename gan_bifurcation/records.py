@@ -16,6 +16,7 @@ from gan_bifurcation import opcodes as op
 from gan_bifurcation.branch import Point
 from gan_bifurcation.errors import ResultsError
 from gan_bifurcation.expressions import LogSigmoid, Mean, NodeTable, Sigmoid, Softplus, symbol
+from gan_bifurcation.profiles import Profile
 from gan_bifurcation.roots import Root
 from gan_bifurcation.system import System
 from gan_bifurcation.tape import Tape
@@ -255,12 +256,12 @@ def point_record(point: Point) -> dict[str, Any]:
         "spectrum": _pairs(point.spectrum), "normal_form": {k: _plain(v) for k, v in point.normal_form.items()},
         "residual": point.residual, "free": list(point.free), "multiplicity": point.multiplicity, "note": point.note,
         "index": point.index, "critical": _pairs([point.critical])[0], "level": point.level,
-        "condition": point.condition,
+        "condition": point.condition, "profile": point.profile is not None,
         "vectors": {k: _pairs(v) for k, v in point.vectors.items()},
     }  # fmt: skip
 
 
-def point_from_record(system: System, r: Mapping[str, Any]) -> Point:
+def point_from_record(system: System, r: Mapping[str, Any], profile: Profile | None = None) -> Point:
     """The point that `point_record` described."""
     return Point(
         system.with_parameters(**{str(k): float(v) for k, v in r["parameters"].items()}),
@@ -278,6 +279,7 @@ def point_from_record(system: System, r: Mapping[str, Any]) -> Point:
         complex(*r["critical"]),
         str(r["level"]),
         str(r["condition"]),
+        profile,
     )
 
 
