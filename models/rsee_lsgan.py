@@ -6,7 +6,7 @@ shifted by h; the discriminator is (1 + erf(a x + b))/2. It ascends E D(x)**2 + 
 descends.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -80,7 +80,7 @@ def rsee_lsgan(
     *,
     case: str = "A",
     c: float | None = None,
-    moving: tuple[str, ...] | list[str] = ("b", "h"),
+    moving: str | Sequence[str] = "bh",
     samples: int | None = None,
     seed: int = 0,
 ) -> Game:
@@ -93,8 +93,8 @@ def rsee_lsgan(
         the logistic 1/(1 + a exp(-b x)).
     c : float, optional
         Rate of the exponential data, that of the case by default. A parameter of the game.
-    moving : sequence of str
-        Which of "a", "b" (discriminator) and "g", "h" (generator) are states: ("b", "h") and all four in the paper. The
+    moving : str or sequence of str
+        Which of a, b (discriminator) and g, h (generator) are states: "bh" and all four, "abgh", in the paper. The
         others are parameters, with the values at which the case starts.
     samples : int, optional
         Train on this many data and as many latent points, drawn once: the paper's stochastic gradient. Without it the
@@ -158,7 +158,7 @@ def rsee_lsgan(
     )  # fmt: skip
 
 
-def rsee_start(*, case: str = "A", moving: tuple[str, ...] | list[str] = ("b", "h")) -> dict[str, float]:
+def rsee_start(*, case: str = "A", moving: str | Sequence[str] = "bh") -> dict[str, float]:
     """Where a case starts, for the states that move.
 
     >>> rsee_start(case="B")
@@ -268,8 +268,8 @@ def _chosen(case: str) -> Case:
     return CASES[case]
 
 
-def _players(moving: tuple[str, ...] | list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    wanted = [moving] if isinstance(moving, str) else list(moving)
+def _players(moving: str | Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    wanted = [str(name) for name in moving]
     for name in wanted:
         if name not in ("a", "b", "g", "h"):
             raise unknown_name("state of rsee_lsgan", str(name), ["a", "b", "g", "h"])
