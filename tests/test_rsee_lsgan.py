@@ -33,6 +33,7 @@ from gan_bifurcation.models.rsee_theory import (
     plateau_shift,
 )
 from gan_bifurcation.regimes.verdicts import classify
+from gan_bifurcation.rules import RULES
 
 
 def at(case: str, **changes: float) -> dict[str, float]:
@@ -227,12 +228,27 @@ def test_scale_invariance() -> None:
     assert cost(**other) == pytest.approx(cost(**here), rel=1e-14)
 
 
-def test_conformance_under_every_rule() -> None:
-    game = rsee_lsgan(case="A")
-    gb.check_game(game)
-    for rule in (gb.Flow(), gb.Simultaneous(), gb.Alternating(), gb.Alternating(discriminator_steps=2)):
-        gb.check_rule(rule, game)
-    gb.check_game(rsee_lsgan(case="A", samples=20))
+def test_losses_have_the_gradient_in_closed_form() -> None:
+    start = dict(CASES["A"].start)
+    by_losses = gb.system(rsee_lsgan(moving="abgh", losses=True), gb.Flow())
+    by_field = gb.system(rsee_lsgan(moving="abgh"), gb.Flow())
+    x = by_field.state_vector(start)
+    assert by_losses.rhs(x) == pytest.approx(by_field.rhs(x), rel=1e-12)  # SymPy's derivative, the sheet's compact form
+
+
+@pytest.mark.parametrize("rule", list(RULES))
+def test_conformance_under_every_rule(rule: str) -> None:
+    # A rule that propagates back through steps needs losses.
+    game = rsee_lsgan(case="B", moving="bh", losses=rule == "unrolled")
+    gb.check_rule(RULES[rule](), game)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"moving": "abgh"}, {"losses": True}, {"samples": 20}, {"case": "1", "moving": "abgh"}],
+)
+def test_conformance_of_every_form(settings: dict[str, Any]) -> None:
+    gb.check_game(rsee_lsgan(**settings))
 
 
 # -- orbits ------------------------------------------------------------------------------------------------------------
