@@ -196,7 +196,7 @@ class FigureSpec(Section):
     fields: Texts = Field(default_factory=list, max_length=12)
     group: Texts = Field(default_factory=list, max_length=4)
     panel: Texts = Field(default_factory=list, max_length=2)
-    log: Annotated[str, StringConstraints(pattern=r"^x?y?z?$")] = ""
+    log: Literal["", "x", "y", "z", "xy", "xz", "yz", "xyz"] = ""
     labels: dict[str, Text] = Field(default_factory=dict, max_length=100)
     reference: list[float] = Field(default_factory=list, max_length=10)
     threshold: float | None = None
