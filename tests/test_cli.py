@@ -80,7 +80,7 @@ def test_show_prints_equations_parameters_and_known_facts(capsys: pytest.Capture
     assert known["states"][-2:] == ["x1", "x2"]
     assert known["equilibria"][0]["condition"] == "lam - 1e-12 >= 0"
     assert known["domain"][0]["reason"].startswith("Generated point 1 ran away")
-    assert known["settings"]["points"] == "1"
+    assert "points" in known["settings"]
     assert "stable_width" in known["functions"]
 
 

@@ -200,7 +200,7 @@ def _read(text: str) -> None:
         ),
         (
             changed('orbit = "run"\nverdict = "converges"', 'orbit = "run"'),
-            "about a orbit needs 'value' and 'expected' or",
+            "about an orbit needs 'value' and 'expected' or",
         ),
         (changed('orbit = "run"\nverdict', 'orbit = "rum"\nverdict'), "Did you mean 'run'"),
         (

@@ -251,7 +251,7 @@ class ClaimSpec(Section):
         given = {k for k in possible if getattr(self, k) is not None}
         if given not in [set(keys) for keys in needs[targets[0]]]:
             forms = " or ".join(" and ".join(f"'{k}'" for k in keys) for keys in needs[targets[0]])
-            raise ValueError(f"a claim about a {targets[0]} needs {forms}")
+            raise ValueError(f"a claim about {'an' if targets[0] == 'orbit' else 'a'} {targets[0]} needs {forms}")
         return self
 
 
