@@ -41,6 +41,7 @@ _HOMES: Final[dict[str, str]] = {
 
 # The modules of the tables that models offer to studies: functions with keyword-only settings that return a Table.
 _TABLES: Final[dict[str, str]] = {
+    "gradient_penalty_cycles": "gan_bifurcation.models.dirac_tables",
     "functional_augmentation": "gan_bifurcation.models.functional_tables",
     "functional_cloud": "gan_bifurcation.models.functional_tables",
     "functional_gaps": "gan_bifurcation.models.functional_tables",
