@@ -130,8 +130,9 @@ def transverse_spectrum(point: Point) -> TransverseSpectrum:
             break
         neutral = wider
     across = _quotient(jacobian, power if dimension else jacobian, neutral)
-    eigenvalues = np.linalg.eigvals(across.astype(complex)) if len(across) else np.empty(0, dtype=complex)
-    eigenvalues = eigenvalues + (1.0 if system.kind == "map" else 0.0)
+    eigenvalues = np.zeros(0, dtype=np.complex128)
+    if len(across):
+        eigenvalues = np.linalg.eigvals(across).astype(np.complex128) + (1.0 if system.kind == "map" else 0.0)
     sizes = np.abs(eigenvalues) - 1.0 if system.kind == "map" else eigenvalues.real
     order = np.argsort(-sizes, kind="stable")
     tangent.setflags(write=False)

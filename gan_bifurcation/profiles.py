@@ -54,7 +54,7 @@ class Profile:
         states = np.array(self.states, dtype=float)
         if phases.ndim != 1 or states.ndim != 2 or len(states) != len(phases) or not len(phases):
             raise MisuseError(
-                f"A profile has a row of states for each phase, but got {phases.shape} phases and {states.shape} states."
+                f"A profile has a row of states for each phase; got {phases.shape} phases and {states.shape} states."
             )
         if len(mesh) and (len(phases) - 1) % (len(mesh) - 1):
             raise MisuseError(f"{len(phases)} phases do not fit a mesh of {len(mesh) - 1} intervals.")

@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 _MOST_POINTS: Final = 500
+# Of a sample's points, those in the tails that have no neighbours.
+_TRIM: Final = 0.002
 
 
 def functional_losses() -> Table:
@@ -90,9 +92,9 @@ def functional_spectra(
         "random_fourier": random_fourier(points, count=count),
         "polynomials": polynomial_features(points, degree=count + 1, count=count),
         # Isolated points in the tails would each add a small eigenvalue.
-        "graph": graph_laplacian(points, epsilon=epsilon, trim=0.01, count=count),
-        "graph_walk": graph_laplacian(points, epsilon=epsilon, alpha=0.0, trim=0.01, count=count),
-        "graph_plain": graph_laplacian(points, epsilon=epsilon, alpha=1.0, trim=0.01, count=count),
+        "graph": graph_laplacian(points, epsilon=epsilon, trim=_TRIM, count=count),
+        "graph_walk": graph_laplacian(points, epsilon=epsilon, alpha=0.0, trim=_TRIM, count=count),
+        "graph_plain": graph_laplacian(points, epsilon=epsilon, alpha=1.0, trim=_TRIM, count=count),
     }
     columns: dict[str, Any] = {"k": np.arange(1, count + 1)}
     numbers: dict[str, float] = {}

@@ -172,7 +172,7 @@ def set_best_ends(mu: FloatArray, true: FloatArray, work: FloatArray, ends: Floa
     The fifth row of `work` keeps the zeros, and the result is that of `zeros_of_difference`.
     """
     found = work[4]
-    code = zeros_of_difference(mu, true, work, found)
+    code: int = zeros_of_difference(mu, true, work, found)
     for k in range(4):
         ends[k] = inf
     if code == 0:
@@ -190,4 +190,5 @@ def set_best_ends(mu: FloatArray, true: FloatArray, work: FloatArray, ends: Floa
 @jit
 def best_ends(mu: Any, true: Any, work: Any, ends: Any) -> int:
     """`set_best_ends` for Python."""
-    return set_best_ends(mu, true, work, ends)
+    code: int = set_best_ends(mu, true, work, ends)
+    return code

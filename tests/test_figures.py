@@ -12,7 +12,7 @@ from matplotlib.text import Text
 
 import gan_bifurcation as gb
 from gan_bifurcation.figures.text import math_name, place_labels
-from gan_bifurcation.models.kernel_heat_map import heat_map
+from gan_bifurcation.models.kernel_heat_map import kernel_radii
 
 mpl.use("Agg")
 
@@ -148,14 +148,13 @@ def test_the_field_of_a_game_has_the_generator_along_x_and_its_orbits(dirac: gb.
 
 
 def test_the_heat_map_shows_three_panels_and_the_unstable_region() -> None:
-    data = heat_map(sigma=np.geomspace(0.01, 1, 40), lam=np.geomspace(0.01, 10, 40))
     axes = gb.figures.figure("page", 0.44, 1, 3)[1]
-    drawn = gb.figures.heat_map(data, axes=axes)
-    assert [ax.get_title() for ax in drawn] == [
-        "published formula",
-        "full system, one point",
-        "full system, two points",
-    ]
+    words = {"published": "published formula", "threshold": "unstable"}
+    drawn = gb.figures.heat_map(kernel_radii(cells=40), threshold=1.0, contour="rotating", labels=words, axes=axes)
+    assert [ax.get_title() for ax in drawn] == ["published formula", "one point", "two points"]
+    assert [ax.get_xscale() for ax in drawn] == ["log"] * 3
+    shown = [t.get_text() for t in drawn[0].figure.legends[0].get_texts()]
+    assert shown == ["unstable", "rotating (white)"]
 
 
 def test_figures_are_saved_as_svg_and_png_and_are_the_same_every_time(fixed: gb.Branch, tmp_path: Path) -> None:

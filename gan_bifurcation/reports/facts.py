@@ -201,7 +201,7 @@ def paper_line(keys: str, citation: str) -> str:
 def _accented(text: str) -> str:
     r"""BibTeX's accents as letters.
 
-    >>> _accented(r"G{\'o}mez, H\"older")
-    'G{ó}mez, Hölder'
+    >>> _accented(r"G\'{o}mez, H\"older")
+    'Gómez, Hölder'
     """
     return re.sub(r"\\(['`\"^~])\{?([A-Za-z])\}?", lambda m: unicodedata.normalize("NFC", m[2] + _ACCENTS[m[1]]), text)

@@ -196,7 +196,7 @@ class FigureSpec(Section):
     fields: Texts = Field(default_factory=list, max_length=12)
     group: Texts = Field(default_factory=list, max_length=4)
     panel: Texts = Field(default_factory=list, max_length=2)
-    log: Annotated[str, StringConstraints(pattern=r"^x?y?z?$")] = ""
+    log: Literal["", "x", "y", "z", "xy", "xz", "yz", "xyz"] = ""
     labels: dict[str, Text] = Field(default_factory=dict, max_length=100)
     reference: list[float] = Field(default_factory=list, max_length=10)
     threshold: float | None = None
@@ -251,7 +251,7 @@ class ClaimSpec(Section):
         given = {k for k in possible if getattr(self, k) is not None}
         if given not in [set(keys) for keys in needs[targets[0]]]:
             forms = " or ".join(" and ".join(f"'{k}'" for k in keys) for keys in needs[targets[0]])
-            raise ValueError(f"a claim about a {targets[0]} needs {forms}")
+            raise ValueError(f"a claim about {'an' if targets[0] == 'orbit' else 'a'} {targets[0]} needs {forms}")
         return self
 
 
