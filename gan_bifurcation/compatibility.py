@@ -102,8 +102,8 @@ def compatibility_page(trials: Sequence[Trial]) -> str:
         "",
         "Made by running every rule on every model with its default settings (`python docs/make_rules.py`): Jacobians "
         "are held against differences, known equilibria with the rule's memory at rest must stay, symmetries must "
-        "hold, and both players must move along their own direction for small rates. Systems of more than 12 states are "
-        "made and differentiated only.",
+        "hold, and both players must move along their own direction for small rates. Systems of more than 12 states "
+        "are made and differentiated only.",
         "",
         "`+` works; `~` works, and has kinks where derivatives jump; a number names the exception below.",
         "",

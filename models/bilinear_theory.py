@@ -6,6 +6,7 @@ polynomial.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +21,7 @@ from gan_bifurcation.rules import rule_from_table, system
 from gan_bifurcation.system import System
 from gan_bifurcation.tables import Table
 
-__all__ = ["CASES", "Case", "bilinear_radii", "bilinear_thresholds", "largest_product", "rule_costs"]
+__all__ = ["CASES", "Case", "bilinear_thresholds", "largest_product", "rule_costs", "rule_radii"]
 
 NEVER: Final = 0.0
 ALWAYS: Final = math.inf
@@ -148,29 +149,66 @@ def rule_costs(*, model: str = "dirac_gan", gamma: float = 0.3, rules: Sequence[
     Table
         The columns of `bilinear_thresholds`, without closed forms.
     """
-    games: dict[str, Callable[[], Game]] = {"dirac_gan": lambda: dirac_gan(gamma=gamma), "bilinear": bilinear}
-    if model not in games:
-        raise unknown_name("game of rule_costs", model, games)
-    return _table(games[model](), _chosen(rules), with_limits=False)
+    return _table(_game(model, gamma), _chosen(rules), with_limits=False)
 
 
-def bilinear_radii(*, rules: Sequence[str] = (), largest: float = 2.0, points: int = 200) -> Table:
-    """Spectral radius over the step, on the bilinear game.
+def rule_radii(
+    *,
+    model: str = "bilinear",
+    gamma: float = 0.3,
+    rules: Sequence[str] = (),
+    largest: float = 2.0,
+    points: int = 200,
+) -> Table:
+    """Spectral radius and cost over the step.
+
+    Parameters
+    ----------
+    model, gamma, rules
+        As in `rule_costs`.
+    largest : float
+        Up to this step.
+    points : int
 
     Returns
     -------
     Table
-        Columns ``rule``, ``step``, ``radius``.
+        Columns ``rule``, ``step``, ``radius``, ``cost``: gradient calls of both players until the distance is 1/e, not
+        a number where the rule does not converge.
     """
     if not 2 <= points <= 10_000 or not 0.0 < largest <= 100.0:
-        raise MisuseError(f"bilinear_radii takes 2 to 10000 points up to a step of 100, got {points} and {largest}.")
+        raise MisuseError(f"rule_radii takes 2 to 10000 points up to a step of 100, got {points} and {largest}.")
+    game = _game(model, gamma)
     steps = np.linspace(0.0, largest, points + 1)[1:]
-    names, values = [], []
+    names, radii, costs = [], [], []
     for name, case in _chosen(rules).items():
-        made = _system(bilinear(), case)
+        made = _system(game, case)
+        radius = np.array([_radius(made, eta) for eta in steps])
+        calls = _calls(made)
         names += [name] * points
-        values += [_radius(made, eta) for eta in steps]
-    return Table({"rule": np.array(names), "step": np.tile(steps, len(values) // points), "radius": np.array(values)})
+        radii.append(radius)
+        costs.append([-calls / math.log(r) if 0.0 < r < 1.0 - 1e-9 else math.nan for r in radius])
+    return Table(
+        {
+            "rule": np.array(names),
+            "step": np.tile(steps, len(radii)),
+            "radius": np.concatenate(radii),
+            "cost": np.concatenate(costs),
+        }
+    )
+
+
+def _game(model: str, gamma: float) -> Game:
+    games: dict[str, Callable[[], Game]] = {"dirac_gan": lambda: dirac_gan(gamma=gamma), "bilinear": bilinear}
+    if model not in games:
+        raise unknown_name("game of rule_costs", model, games)
+    return games[model]()
+
+
+def _calls(made: System) -> float:
+    assert made.rule is not None
+    assert made.game is not None
+    return float(sum(made.rule.assemble(made.game).gradient_calls))
 
 
 def _chosen(rules: Sequence[str]) -> dict[str, Case]:
@@ -213,8 +251,9 @@ def _table(game: Game, cases: Mapping[str, Case], with_limits: bool) -> Table:
         if last and radii[:last].min() < 1.0 - 1e-6:
             row["computed"] = ALWAYS
             if last < len(steps):
-                # The next step, for the limit itself may be on the grid.
-                found = brentq(passes(made), steps[last - 1], steps[min(last + 1, len(steps) - 1)], xtol=1e-14)
+                # Not the steps next to it, for the limit itself may be on the grid.
+                around = steps[max(last - 2, 0)], steps[min(last + 1, len(steps) - 1)]
+                found = brentq(passes(made), *around, xtol=1e-14)
                 row["computed"] = float(found)
             k = int(np.argmin(radii[:last]))
             low, high = steps[max(k - 1, 0)], steps[min(k + 1, len(steps) - 1)]
@@ -225,8 +264,7 @@ def _table(game: Game, cases: Mapping[str, Case], with_limits: bool) -> Table:
                 row["best_step"], row["best_radius"] = float(steps[k]), float(radii[k])
             at = made.with_parameters(eta_d=row["best_step"], eta_g=row["best_step"])
             row["cost"] = training_cost(at).total
-        assert made.rule is not None
-        row["calls"] = float(sum(made.rule.assemble(game).gradient_calls))
+        row["calls"] = _calls(made)
         for key, values in rows.items():
             values.append(row[key])
             numbers[f"{key}_{_word(name)}"] = row[key]
@@ -238,7 +276,5 @@ def _table(game: Game, cases: Mapping[str, Case], with_limits: bool) -> Table:
 
 
 def _word(name: str) -> str:
-    """A name of a rule as part of a name in an expression."""
-    return "_".join(
-        "".join(c if c.isalnum() else " " for c in name.lower().replace("-", "m" if "-0" in name else " ")).split()
-    )
+    """A name of a rule as part of a name in an expression: a minus is an m."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower().replace(" -", " m"))
