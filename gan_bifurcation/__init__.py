@@ -52,7 +52,7 @@ _HOMES: Final[dict[str, str]] = {
         "interop": ("register", "to_contclass"),
         "paths": ("PathAngle", "path_angle"),
         "ranges": ("Range", "log_range"),
-        "regimes": ("regime_map",),
+        "regimes": ("Judgement", "judge", "regime_map"),
         "reports": ("write_report",),
         "rules": (
             "Adam",

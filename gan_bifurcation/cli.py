@@ -487,6 +487,21 @@ def _saved_map(folder: Path, name: str) -> Any:
 
 
 @cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--columns", default="", metavar="NAMES", help="Names of columns, separated by commas; all by default.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def judge(file: Path, columns: str, as_json: bool) -> None:
+    """Judge a recorded training run (a CSV file of losses or parameters): converging, rotating, diverging, ..."""
+    from gan_bifurcation.regimes.recorded import judge as judged
+
+    found = judged(file, [name.strip() for name in columns.split(",") if name.strip()] or None)
+    if as_json:
+        _json(found.to_dict())
+    else:
+        click.echo(f"{found.message} Confidence {found.confidence:.2f}, from {found.samples} samples.")
+
+
+@cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def report(folder: Path) -> None:
     """Write report.html and report.md of a folder of results again."""

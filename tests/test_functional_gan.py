@@ -4,7 +4,9 @@
 """
 
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,9 @@ from gan_bifurcation.models.dispersion import SCHEMES, Dispersion, imaginary_lim
 from gan_bifurcation.models.functional_gan import functional_gan, functional_mode, functional_theory, mode_multipliers
 from gan_bifurcation.models.gan_losses import LOSSES, Links, T, as_floats, f_divergence, linearised, loss_constants
 from gan_bifurcation.rules import RULES
+from gan_bifurcation.studies.plan import plan
+from gan_bifurcation.studies.reading import read_study
+from gan_bifurcation.studies.systems import all_systems
 
 VANILLA = Dispersion(a=0.5, b=0.5)
 WGAN = Dispersion(a=1.0, b=0.0)
@@ -363,3 +368,23 @@ def test_the_mirror_image_is_an_equilibrium_too() -> None:
 def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(MisuseError, match=message):
         functional_gan(**settings)
+
+
+# -- the study --------------------------------------------------------------------------------------------------------
+
+
+def test_the_shipped_study_is_complete() -> None:
+    file = read_study("functional-gan")
+    assert len(plan(file.study, all_systems(file.study))) > 30
+    assert file.study.map
+    assert len(file.study.claim) > 25
+
+
+@pytest.mark.slow
+def test_the_study_without_maps_and_figures_agrees_with_all_its_claims(tmp_path: Path) -> None:
+    sections = re.split(r"\n(?=\[)", read_study("functional-gan").text)
+    path = tmp_path / "small.toml"
+    path.write_text("\n".join(part for part in sections if not part.startswith(("[[map]]", "[[figure]]"))))
+    small = gb.run_study(path, tmp_path / "out")
+    assert [claim.text for claim in small.claims if not claim.agrees] == []
+    assert len(small.claims) > 25
