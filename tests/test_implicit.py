@@ -105,6 +105,20 @@ def test_no_solution_ends_the_orbit_with_a_reason() -> None:
     assert "Newton's method" in orbit.outcome.message
 
 
+def test_equations_as_text() -> None:
+    made = gb.System.from_residual({"x": "x_next - x + h*x_next**3"}, {"h": 0.5})
+    value = made.rhs([1.0])[0]
+    assert value + 0.5 * value**3 == pytest.approx(1.0, abs=1e-15)
+    assert str(made.equations()["x"]) == "Root(x__next: 0 = h*x__next**3 - x + x__next)"
+    assert r"\colon 0 =" in sympy.latex(made.equations()["x"])
+    with pytest.raises(gb.MisuseError, match="rename the other one"):
+        gb.System.from_residual({"x": "x_next", "x_next": "x"})
+    with pytest.raises(gb.MisuseError, match="diagonal entry"):
+        gb.System.from_residual({"x": "y_next", "y": "z_next", "z": "x_next - x"})
+    with pytest.raises(gb.MisuseError, match="register it under an explicit rule"):
+        gb.register(made)
+
+
 def test_normal_form_of_an_implicit_map_is_that_of_the_explicit_one() -> None:
     # Henon's map written as an equation in its next state has the same flip, to the coefficient.
     a, b = symbol("a"), symbol("b")
