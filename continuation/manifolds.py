@@ -19,7 +19,7 @@ ComplexArray = NDArray[np.complex128]
 _GAP: Final = 1e4
 _ROUNDING: Final = 1e-13
 # Points of an equilibrium beside are sought this far away, relative to the state's size.
-_NEARBY: Final = 1e-4
+_NEARBY: Final = 1e-2
 _CRITICAL: Final = 1e-10
 
 

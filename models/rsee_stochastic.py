@@ -97,7 +97,8 @@ def rsee_stochastic(*, case: str = "A", runs: int = 100, samples: int = 1000, se
         Columns ``state`` ("b", then "h"), ``step``, ``exact``, ``mean``, ``low`` and ``high`` (one standard deviation).
         Numbers: ``b_mean``, ``b_sd``, ``b_exact`` at the end, ``b_published``, ``b_published_sd``; ``b_from_published``
         and ``b_from_exact``, differences of the means in units of their standard error; ``b_sd_ratio``, the logarithm
-        of the ratio of both standard deviations in units of its standard error; and the same of h.
+        of the ratio of both standard deviations in units of its standard error; ``b_gap`` and ``b_gap_step``, the
+        largest difference between the mean of the runs and the exact run on the way; and the same of h.
     """
     published = _published(case)[1]
     path = stochastic_runs(case=case, runs=runs, samples=samples, seed=seed)
@@ -121,6 +122,8 @@ def rsee_stochastic(*, case: str = "A", runs: int = 100, samples: int = 1000, se
             f"{name}_from_published": (mean[-1] - theirs) / error,
             f"{name}_from_exact": (mean[-1] - exact[name][-1]) / (sd[-1] / math.sqrt(runs)),
             f"{name}_sd_ratio": math.log(sd[-1] / their_sd) / spread,
+            f"{name}_gap": np.max(np.abs(mean - exact[name])),
+            f"{name}_gap_step": 1.0 + float(np.argmax(np.abs(mean - exact[name]))),
         }  # fmt: skip
     return Table({name: np.concatenate(parts) for name, parts in columns.items()}, numbers)
 

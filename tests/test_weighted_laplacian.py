@@ -324,6 +324,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "functional_noise": {"points": 3},
     "functional_nonlinear": {"losses": ["wgan"], "modes": 2, "duration": 2.0},
     "functional_rates": {"points": 5, "at": [0.5]},
+    "functional_rules": {"modes": 1, "points": 3},
     "functional_spectra": {"cells": 200, "sample": 300, "count": 2},
     "functional_stability": {"cells": 4},
 }

@@ -107,7 +107,8 @@ def lines(
     words = labels or {}
     names = [y] if isinstance(y, str) else list(y)
     given = {"": tables} if isinstance(tables, Table) else dict(tables)
-    series = [s for name, table in given.items() for s in _series(name, table, x, names, group, panel, words, given)]
+    every = [s for name, table in given.items() for s in _series(name, table, x, names, group, panel, words, given)]
+    series = [s for s in every if len(s.x)]
     if not series:
         raise MisuseError("There is nothing to draw: the tables have no rows.")
     frames = list(dict.fromkeys(s.panel for s in series))

@@ -170,7 +170,7 @@ class TableSpec(Section):
 
 FigureKind = Literal[
     "bifurcation_diagram", "spectral_radius", "spectrum_path", "bifurcation_set", "regime_map", "regime_graph",
-    "vector_field", "lines", "time_series", "heat_map", "landscape",
+    "vector_field", "field_panels", "lines", "time_series", "heat_map", "landscape",
 ]  # fmt: skip
 Texts = list[Annotated[str, StringConstraints(max_length=200)]]
 
@@ -203,6 +203,12 @@ class FigureSpec(Section):
     contour: str = ""
     categories: Texts = Field(default_factory=list, max_length=8)
     panels: dict[str, list[str]] = Field(default_factory=dict)
+
+    @property
+    def size(self) -> Literal["column", "page"]:
+        """The width, which is that of the page for panels side by side."""
+        several = (self.kind == "heat_map" and len(self.fields) != 1) or (self.kind == "lines" and bool(self.panel))
+        return "page" if several else self.width
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
