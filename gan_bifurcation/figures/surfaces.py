@@ -144,7 +144,13 @@ def landscape(
     drawn.set_linewidth(0.3)
     drawn.set_rasterized(True)
     ax.contour(
-        *plane.grids, np.ma.masked_invalid(values), levels=steps[::3], colors="white", linewidths=0.35, alpha=0.6
+        *plane.grids,
+        np.ma.masked_invalid(values),
+        levels=steps[::3],
+        colors="white",
+        linewidths=0.35,
+        linestyles="solid",
+        alpha=0.6,
     )
     bar = figure_of(ax).colorbar(drawn, ax=ax, label=label_of(field, words), pad=0.02, aspect=26)
     if "z" in log:
