@@ -182,7 +182,7 @@ def _system_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--rule",
             default="simultaneous",
             show_default=True,
-            help="The update rule: flow, simultaneous, alternating.",
+            help="The update rule: flow, simultaneous, alternating, extragradient, optimistic, momentum, implicit, ...",
         ),
     ):
         command = option(command)

@@ -152,6 +152,8 @@ def functional_gaps(
     ``oscillates_from``, the gap from which the slowest mode oscillates there.
     """
     grid = np.geomspace(low, high, whole_number("points", points, 2, _MOST_POINTS)).tolist()
+    if not ratios:
+        raise MisuseError("'ratios' needs at least one ratio eta_g/eta_d, but got none.")
     made = [(ratio, Dispersion.of_loss(loss, eta_g=ratio)) for ratio in ratios]
     rows = [(ratio, xi, dispersion.rate([xi])) for ratio, dispersion in made for xi in grid]
     first = made[0][1]

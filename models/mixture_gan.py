@@ -196,7 +196,7 @@ def interval_gan(
     true_mean : float
         The parameter ``true``.
     half_width : float
-        The parameter ``s`` of a window; of an interval, that of its known equilibrium.
+        The parameter ``s`` of a window; of an interval, that of its known equilibrium, one of a line.
 
     Returns
     -------
@@ -234,8 +234,9 @@ def interval_gan(
         w = symbol("w")
         value = _value([(c - w, c + w)], [true], [mu])
         moves, gain, projection = ("c", "w"), value / 2, {"w": ("0", _WIDEST)}
-        at = {"c": true, "w": sympy.Float(half_width), "mu": true}
-        equilibria = (Equilibrium(f"truth, half-width {half_width:g}", at),)
+        # None is listed: along a line of them a branch over a parameter is not one curve, and a regime map is told by
+        # runs.
+        equilibria = ()
     elif discriminator == "window":
         value = _value([(c - s, c + s)], [true], [mu])
         moves, gain = ("c",), value / 2

@@ -169,6 +169,9 @@ def test_doctor_finds_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
         (["ask", "nowhere"], "holds no results"),
         (["report", "nowhere"], "holds no results"),
         (["cite", "dirac"], "Did you mean 'dirac_gan'?"),
+        (["show", "nowhere.toml"], "The game file 'nowhere.toml' does not exist"),
+        (["show", "nowhere.toml", "--setting", "a=1"], "--setting belongs to a model"),
+        (["map", "nowhere.toml", "--free", "a=0:1"], "The game file 'nowhere.toml' does not exist"),
     ],
 )  # fmt: skip
 def test_misuse_is_one_sentence_and_exit_code_2(

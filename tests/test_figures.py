@@ -220,6 +220,8 @@ def test_cells_by_category_have_a_colour_and_a_word_each() -> None:
     (ax,) = gb.figures.heat_map(table, categories=["works", "collapses", "runs away"], axes=new())
     shown = [t.get_text() for t in ax.figure.legends[0].get_texts()]
     assert shown == ["works", "collapses", "runs away"]
+    # Cells reach half a step beyond the outer places.
+    assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 2.5), (-0.5, 1.5))
     with pytest.raises(gb.MisuseError, match="whole numbers from 0 to 1, but got 2"):
         gb.figures.heat_map(table, categories=["works", "collapses"], axes=new())
 

@@ -230,6 +230,9 @@ def test_limits_of_the_step_by_continuation():
         steps = gb.tie(gb.system(gb.models.interval_gan(discriminator="window"), rule), eta_g="eta_d")
         branch = gb.trace(gb.point(steps.with_parameters(eta_d=1.0)), {"eta_d": (0.2, 6.0)})
         assert branch[label].parameters["eta_d"] == pytest.approx(level * largest_step(1.0), rel=1e-8)
+        if label == "NS1":
+            # At h = 1 the multipliers have trace 0 and determinant 1: they are +-i, all along the curve.
+            assert branch[label].normal_form["theta"] == pytest.approx(math.pi / 2, abs=1e-9)
     assert largest_step(1.0) * density(1.0) == pytest.approx(1.0)
 
 

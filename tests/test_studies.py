@@ -273,7 +273,7 @@ def test_values_of_claims_are_arithmetic_only() -> None:
 )
 def test_a_run_that_cannot_be_done_says_which_part_and_why(old: str, new: str, sentence: str, tmp_path: Path) -> None:
     path = tmp_path / "henon.toml"
-    path.write_text(changed(old, new))
+    path.write_text(changed(old, new).replace(_section("map"), ""))
     with pytest.raises(gb.StudyFileError, match=sentence) as caught:
         gb.run_study(path, tmp_path / "out")
     assert str(caught.value).startswith("In ")
@@ -350,8 +350,11 @@ def test_a_small_variant_of_the_kernel_gan_study_agrees_with_all_its_claims(tmp_
     import tomllib
 
     raw = tomllib.loads(read_study("kernel-gan").text)
-    # The maps and most figures take long; the rest is what the claims are about.
+    # The maps and most figures take long; the rest is what the claims are about, which hold for any number of features.
     names = {m["name"] for m in raw.pop("map")}
+    del raw["orbit"]
+    for system in raw["systems"].values():
+        system["settings"]["modes"] = 5
     raw["figure"] = [f for f in raw["figure"] if f["name"] == "radius"]
     raw["claim"] = [c for c in raw["claim"] if c.get("map") not in names]
     next(t for t in raw["table"] if t["name"] == "radii")["settings"]["cells"] = 20
