@@ -3,7 +3,8 @@
 A circle is u: R/Z -> R^n with F(u(t), p) = u(t + rho). Where the derivative along it can be brought to constant form, A(t) P(t) =
 P(t + rho) Lambda with A = DF(u(t)), P's first column being u', the linear equation of a Newton step separates into one
 small system for each Fourier mode, (Lambda - e^{2 pi i k rho}) xi_k = eta_k, and the eigenvalues of Lambda are the
-circle's multipliers. P and Lambda are improved together with u, by one Newton step of their own equation each time.
+circle's multipliers. P and Lambda are improved with u, by Newton steps of their own equation. Where they are not exact
+(the normal multipliers resonate with the rotation), GMRES makes up for it: it solves the linear equation itself.
 
 References
 ----------
@@ -17,7 +18,9 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
+import scipy.fft
 import scipy.linalg
+import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from gan_bifurcation.evaluation import jacobian, make_evaluator
@@ -31,6 +34,12 @@ ComplexArray = NDArray[np.complex128]
 # Numbers of nodes: odd, so that no mode stands alone, with small prime factors.
 SIZES: Final = (27, 45, 63, 81, 105, 135, 189, 243, 315, 405, 567, 729, 945, 1215, 1575, 2187)
 TOLERANCE: Final = 1e-10
+# Of GMRES: most vectors kept.
+_KRYLOV: Final = 40
+# A mode of the frames is changed where its divisor is so many times larger than what it divides.
+_SAFE: Final = 3.0
+# Frames are improved until they bring the linearisation to constant form up to this, before the last improvement.
+_CLEAN: Final = 1e-4
 
 
 @jit
@@ -47,33 +56,33 @@ def _along(e: Any, p: FloatArray, x: FloatArray, f: FloatArray, j: FloatArray) -
 
 def shifted(values: NDArray[Any], amount: float) -> NDArray[Any]:
     """The trigonometric polynomial through real values (K, ...) at t = k/K, at t + amount."""
-    modes = np.fft.rfft(values, axis=0)
+    modes = scipy.fft.rfft(values, axis=0)
     turn = np.exp(2j * np.pi * amount * np.arange(len(modes)))
-    return np.fft.irfft(modes * turn.reshape(-1, *[1] * (values.ndim - 1)), n=len(values), axis=0)
+    return scipy.fft.irfft(modes * turn.reshape(-1, *[1] * (values.ndim - 1)), n=len(values), axis=0)
 
 
 def derivative(values: FloatArray) -> FloatArray:
     """The derivative of the trigonometric polynomial through values (K, ...)."""
-    modes = np.fft.rfft(values, axis=0)
+    modes = scipy.fft.rfft(values, axis=0)
     factor = 2j * np.pi * np.arange(len(modes))
-    return np.fft.irfft(modes * factor.reshape(-1, *[1] * (values.ndim - 1)), n=len(values), axis=0)
+    return scipy.fft.irfft(modes * factor.reshape(-1, *[1] * (values.ndim - 1)), n=len(values), axis=0)
 
 
 def resampled(values: FloatArray, size: int) -> FloatArray:
     """The same trigonometric polynomial at another number of nodes (an odd one)."""
     old = len(values)
-    modes = np.fft.rfft(values, axis=0)
+    modes = scipy.fft.rfft(values, axis=0)
     kept = np.zeros((size // 2 + 1, *values.shape[1:]), dtype=complex)
     count = min(len(kept), len(modes))
     kept[:count] = modes[:count]
-    return np.fft.irfft(kept, n=size, axis=0) * (size / old)
+    return scipy.fft.irfft(kept, n=size, axis=0) * (size / old)
 
 
 def smoothed(values: FloatArray) -> FloatArray:
     """Without the modes beyond a third of the nodes: those that products of two others would alias with."""
-    modes = np.fft.rfft(values, axis=0)
+    modes = scipy.fft.rfft(values, axis=0)
     modes[highest_mode(len(values)) + 1 :] = 0.0
-    return np.fft.irfft(modes, n=len(values), axis=0)
+    return scipy.fft.irfft(modes, n=len(values), axis=0)
 
 
 def highest_mode(size: int) -> int:
@@ -83,7 +92,7 @@ def highest_mode(size: int) -> int:
 
 def tail(values: FloatArray, scale: FloatArray) -> float:
     """The largest of the last tenth of the modes, relative to the largest but the mean."""
-    modes = np.max(np.abs(np.fft.rfft(values, axis=0)) / scale, axis=1)[1 : highest_mode(len(values)) + 1]
+    modes = np.max(np.abs(scipy.fft.rfft(values, axis=0)) / scale, axis=1)[1 : highest_mode(len(values)) + 1]
     largest = float(np.max(modes, initial=0.0))
     last = max(len(modes) // 10, 2)
     return float(np.max(modes[-last:])) / largest if largest > 0.0 else 0.0
@@ -105,6 +114,8 @@ class Circle:
         Lambda, block triangular: its first column is that of the identity.
     defect : float
         How far A P - P(t + rho) Lambda is from zero.
+    inverse : object
+        The approximate inverse that Newton's method used here; it serves the tangent as well.
     """
 
     u: FloatArray
@@ -113,6 +124,7 @@ class Circle:
     frames: FloatArray
     constant: FloatArray
     defect: float = np.inf
+    inverse: "_Inverse | None" = None
 
     @property
     def multipliers(self) -> ComplexArray:
@@ -122,7 +134,7 @@ class Circle:
 
     def resized(self, size: int) -> "Circle":
         """On another number of nodes."""
-        return replace(self, u=resampled(self.u, size), frames=resampled(self.frames, size))
+        return replace(self, u=resampled(self.u, size), frames=resampled(self.frames, size), inverse=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,121 +220,73 @@ class CircleProblem:
         f, _, _ = self.evaluate(between, circle.q)
         return float(np.max(np.abs(f - shifted(between, circle.rho)) / self.scale))
 
-    # -- Newton ---------------------------------------------------------------------------------------------------------
-
-    def _linearised(self, circle: Circle) -> "_Step":
-        """One look at a circle: all that a Newton step, its frames and a tangent need."""
-        u, rho = circle.u, circle.rho
-        f, a, by_q = self.evaluate(u, circle.q)
-        error = f - shifted(u, rho)
-        along = derivative(u)
-        size = np.sqrt(np.mean(np.sum((along / self.scale) ** 2, axis=1)))
-        frames = circle.frames.copy()
-        frames[:, :, 0] = along / size
-        inverse = np.linalg.inv(shifted(frames, rho))
-        reduced = inverse @ a @ frames
-        mean = np.mean(reduced, axis=0)
-        constant = mean.copy()
-        constant[:, 0] = 0.0
-        constant[0, 0] = 1.0
-        # In frame coordinates: the error, and what the two scalars do.
-        columns = [-np.einsum("kij,kj->ki", inverse, error)]
-        if self.moves_rho:
-            turn = np.zeros_like(u)
-            turn[:, 0] = size
-            columns.append(turn)
-        columns += [-np.einsum("kij,kj->ki", inverse, by_q[:, :, c]) for c in range(by_q.shape[2])]
-        eta = np.fft.rfft(np.stack(columns, axis=2), axis=0)
-        turns = np.exp(2j * np.pi * rho * np.arange(len(eta)))
-        matrices = constant[None] - turns[1:, None, None] * np.eye(self.system.n)
-        xi = np.zeros_like(eta)
-        xi[1:] = np.linalg.solve(matrices, eta[1:])
-        moved = np.einsum("kij,kjc->kic", frames, np.fft.irfft(xi, n=len(u), axis=0))
-        return _Step(
-            error,
-            frames,
-            constant,
-            reduced - constant,
-            eta[0].real / len(u),
-            moved,
-            along / self.scale**2,
-            float(mean[0, 0]),
-        )
-
-    def _rows(self, step: "_Step", u: FloatArray | None) -> tuple[FloatArray, FloatArray]:
-        """The functional mean <u, .> on constant frame coordinates (n,) and on the columns of `moved` (3,)."""
-        if u is None:
-            return np.zeros(self.system.n), np.zeros(step.moved.shape[2])
-        count = len(u)
-        return np.einsum("ki,kij->j", u, step.frames) / count, np.einsum("ki,kic->c", u, step.moved) / count
+    # -- Newton -----------------------------------------------------------------------------------------------------
 
     def newton(self, circle: Circle, plane: Plane, iterations: int = 9) -> Circle | None:
         """The circle in a plane, from a guess; None if Newton's method fails."""
-        n = self.system.n
-        phase = derivative(circle.u) / self.scale**2
-        last = np.inf
-        for _ in range(iterations):
-            with np.errstate(all="ignore"):
-                try:
-                    step = self._linearised(circle)
-                except np.linalg.LinAlgError:
-                    return None
-            if not np.isfinite(step.moved).all():
-                return None
-            matrix, right = np.zeros((n + 2, n + 2)), np.zeros(n + 2)
-            matrix[:n, :n] = step.constant - np.eye(n)
-            matrix[:n, n:] = -step.zero[:, 1:]
-            right[:n] = step.zero[:, 0]
-            on_frame, on_moved = self._rows(step, phase)
-            matrix[n, :n], matrix[n, n:], right[n] = on_frame, on_moved[1:], -on_moved[0]
-            on_frame, on_moved = self._rows(step, None if plane.u is None else plane.u)
-            here = float(plane.s @ self.scalars(circle))
-            if plane.u is not None:
-                here += float(np.mean(np.sum(plane.u * circle.u, axis=1)))
-            matrix[n + 1, :n], matrix[n + 1, n:] = on_frame, on_moved[1:] + plane.s
-            right[n + 1] = plane.target - here - on_moved[0]
+        rows = self._rows(circle, plane)
+        with np.errstate(all="ignore"):
             try:
-                solved = np.linalg.solve(matrix, right)
-            except np.linalg.LinAlgError:
+                inverse = _Inverse(self, circle, rows)
+            except (np.linalg.LinAlgError, ValueError):
                 return None
-            delta = smoothed(step.moved[:, :, 0] + step.moved[:, :, 1:] @ solved[n:] + step.frames @ solved[:n])
-            update = float(max(np.max(np.abs(delta) / self.scale), np.max(np.abs(solved[n:]))))
-            if not update < 10.0:
-                return None
-            frames, constant = _improved(step, circle.rho)
-            u = circle.u + delta
-            rho = circle.rho + (solved[n] if self.moves_rho else 0.0)
-            q = circle.q + (solved[n + 1 :] if self.moves_rho else solved[n:])
-            circle = Circle(u, float(rho), q, frames, constant, float(np.max(np.abs(step.rest))))
-            if update < TOLERANCE and circle.defect < 1e-6:
-                return self._settled(circle)
-            if update > 4.0 * last and update > 1e-6:
-                return None
-            last = update
+            last = np.inf
+            for _ in range(iterations):
+                f, a, by_q = self.evaluate(circle.u, circle.q)
+                linear = _Linear(self, circle, a, by_q, rows)
+                here = float(plane.s @ self.scalars(circle))
+                if plane.u is not None:
+                    here += float(np.mean(np.sum(plane.u * circle.u, axis=1)))
+                right = np.concatenate([(shifted(circle.u, circle.rho) - f).ravel(), [0.0, plane.target - here]])
+                if not np.isfinite(right).all() or not np.isfinite(a).all():
+                    return None
+                solved = _solve(linear, inverse, right, min(1e-3, max(0.1 * last, 1e-12)))
+                if solved is None:
+                    return None
+                delta, s = smoothed(solved[:-2].reshape(circle.u.shape)), solved[-2:]
+                update = float(max(np.max(np.abs(delta) / self.scale), np.max(np.abs(s))))
+                if not update < 10.0:
+                    return None
+                circle = self.moved(circle, Direction(delta, s), 1.0)
+                if update < TOLERANCE:
+                    return self._settled(replace(circle, inverse=inverse))
+                if update > 4.0 * last and update > 1e-6:
+                    return None
+                last = update
         return self._settled(circle) if last < 1e-8 else None
 
-    def _settled(self, circle: Circle) -> Circle:
-        """The circle with the constant matrix that belongs to it, and not to the guess before it."""
-        step = self._linearised(circle)
-        return replace(circle, frames=step.frames, constant=step.constant, defect=float(np.max(np.abs(step.rest))))
-
-    def tangent(self, circle: Circle, like: Direction | None = None) -> Direction:
+    def tangent(self, circle: Circle, like: Direction) -> Direction:
         """The unit tangent of the branch of circles, on the side of `like`."""
-        step = self._linearised(circle)
-        n = self.system.n
-        matrix = np.zeros((n + 1, n + 2))
-        matrix[:n, :n] = step.constant - np.eye(n)
-        matrix[:n, n:] = -step.zero[:, 1:]
-        on_frame, on_moved = self._rows(step, step.phase)
-        matrix[n, :n], matrix[n, n:] = on_frame, on_moved[1:]
-        sizes = np.max(np.abs(matrix), axis=1, keepdims=True)
-        null = np.linalg.svd(matrix / np.where(sizes > 0.0, sizes, 1.0))[2][-1]
-        found = Direction(step.frames @ null[:n] + step.moved[:, :, 1:] @ null[n:], null[n:])
-        length = np.sqrt(self.inner(found, found))
-        found = Direction(found.u / length, found.s / length)
-        if like is not None and self.inner(found, Direction(resampled(like.u, len(circle.u)), like.s)) < 0.0:
-            return -found
-        return found
+        weighted = Plane(resampled(like.u, len(circle.u)) / self.scale**2, like.s, 1.0)
+        rows = self._rows(circle, weighted)
+        _, a, by_q = self.evaluate(circle.u, circle.q)
+        right = np.zeros(circle.u.size + 2)
+        right[-1] = 1.0
+        # Near enough for a preconditioner, whatever plane it was made for.
+        inverse = circle.inverse or _Inverse(self, circle, rows)
+        found = _solve(_Linear(self, circle, a, by_q, rows), inverse, right, 1e-8)
+        if found is None:
+            return like
+        made = Direction(found[:-2].reshape(circle.u.shape), found[-2:])
+        length = np.sqrt(self.inner(made, made))
+        return Direction(made.u / length, made.s / length)
+
+    def _rows(self, circle: Circle, plane: Plane) -> tuple[FloatArray, FloatArray | None, FloatArray]:
+        """The functionals of the two conditions: that the phase stays, and the plane."""
+        return derivative(circle.u) / self.scale**2, plane.u, plane.s
+
+    def _settled(self, circle: Circle) -> Circle | None:
+        """The circle with frames and constant matrix of its own."""
+        _, a, _ = self.evaluate(circle.u, circle.q)
+        try:
+            for _ in range(3):
+                circle = _improved(self, circle, a)
+                # Seen before the step, whose error is the square of that.
+                if circle.defect < _CLEAN:
+                    break
+        except np.linalg.LinAlgError:
+            return None
+        return circle
 
     def inner(self, a: Direction, b: Direction) -> float:
         """The inner product that arclength is measured in."""
@@ -346,55 +310,145 @@ class CircleProblem:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """The linearisation at a circle, in its frames.
+class _Linear:
+    """The derivative of the equations at a circle, as an operator on (states, two scalars)."""
 
-    `zero` (n, 3) holds the zero modes of the right-hand sides (error and two scalars), `moved` (K, n, 3) what their other
-    modes do to the states; `rest` what is left of A P - P(t + rho) Lambda, in frames.
-    """
+    def __init__(
+        self,
+        problem: CircleProblem,
+        circle: Circle,
+        a: FloatArray,
+        by_q: FloatArray,
+        rows: tuple[FloatArray, FloatArray | None, FloatArray],
+    ) -> None:
+        self.a, self.rho, self.rows = a, circle.rho, rows
+        turn = -shifted(derivative(circle.u), circle.rho)
+        columns = [turn, by_q[:, :, 0]] if problem.moves_rho else [by_q[:, :, 0], by_q[:, :, 1]]
+        self.columns = np.stack(columns, axis=2)
 
-    error: FloatArray
-    frames: FloatArray
-    constant: FloatArray
-    rest: FloatArray
-    zero: FloatArray
-    moved: FloatArray
-    phase: FloatArray
-    trivial: float
+    def __call__(self, v: FloatArray) -> FloatArray:
+        size, n, _ = self.a.shape
+        u, s = v[:-2].reshape(size, n), v[-2:]
+        field = np.matmul(self.a, u[:, :, None])[:, :, 0] - shifted(u, self.rho) + self.columns @ s
+        phase, across, on_s = self.rows
+        plane = float(on_s @ s) + (0.0 if across is None else float(np.sum(across * u)) / size)
+        return np.concatenate([field.ravel(), [float(np.sum(phase * u)) / size, plane]])
 
 
-def _improved(step: _Step, rho: float) -> tuple[FloatArray, FloatArray]:
-    """Frames and their constant matrix after one Newton step of A P = P(t + rho) Lambda.
+class _Inverse:
+    """The inverse of `_Linear` as far as the frames bring it to constant form: one small system for each mode."""
+
+    def __init__(
+        self, problem: CircleProblem, circle: Circle, rows: tuple[FloatArray, FloatArray | None, FloatArray]
+    ) -> None:
+        size, n = circle.u.shape
+        _, a, by_q = problem.evaluate(circle.u, circle.q)
+        linear = _Linear(problem, circle, a, by_q, rows)
+        self.frames = circle.frames
+        self.left = np.linalg.inv(shifted(self.frames, circle.rho))
+        self.rows = rows
+        turns = np.exp(2j * np.pi * circle.rho * np.arange(1, size // 2 + 1))
+        self.modes = np.linalg.inv(circle.constant - turns[:, None, None] * np.eye(n))
+        # What each scalar does: the constant mode is left for the small system at the end.
+        parts = [self._moved(linear.columns[:, :, c]) for c in range(2)]
+        matrix = np.zeros((n + 2, n + 2))
+        matrix[:n, :n] = circle.constant - np.eye(n)
+        phase, across, on_s = rows
+        matrix[n, :n] = np.einsum("ki,kij->j", phase, self.frames) / size
+        if across is not None:
+            matrix[n + 1, :n] = np.einsum("ki,kij->j", across, self.frames) / size
+        matrix[n + 1, n:] = on_s
+        for c, (zero, moved) in enumerate(parts):
+            matrix[:n, n + c] = zero
+            matrix[n, n + c] -= np.sum(phase * moved) / size
+            if across is not None:
+                matrix[n + 1, n + c] -= np.sum(across * moved) / size
+        self.scalar_moves = np.stack([moved for _, moved in parts], axis=2)
+        self.factors = scipy.linalg.lu_factor(matrix)
+
+    def _moved(self, field: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The constant mode in frames (n,), and the states (K, n) that the other modes of a right-hand side give."""
+        modes = scipy.fft.rfft(np.matmul(self.left, field[:, :, None])[:, :, 0], axis=0)
+        xi = np.zeros_like(modes)
+        xi[1:] = np.matmul(self.modes, modes[1:, :, None])[:, :, 0]
+        back = scipy.fft.irfft(xi, n=len(field), axis=0)
+        return modes[0].real / len(field), np.matmul(self.frames, back[:, :, None])[:, :, 0]
+
+    def __call__(self, v: FloatArray) -> FloatArray:
+        size, n, _ = self.frames.shape
+        zero, moved = self._moved(v[:-2].reshape(size, n))
+        phase, across, _ = self.rows
+        right = np.concatenate([zero, v[-2:]])
+        right[n] -= np.sum(phase * moved) / size
+        if across is not None:
+            right[n + 1] -= np.sum(across * moved) / size
+        small = scipy.linalg.lu_solve(self.factors, right, check_finite=False)
+        u = moved + self.frames @ small[:n] - self.scalar_moves @ small[n:]
+        return np.concatenate([u.ravel(), small[n:]])
+
+
+def _solve(linear: _Linear, inverse: _Inverse, right: FloatArray, tolerance: float) -> FloatArray | None:
+    """The solution of the linear system, by GMRES with the reduced system as preconditioner; None if it stalls."""
+    size = len(right)
+    nodes, n, _ = linear.a.shape
+
+    def low(v: FloatArray) -> FloatArray:
+        return np.concatenate([smoothed(v[:-2].reshape(nodes, n)).ravel(), v[-2:]])
+
+    # On the right of the matrix, so that the tolerance is on the equations themselves; in the modes that are kept.
+    right = low(right)
+    operator = scipy.sparse.linalg.LinearOperator(
+        (size, size), matvec=lambda v: low(linear(low(inverse(np.ravel(v))))), dtype=float
+    )
+    found, failed = scipy.sparse.linalg.gmres(operator, right, rtol=tolerance, atol=0.0, restart=_KRYLOV, maxiter=2)
+    if failed:
+        rest = float(np.linalg.norm(operator.matvec(found) - right))
+        if not rest < 0.3 * float(np.linalg.norm(right)):
+            return None
+    return low(inverse(found))
+
+
+def _improved(problem: CircleProblem, circle: Circle, a: FloatArray) -> Circle:
+    """The circle with better frames: one Newton step of A P = P(t + rho) Lambda.
 
     With P (1 + Q), the rest R and Lambda = [[1, b], [0, L]]: L Q - e^{2 pi i k rho} Q L = -R in the normal block, then the
-    row along the circle, for all modes but the constant one, which Lambda has taken already.
+    row along the circle, for all modes but the constant one, which Lambda takes. At a resonance between multipliers
+    that mode of R stays what it is: there the frames would have to wind differently.
     """
-    size, n, _ = step.frames.shape
-    if n == 1:
-        return step.frames, step.constant
-    rest = np.fft.rfft(step.rest, axis=0)[1:]
-    turns = np.exp(2j * np.pi * rho * np.arange(1, len(rest) + 1))
-    block, b = step.constant[1:, 1:], step.constant[0, 1:]
+    rho = circle.rho
+    size, n = circle.u.shape
+    frames = circle.frames.copy()
+    along = derivative(circle.u)
+    frames[:, :, 0] = along / np.sqrt(np.mean(np.sum((along / problem.scale) ** 2, axis=1)))
+    rest = np.linalg.solve(shifted(frames, rho), a @ frames)
+    constant = np.mean(rest, axis=0)
+    constant[:, 0] = 0.0
+    constant[0, 0] = 1.0
+    rest = rest - constant
+    defect = float(np.max(np.abs(rest)))
+    if n == 1 or defect < 1e-13:
+        return replace(circle, frames=frames, constant=constant, defect=defect)
+    modes = scipy.fft.rfft(rest, axis=0)[1:] / size
+    turns = np.exp(2j * np.pi * rho * np.arange(1, len(modes) + 1))
+    block, b = constant[1:, 1:], constant[0, 1:]
     values, vectors = np.linalg.eig(block)
     if np.linalg.cond(vectors) < 1e8:
         inverse = np.linalg.inv(vectors)
-        right = inverse @ rest[:, 1:, 1:] @ vectors
+        right = inverse @ modes[:, 1:, 1:] @ vectors
         divisors = values[None, :, None] - turns[:, None, None] * values[None, None, :]
-        # At a resonance between multipliers that mode stays what it is.
-        safe = np.abs(divisors) > 1e-9
+        safe = np.abs(divisors) > _SAFE * np.abs(right)
         normal = vectors @ np.where(safe, -right / np.where(safe, divisors, 1.0), 0.0) @ inverse
     else:
         normal = np.array(
-            [scipy.linalg.solve_sylvester(block, -t * block, -r) for t, r in zip(turns, rest[:, 1:, 1:], strict=True)]
+            [scipy.linalg.solve_sylvester(block, -t * block, -r) for t, r in zip(turns, modes[:, 1:, 1:], strict=True)]
         )
-    along = np.linalg.solve(
-        np.eye(n - 1) - turns[:, None, None] * block.T,
-        (-rest[:, 0, 1:] - np.einsum("j,kji->ki", b, normal))[:, :, None],
-    )[:, :, 0]
+    below = (-modes[:, 0, 1:] - np.einsum("j,kji->ki", b, normal))[:, :, None]
     q = np.zeros((size // 2 + 1, n, n), dtype=complex)
-    q[1:, 1:, 1:], q[1:, 0, 1:] = normal, along
-    change = smoothed(step.frames @ np.fft.irfft(q, n=size, axis=0))
+    q[1:, 1:, 1:] = normal
+    q[1:, 0, 1:] = np.linalg.solve(np.eye(n - 1) - turns[:, None, None] * block.T, below)[:, :, 0]
+    change = smoothed(frames @ scipy.fft.irfft(q * size, n=size, axis=0))
     # Far from a solution a full step of the frames could make them singular.
-    largest = float(np.max(np.abs(change)) / np.max(np.abs(step.frames)))
-    return step.frames + change * min(1.0, 0.5 / max(largest, 1e-300)), step.constant
+    largest = float(np.max(np.abs(change)) / np.max(np.abs(frames)))
+    return replace(
+        circle, frames=frames + change * min(1.0, 0.5 / max(largest, 1e-300)), constant=constant, defect=defect
+    )

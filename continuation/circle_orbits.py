@@ -32,20 +32,19 @@ def circle_of_orbit(orbit: Any, discard: float) -> ProfileStart:
         raise MisuseError("The orbit has settled on a fixed point, not on a circle.")
     rho = of_angles(angles(states))
     modes = min(_MODES, len(states) // 16)
-    modes = next((m for m in (_MODES, 2 * _MODES, 4 * _MODES) if 16 * m > len(states)), 4 * _MODES) if modes == _MODES else modes
     coefficients = spectrum_at(states, rho.value, modes)
     back = spectrum_at(states, -rho.value, modes)
     if np.sum(np.abs(back[1:])) > np.sum(np.abs(coefficients[1:])):
         coefficients = back
     sizes = np.max(np.abs(coefficients), axis=1)[1:]
-    floor = max(1e-9, 10.0 * rho.error) * sizes.max()
-    needed = int(np.max(np.flatnonzero(sizes > floor), initial=0)) + 1
-    if needed > 0.9 * modes or rho.error > 1e-4:
+    # Newton's method needs a guess only: what is small, or noise, can stay away.
+    needed = int(np.max(np.flatnonzero(sizes > 1e-6 * sizes.max()), initial=0)) + 1
+    if sizes[-modes // 8 :].max() > 1e-4 * sizes.max() or rho.error > 1e-4:
         raise MisuseError(
             f"The orbit is not on a smooth invariant circle (rotation number {rho.value:.6g}, uncertain by "
             f"{rho.error:.1e}): it may be periodic, chaotic or not settled; simulate longer, or at other parameters."
         )
-    size = next((s for s in SIZES if s > 2 * needed), SIZES[-1])
+    size = next((s for s in SIZES if s > 3 * needed), SIZES[-1])
     full = np.zeros((size // 2 + 1, system.n), dtype=complex)
     kept = min(len(full), needed + 1)
     full[:kept] = coefficients[:kept]

@@ -19,6 +19,7 @@ from gan_bifurcation.continuation.circle_newton import (
     Direction,
     Plane,
     derivative,
+    highest_mode,
     resampled,
     shifted,
     tail,
@@ -45,6 +46,9 @@ _ORDER: Final = 10
 _CONTROL: Final = StepControl(first=2e-3, smallest=1e-7, largest=5e-2)
 _FIRST_AMPLITUDE: Final = 0.01
 _REGULAR: Final = 1e-6
+# Nodes beyond which a circle is taken to feel a tongue, and how far away in rotation number that may be.
+_MOST_NODES: Final = 315
+_REACH: Final = 0.02
 
 
 def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITUDE) -> ProfileStart:
@@ -194,14 +198,15 @@ def trace(
     tracer = _Tracer(start.system, windows, _sizes(start.profile.states[0]), ends, control or _CONTROL)
     born = isinstance(start, ProfileStart) and start.direction is not None
     first = tracer.first(start, born)
-    tangent = tracer.problem.tangent(first.circle)
     if born:
-        assert isinstance(start, ProfileStart) and start.direction is not None
-        grow = Direction(resampled(start.direction, len(first.circle.u)), np.zeros(2))
-        if tracer.problem.inner(tangent, grow) < 0.0:
-            tangent = -tangent
-    elif tangent.s[-1] < 0.0:
-        tangent = -tangent
+        assert isinstance(start, ProfileStart)
+        assert start.direction is not None
+        ahead = Direction(resampled(start.direction, len(first.circle.u)), np.zeros(2))
+    else:
+        ahead = Direction(
+            np.zeros_like(first.circle.u), np.array([0.0, 1.0]) if len(windows) == 1 else np.array([1.0, 0.0])
+        )
+    tangent = tracer.problem.tangent(first.circle, ahead)
     forward = tracer.follow(first, tangent)
     begun = Outcome("start", f"Started at {tracer.where(first.circle)}.", True)
     if born:
@@ -265,16 +270,16 @@ class _Tracer:
 
     # -- stepping -----------------------------------------------------------------------------------------------------
 
-    def solved(self, guess: Circle, plane: Plane) -> _Found | None:
+    def solved(self, guess: Circle, plane: Plane, most: int = SIZES[-1]) -> _Found | None:
         """A circle in a plane with as many modes as it needs; None without one."""
-        for size in (s for s in SIZES if s >= len(guess.u)):
+        for size in (s for s in SIZES if len(guess.u) <= s <= max(most, len(guess.u))):
             here = guess if size == len(guess.u) else guess.resized(size)
             direction = None if plane.u is None else resampled(plane.u, size)
             found = self.problem.newton(here, replace(plane, u=direction))
             if found is None:
                 return None
             decay = tail(found.u, self.problem.scale)
-            if decay < _TAIL:
+            if decay < _TAIL and self.problem.residual(found) < _TAIL:
                 smaller = [s for s in SIZES if s < size and 2.2 * s > size]
                 if decay < 1e-14 and smaller and size > SIZES[0]:
                     found = found.resized(smaller[-1])
@@ -297,16 +302,16 @@ class _Tracer:
             room = max(float(np.max(np.abs(tangent.s[-len(self.windows) :]))), float(np.sqrt(1.0 - 0.999)))
             step = min(step, control.largest / room)
             advance = self._advance(here, tangent, step)
+            if advance is None or len(advance.circle.u) > _MOST_NODES:
+                # Many modes are the sign of a tongue; it is tried to get past it before they become more.
+                over = self._over(found) if advance is not None or step < 0.1 * control.first else None
+                if over is not None:
+                    advance, step = over, control.first
             if advance is None:
-                if step > control.smallest:
-                    step *= 0.5
-                    if step > 1e-3 * control.first:
-                        continue
-                over = self._over(here, tangent, control.first)
-                if over is None:
+                step *= 0.5
+                if step < 1e-3 * control.first or step < control.smallest:
                     return _Run(found, points, self._broken(here))
-                advance = over
-                step = control.first
+                continue
             new = advance
             if self._beyond(new.circle):
                 edge = self._edge(here, new.circle, tangent)
@@ -348,31 +353,48 @@ class _Tracer:
         # A circle far from what was predicted is another one; a step that turns the curve too much is too long.
         return new if moved < 0.3 + 4.0 * step else None
 
-    def _over(self, here: Circle, tangent: Direction, step: float) -> _Found | None:
-        """The nearest circle on the other side of the tongue ahead."""
-        change = float(tangent.s[0]) if self.problem.moves_rho else 0.0
-        if abs(change) * step < 1e-9:
+    def _over(self, found: list[_Found]) -> _Found | None:
+        """The nearest circle on the other side of the tongue ahead, from circles further and further before it.
+
+        Close to a tongue circles are deformed, and so are their tangents; the circle as far beyond as one is before is
+        guessed from that one.
+        """
+        if not self.problem.moves_rho or len(found) < 2:
             return None
-        ahead = between(here.rho, here.rho + np.sign(change) * 0.05, _ORDER)
-        for fraction in sorted(ahead, key=lambda f: abs(float(f) - here.rho)):
-            distance = float(fraction) - here.rho
-            for j in range(8):
-                beyond = distance * (1.0 + 1.0 * 1.7**j)
-                target = noble(*sorted((here.rho + beyond * 0.95, here.rho + beyond * 1.05)))
-                guess = self.problem.moved(here, tangent, (target - here.rho) / change)
-                new = self.solved(guess, Plane(None, np.array([1.0, 0.0]), target))
+        last = found[-1].circle
+        side = np.sign(last.rho - found[-2].circle.rho)
+        ahead = between(last.rho, last.rho + side * _REACH, _ORDER)
+        # The tongue that is felt is the strongest one near: low order counts more than distance.
+        for fraction in sorted(ahead, key=lambda f: abs(float(f) - last.rho) * f.denominator)[:2]:
+            beyond = 1.2 * abs(float(fraction) - last.rho)
+            for base in reversed(found):
+                distance = abs(float(fraction) - base.circle.rho)
+                if distance < beyond:
+                    continue
+                ahead_of = Direction(np.zeros_like(base.circle.u), np.array([side, 0.0]))
+                tangent = self.problem.tangent(base.circle, ahead_of)
+                if abs(tangent.s[0]) < _REGULAR:
+                    break
+                centre = float(fraction) + side * distance
+                target = noble(centre - 0.1 * distance, centre + 0.1 * distance)
+                guess = self.problem.moved(base.circle, tangent, (target - base.circle.rho) / tangent.s[0])
+                new = self.solved(guess, Plane(None, np.array([1.0, 0.0]), target), _MOST_NODES)
                 if new is not None:
                     return new
+                beyond = 1.5 * distance
+                if beyond > _REACH:
+                    break
         return None
 
     def _broken(self, here: Circle) -> Outcome:
-        near = between(here.rho - 0.02, here.rho + 0.02, _ORDER)
+        near = between(here.rho - _REACH, here.rho + _REACH, _ORDER)
+        near = sorted(near, key=lambda f: abs(float(f) - here.rho) * f.denominator)
         decay = tail(here.u, self.problem.scale)
         where = self.where(here)
         if decay > 1e-12 or len(here.u) > 400:
             text = (
-                f"The circle loses its smoothness near {where}, rotation number {here.rho:.6g} ({len(here.u)} nodes): it "
-                "breaks up, or a tongue begins"
+                f"The circle loses its smoothness near {where}, rotation number {here.rho:.6g} (more than "
+                f"{highest_mode(len(here.u))} modes): it breaks up, or a tongue begins"
             )
             text += f" (near {near[0]})." if near else "."
             return Outcome("breaks up", text, False)
@@ -497,7 +519,7 @@ class _Tracer:
             "rotation_number": np.array([c.rho for c in circles]),
             **{f"min_{s}": np.array([e[0][i] for e in extremes]) for i, s in enumerate(problem.system.states)},
             **{f"max_{s}": np.array([e[1][i] for e in extremes]) for i, s in enumerate(problem.system.states)},
-            "modes": np.array([float(len(c.u) // 2) for c in circles]),
+            "modes": np.array([float(highest_mode(len(c.u))) for c in circles]),
             "defect": np.array([problem.defect_between(c) for c in circles]),
         }
         measures["trivial_error"] = np.array([c.defect for c in circles])

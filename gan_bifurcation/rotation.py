@@ -94,16 +94,24 @@ def angles(states: FloatArray) -> FloatArray:
         )
     centred = states - states.mean(axis=0)
     sizes = centred.std(axis=0)
-    # In units of each state's own size, for states of different scales turn as well.
-    _, s, axes = np.linalg.svd(centred / np.where(sizes > 0.0, sizes, 1.0), full_matrices=False)
-    plane = (centred / np.where(sizes > 0.0, sizes, 1.0)) @ axes[:2].T
-    if not s[1] > 1e-8 * s[0]:
-        raise MisuseError("The orbit moves along a line, so it has no rotation number.")
-    plane = plane / (s[:2] / s[0])
-    radius = np.hypot(plane[:, 0], plane[:, 1])
-    if not radius.min() > 1e-3 * radius.max():
+    best, found = 1e-3, None
+    # Some states may turn twice as fast as others: of the planes of leading components the one is taken in which the
+    # orbit keeps farthest from the mean.
+    for units in (np.ones_like(sizes), np.where(sizes > 0.0, sizes, 1.0)):
+        _, s, axes = np.linalg.svd(centred / units, full_matrices=False)
+        components = (centred / units) @ axes[:4].T
+        for i in range(components.shape[1]):
+            for j in range(i + 1, components.shape[1]):
+                if not s[j] > 1e-8 * s[0]:
+                    continue
+                radius = np.hypot(components[:, i] / s[i], components[:, j] / s[j])
+                # Planes of small components are noise, or harmonics: a leading one wins where both are round.
+                quality = float(radius.min() / radius.max()) * float(np.sqrt(s[i] * s[j]) / s[0]) ** 0.25
+                if quality > best:
+                    best, found = quality, np.arctan2(components[:, j] / s[j], components[:, i] / s[i])
+    if found is None:
         raise MisuseError("The orbit does not wind around its mean, so it has no rotation number; it may be periodic.")
-    return np.asarray(np.arctan2(plane[:, 1], plane[:, 0]) / (2.0 * np.pi))
+    return np.asarray(found / (2.0 * np.pi))
 
 
 def of_angles(phases: FloatArray) -> RotationNumber:
