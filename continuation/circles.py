@@ -27,8 +27,8 @@ from gan_bifurcation.continuation.circle_newton import (
 from gan_bifurcation.continuation.circle_points import lost_stability, tongue_between
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.farey import between, noble
-from gan_bifurcation.continuation.march import StepControl
 from gan_bifurcation.continuation.forms import Forms
+from gan_bifurcation.continuation.march import StepControl
 from gan_bifurcation.continuation.normal_forms import Coefficients, critical_vectors, eigenvalue_slope, normal_form
 from gan_bifurcation.continuation.run import Ends
 from gan_bifurcation.continuation.starts import ProfileStart

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.continuation.curve_points import solve_at_kappa
-from gan_bifurcation.continuation.curves import curve_problem, start_on_curve
+from gan_bifurcation.continuation.curves import curve_problem
 from gan_bifurcation.continuation.farey import between
 from gan_bifurcation.continuation.forms import Forms
 from gan_bifurcation.continuation.march import Strip
@@ -84,7 +84,12 @@ def arnold_tongues(curve: Branch, free: Mapping[str, Any], *, order: int = 7, **
 
 
 def arnold_tongue(
-    curve: Branch, rotation: Fraction | str, free: Mapping[str, Any], *, max_points: int = 400, coefficients: bool = False
+    curve: Branch,
+    rotation: Fraction | str,
+    free: Mapping[str, Any],
+    *,
+    max_points: int = 400,
+    coefficients: bool = False,
 ) -> Tongue:
     """The tongue of one rotation number that begins on a Neimark-Sacker curve.
 
@@ -130,7 +135,9 @@ def arnold_tongue(
     fraction = Fraction(rotation)
     windows = {name: as_range(pair) for name, pair in free.items()}
     if tuple(windows) != curve.free and set(windows) != set(curve.free):
-        raise MisuseError(f"The curve is over {', '.join(curve.free)}, but the tongue was asked for over {', '.join(windows)}.")
+        raise MisuseError(
+            f"The curve is over {', '.join(curve.free)}, but the tongue is asked for over {', '.join(windows)}."
+        )
     tip = _tip(curve, fraction, windows)
     found: list[Branch] = []
     order = fraction.denominator
@@ -168,13 +175,16 @@ def _tip(curve: Branch, fraction: Fraction, windows: dict[str, Range]) -> Point:
     point = curve.point(i)
     own = {name: windows[name] for name in curve.free}
     problem = curve_problem(point, own, natural_scale(point.system, point.x, {}))
-    ends = [start_on_curve(problem, curve.point(i + k)) for k in (0, 1)]
-    ends = [problem.pack(curve.states[i + k], float(np.cos(theta[i + k])), curve.point(i + k).parameters) for k in (0, 1)]
+    ends = [
+        problem.pack(curve.states[i + k], float(np.cos(theta[i + k])), curve.point(i + k).parameters) for k in (0, 1)
+    ]
     nothing = np.zeros((2, problem.size))
     pair = Strip(np.array(ends), nothing, np.zeros((2, 0), complex), np.zeros(2), np.zeros(2))
     u = solve_at_kappa(problem, pair, float(np.cos(angle)))
     if u is None:
-        raise MisuseError(f"The point of the curve with rotation number {fraction} was not found; follow it with more points.")
+        raise MisuseError(
+            f"The point of rotation number {fraction} was not found on the curve; follow it with more points."
+        )
     system = problem.at(u)
     x = problem.states(u)
     name = f"NS {fraction}"
@@ -251,6 +261,15 @@ def _folds(tip: Point, order: int, names: tuple[str, ...], amplitude: float) -> 
         z = found[0]
         at = system.with_parameters(**dict(zip(system.parameters, z[n:].tolist(), strict=True)))
         folds.append(
-            Point(at, z[:n].copy(), compute_spectrum(at, z[:n]), "LP", "LP", free=names, critical=1.0 + 0.0j, condition="real")
+            Point(
+                at,
+                z[:n].copy(),
+                compute_spectrum(at, z[:n]),
+                "LP",
+                "LP",
+                free=names,
+                critical=1.0 + 0.0j,
+                condition="real",
+            )
         )
     return folds, order * harmonic

@@ -73,6 +73,11 @@ class Tape:
         """False if an operation such as abs, min or a piecewise choice occurs."""
         return not NON_SMOOTH.intersection(self.code[:, 0].tolist())
 
+    @property
+    def solves(self) -> bool:
+        """True if it contains roots of equations."""
+        return bool((self.code[:, 0] == op.SOLVE_BEGIN).any())
+
     @cached_property
     def data(self) -> TapeData:
         """The arrays for the compiled interpreters."""

@@ -126,6 +126,8 @@ def _mathml(left: str, right: Any, kind: str) -> str:
     except (AttributeError, TypeError, NotImplementedError):
         # A function that the printer does not know is shown as text.
         return ""
+    # A word needs room before it: in a product it would run into its neighbour.
+    body = re.sub(r"<mi>([A-Za-z]{2,})</mi>", r'<mspace width="0.17em"/><mi>\1</mi>', body)
     mark = _mark(left, kind)
     shown = f"<msup><mrow>{name}</mrow><mo>{'′' if mark == chr(39) else mark}</mo></msup>" if mark else name
     return f'<math display="block"><mrow>{shown}<mo>=</mo>{body}</mrow></math>'
