@@ -1,10 +1,11 @@
 """Invariant circles of maps by Newton's method in Fourier modes, with reducibility.
 
-A circle is u: R/Z -> R^n with F(u(t), p) = u(t + rho). Where the derivative along it can be brought to constant form, A(t) P(t) =
-P(t + rho) Lambda with A = DF(u(t)), P's first column being u', the linear equation of a Newton step separates into one
-small system for each Fourier mode, (Lambda - e^{2 pi i k rho}) xi_k = eta_k, and the eigenvalues of Lambda are the
-circle's multipliers. P and Lambda are improved with u, by Newton steps of their own equation. Where they are not exact
-(the normal multipliers resonate with the rotation), GMRES makes up for it: it solves the linear equation itself.
+A circle is u: R/Z -> R^n with F(u(t), p) = u(t + rho). Where the derivative along it can be brought to constant form,
+A(t) P(t) = P(t + rho) Lambda with A = DF(u(t)), P's first column being u', the linear equation of a Newton step
+separates into one small system for each Fourier mode, (Lambda - e^{2 pi i k rho}) xi_k = eta_k, and the eigenvalues of
+Lambda are the circle's multipliers. P and Lambda are improved with u, by Newton steps of their own equation. Where they
+are not exact (the normal multipliers resonate with the rotation), GMRES makes up for it: it solves the linear equation
+itself.
 
 References
 ----------
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.evaluation import jacobian, make_evaluator
 from gan_bifurcation.kernels import jit
 from gan_bifurcation.ranges import Range
+from gan_bifurcation.rotation import weights
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
@@ -40,6 +42,9 @@ _KRYLOV: Final = 40
 _SAFE: Final = 3.0
 # Frames are improved until they bring the linearisation to constant form up to this, before the last improvement.
 _CLEAN: Final = 1e-4
+# Above this they do not tell the multipliers; these then come from so many steps along the circle.
+_COARSE: Final = 1e-3
+_STEPS: Final = 1500
 
 
 @jit
@@ -58,14 +63,14 @@ def shifted(values: NDArray[Any], amount: float) -> NDArray[Any]:
     """The trigonometric polynomial through real values (K, ...) at t = k/K, at t + amount."""
     modes = scipy.fft.rfft(values, axis=0)
     turn = np.exp(2j * np.pi * amount * np.arange(len(modes)))
-    return scipy.fft.irfft(modes * turn.reshape(-1, *[1] * (values.ndim - 1)), n=len(values), axis=0)
+    return np.asarray(scipy.fft.irfft(modes * turn.reshape(-1, *[1] * (values.ndim - 1)), n=len(values), axis=0))
 
 
 def derivative(values: FloatArray) -> FloatArray:
     """The derivative of the trigonometric polynomial through values (K, ...)."""
     modes = scipy.fft.rfft(values, axis=0)
     factor = 2j * np.pi * np.arange(len(modes))
-    return scipy.fft.irfft(modes * factor.reshape(-1, *[1] * (values.ndim - 1)), n=len(values), axis=0)
+    return np.asarray(scipy.fft.irfft(modes * factor.reshape(-1, *[1] * (values.ndim - 1)), n=len(values), axis=0))
 
 
 def resampled(values: FloatArray, size: int) -> FloatArray:
@@ -75,14 +80,14 @@ def resampled(values: FloatArray, size: int) -> FloatArray:
     kept = np.zeros((size // 2 + 1, *values.shape[1:]), dtype=complex)
     count = min(len(kept), len(modes))
     kept[:count] = modes[:count]
-    return scipy.fft.irfft(kept, n=size, axis=0) * (size / old)
+    return np.asarray(scipy.fft.irfft(kept, n=size, axis=0) * (size / old))
 
 
 def smoothed(values: FloatArray) -> FloatArray:
     """Without the modes beyond a third of the nodes: those that products of two others would alias with."""
     modes = scipy.fft.rfft(values, axis=0)
     modes[highest_mode(len(values)) + 1 :] = 0.0
-    return scipy.fft.irfft(modes, n=len(values), axis=0)
+    return np.asarray(scipy.fft.irfft(modes, n=len(values), axis=0))
 
 
 def highest_mode(size: int) -> int:
@@ -125,12 +130,6 @@ class Circle:
     constant: FloatArray
     defect: float = np.inf
     inverse: "_Inverse | None" = None
-
-    @property
-    def multipliers(self) -> ComplexArray:
-        """The normal multipliers, (n - 1,), largest first."""
-        values = np.linalg.eigvals(self.constant[1:, 1:])
-        return np.asarray(values[np.argsort(-np.abs(values), kind="stable")], dtype=complex)
 
     def resized(self, size: int) -> "Circle":
         """On another number of nodes."""
@@ -278,15 +277,39 @@ class CircleProblem:
     def _settled(self, circle: Circle) -> Circle | None:
         """The circle with frames and constant matrix of its own."""
         _, a, _ = self.evaluate(circle.u, circle.q)
+        best: Circle | None = None
         try:
             for _ in range(3):
-                circle = _improved(self, circle, a)
-                # Seen before the step, whose error is the square of that.
-                if circle.defect < _CLEAN:
+                improved = _improved(self, circle, a)
+                here = replace(circle, constant=improved.constant, defect=improved.defect)
+                if here.defect < _CLEAN:
+                    return improved
+                if best is not None and here.defect >= best.defect:
                     break
+                best, circle = here, improved
         except np.linalg.LinAlgError:
             return None
-        return circle
+        return best
+
+    def multipliers(self, circle: Circle) -> ComplexArray:
+        """The normal multipliers (n - 1,), largest first.
+
+        Where the frames are not exact, the moduli of the largest come from the growth of vectors along the circle; a
+        real one is then given as positive, for its sign depends on how the frames wind.
+        """
+        values = np.linalg.eigvals(circle.constant[1:, 1:]).astype(complex)
+        values = values[np.argsort(-np.abs(values), kind="stable")]
+        if circle.defect > _COARSE and len(values):
+            moduli = growth(self, circle, min(3, len(values)))
+            # The last one may share its modulus with those that were not followed.
+            keep = len(moduli) if len(moduli) == len(values) else len(moduli) - 1
+            angles = np.angle(values[:keep])
+            if keep > 1 and abs(values[0].imag) > 0.0 and moduli[1] < (1.0 - 1e-4) * moduli[0]:
+                # A pair that has met the rotation and fallen apart: real in frames that wind.
+                angles[:2] = 0.0
+            values[:keep] = moduli[:keep] * np.exp(1j * angles)
+            values = values[np.argsort(-np.abs(values), kind="stable")]
+        return np.asarray(values)
 
     def inner(self, a: Direction, b: Direction) -> float:
         """The inner product that arclength is measured in."""
@@ -411,8 +434,8 @@ def _solve(linear: _Linear, inverse: _Inverse, right: FloatArray, tolerance: flo
 def _improved(problem: CircleProblem, circle: Circle, a: FloatArray) -> Circle:
     """The circle with better frames: one Newton step of A P = P(t + rho) Lambda.
 
-    With P (1 + Q), the rest R and Lambda = [[1, b], [0, L]]: L Q - e^{2 pi i k rho} Q L = -R in the normal block, then the
-    row along the circle, for all modes but the constant one, which Lambda takes. At a resonance between multipliers
+    With P (1 + Q), the rest R and Lambda = [[1, b], [0, L]]: L Q - e^{2 pi i k rho} Q L = -R in the normal block, then
+    the row along the circle, for all modes but the constant one, which Lambda takes. At a resonance between multipliers
     that mode of R stays what it is: there the frames would have to wind differently.
     """
     rho = circle.rho
@@ -452,3 +475,27 @@ def _improved(problem: CircleProblem, circle: Circle, a: FloatArray) -> Circle:
     return replace(
         circle, frames=frames + change * min(1.0, 0.5 / max(largest, 1e-300)), constant=constant, defect=defect
     )
+
+
+def growth(problem: CircleProblem, circle: Circle, count: int) -> FloatArray:
+    """The largest moduli of normal multipliers, by following vectors along the circle with orthogonalisation.
+
+    The averages are weighted smoothly, so that products of the first ones converge faster than any power of the length.
+    """
+    size, n = circle.u.shape
+    phases = circle.rho * np.arange(_STEPS)
+    modes = scipy.fft.rfft(circle.u, axis=0)[: highest_mode(size) + 1] / size
+    modes[1:] *= 2.0
+    waves = np.exp(2j * np.pi * np.outer(phases, np.arange(len(modes))))
+    u = (waves @ modes).real
+    along = (waves @ (modes * (2j * np.pi * np.arange(len(modes)))[:, None])).real
+    _, a, _ = problem.evaluate(u, circle.q)
+    vectors = np.random.default_rng(0).normal(size=(n, count + 1))
+    logs = np.zeros((_STEPS, count))
+    for k in range(_STEPS):
+        vectors[:, 0] = along[k]
+        vectors, r = np.linalg.qr(vectors)
+        if k:
+            logs[k] = np.log(np.maximum(np.abs(np.diag(r))[1:], 1e-300))
+        vectors = a[k] @ vectors
+    return np.exp(weights(_STEPS - _STEPS // 3) @ logs[_STEPS // 3 :])

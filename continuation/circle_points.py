@@ -24,8 +24,8 @@ _SAMPLES = 12
 def tongue_between(problem: CircleProblem, a: Circle, b: Circle, fraction: Fraction) -> Point | None:
     """The tongue of a rational rotation number between two circles, as a point with both edges; None if not found.
 
-    The periodic points of a tongue lie near the circle. With the point held at phase t, F^q(x, p) = x determines x and the
-    parameter p(t), a function of period 1/q whose extremes are the edges: there two periodic orbits meet.
+    The periodic points of a tongue lie near the circle. With the point held at phase t, F^q(x, p) = x determines x and
+    the parameter p(t), a function of period 1/q whose extremes are the edges: there two periodic orbits meet.
     """
     order = fraction.denominator
     share = (float(fraction) - a.rho) / (b.rho - a.rho)
@@ -134,7 +134,7 @@ class _PeriodicPoint:
 
 def lost_stability(tracer: "_Tracer", a: Circle, b: Circle) -> list[Point]:
     """Where a multiplier of the circle crosses the unit circle, between two circles that differ in stability."""
-    counts = [int(np.sum(np.abs(c.multipliers) > 1.0 + 1e-9)) for c in (a, b)]
+    counts = [int(np.sum(np.abs(tracer.problem.multipliers(c)) > 1.0 + 1e-9)) for c in (a, b)]
     critical = min(counts)
     size = max(len(a.u), len(b.u))
     one, two = a.resized(size), b.resized(size)
@@ -153,7 +153,7 @@ def lost_stability(tracer: "_Tracer", a: Circle, b: Circle) -> list[Point]:
             if new is None:
                 raise ArithmeticError
             found[share] = new.circle
-        return float(np.abs(found[share].multipliers[critical]) - 1.0)
+        return float(np.abs(tracer.problem.multipliers(found[share])[critical]) - 1.0)
 
     try:
         share = float(scipy.optimize.brentq(margin, 0.0, 1.0, xtol=1e-12, rtol=1e-12))
@@ -161,10 +161,10 @@ def lost_stability(tracer: "_Tracer", a: Circle, b: Circle) -> list[Point]:
     except (ArithmeticError, ValueError):
         return []
     circle = found[share]
-    value = complex(circle.multipliers[critical])
+    value = complex(tracer.problem.multipliers(circle)[critical])
     label = "NS" if abs(value.imag) > 1e-6 else ("LP" if value.real > 0.0 else "PD")
     words = {
-        "LP": "two circles meet and vanish (or their branch turns)",
+        "LP": "two circles meet and vanish, or others branch off",
         "PD": "a circle of twice the length starts here",
         "NS": "a torus starts here",
     }[label]

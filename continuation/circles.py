@@ -1,9 +1,10 @@
 """Invariant circles of maps: where they start, and how they are traced.
 
-In one parameter the smooth circles are a Cantor set: at rotation numbers near rational ones the map on the circle locks.
-The trace therefore steps to noble rotation numbers and records the tongues that it passes over with both their edges.
+In one parameter the smooth circles are a Cantor set: near rational rotation numbers the map on the circle locks. The
+trace therefore steps to noble rotation numbers and records the tongues that it passes over with both their edges.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -72,8 +73,8 @@ def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITU
 
     Notes
     -----
-    To first order the circle is x + 2 Re(z q), |z|^2 = -(speed of the modulus)(p - p*) / Re d, with the rotation number of
-    the critical multiplier; Newton's method does the rest.
+    To first order the circle is x + 2 Re(z q), |z|^2 = -(speed of the modulus)(p - p*) / Re d, with the rotation number
+    of the critical multiplier; Newton's method does the rest.
 
     References
     ----------
@@ -166,7 +167,7 @@ def orbit_to_circle(orbit: Any, *, discard: float = 0.5) -> ProfileStart:
     return circle_of_orbit(orbit, discard)
 
 
-# -- tracing ------------------------------------------------------------------------------------------------------------
+# -- tracing ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,7 +241,7 @@ class _Tracer:
         self.ends = ends
         self.control = control
 
-    # -- the first circle -------------------------------------------------------------------------------------------
+    # -- the first circle ---------------------------------------------------------------------------------------------
 
     def first(self, start: Point | ProfileStart, born: bool) -> _Found:
         """The circle to start from."""
@@ -249,7 +250,9 @@ class _Tracer:
         problem = self.problem
         q = np.array([w.to_unit(start.system.parameters[name]) for name, w in self.windows.items()])
         if born:
-            assert isinstance(start, ProfileStart) and start.point is not None and start.direction is not None
+            assert isinstance(start, ProfileStart)
+            assert start.point is not None
+            assert start.direction is not None
             circle = _around(start.point, profile, start.direction, q)
             # Hold the amplitude: the rotation number and the parameter come out.
             weighted = start.direction / problem.scale**2
@@ -283,7 +286,7 @@ class _Tracer:
                 smaller = [s for s in SIZES if s < size and 2.2 * s > size]
                 if decay < 1e-14 and smaller and size > SIZES[0]:
                     found = found.resized(smaller[-1])
-                unstable = int(np.sum(np.abs(found.multipliers) > 1.0 + 1e-9))
+                unstable = int(np.sum(np.abs(self.problem.multipliers(found)) > 1.0 + 1e-9))
                 return _Found(found, unstable)
             guess = found
         return None
@@ -291,7 +294,8 @@ class _Tracer:
     def follow(self, first: _Found, tangent: Direction) -> _Run:
         """Step from a circle in the direction of its tangent until something ends the branch."""
         problem, control = self.problem, self.control
-        found, points = [first], []
+        found: list[_Found] = [first]
+        points: list[Point] = []
         step = control.first
         while True:
             here = found[-1].circle
@@ -404,7 +408,7 @@ class _Tracer:
         )
         return Outcome("step too small", text, False)
 
-    # -- what lies on the way ---------------------------------------------------------------------------------------------
+    # -- what lies on the way -----------------------------------------------------------------------------------------
 
     def _between(self, a: _Found, b: _Found, index: int) -> list[Point]:
         """Special points between two circles: tongues passed over, and loss or gain of stability."""
@@ -457,13 +461,13 @@ class _Tracer:
         """Circles at given values of the parameter."""
         made = []
         for value in at:
-            ((name, window),) = self.windows.items()
+            (window,) = self.windows.values()
             if not window.low <= value <= window.high:
                 raise MisuseError(
                     f"at= asks for a circle at {value}, outside the window ({window.low:g}, {window.high:g}); widen it."
                 )
             target = window.to_unit(value)
-            for i, (a, b) in enumerate(zip(found[:-1], found[1:], strict=True)):
+            for i, (a, b) in enumerate(itertools.pairwise(found)):
                 q0, q1 = float(a.circle.q[0]), float(b.circle.q[0])
                 if (q0 - target) * (q1 - target) <= 0.0 and q0 != q1:
                     share = (target - q0) / (q1 - q0)
@@ -477,16 +481,16 @@ class _Tracer:
         """A guess between two circles, phases aligned."""
         size = max(len(a.u), len(b.u))
         one, two = a.resized(size), b.resized(size)
-        mix = lambda x, y: x + share * (y - x)  # noqa: E731
-        return Circle(
-            mix(one.u, two.u),
-            mix(a.rho, b.rho),
-            mix(a.q, b.q),
-            mix(one.frames, two.frames),
-            mix(a.constant, b.constant),
-        )
 
-    # -- results --------------------------------------------------------------------------------------------------------------
+        def mixed(x: Any, y: Any) -> Any:
+            return x + share * (y - x)
+
+        return Circle(
+            mixed(one.u, two.u), mixed(a.rho, b.rho), mixed(a.q, b.q), mixed(one.frames, two.frames),
+            mixed(a.constant, b.constant),
+        )  # fmt: skip
+
+    # -- results ------------------------------------------------------------------------------------------------------
 
     def where(self, circle: Circle) -> str:
         return ", ".join(f"{k} = {v:.6g}" for k, v in zip(self.windows, self.problem.values(circle.q), strict=True))
@@ -495,7 +499,7 @@ class _Tracer:
         return Profile(np.arange(len(circle.u)) / len(circle.u), circle.u, rotation_number=circle.rho)
 
     def spectrum(self, circle: Circle) -> NDArray[np.complex128]:
-        return np.concatenate([[1.0 + 0.0j], circle.multipliers])
+        return np.concatenate([[1.0 + 0.0j], self.problem.multipliers(circle)])
 
     def point(self, circle: Circle) -> Point:
         """The circle as a point."""

@@ -1,7 +1,7 @@
 """Arnold tongues: where two parameters lock the rotation number, with their edges as fold curves of an iterate."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final
 
@@ -147,13 +147,26 @@ def arnold_tongue(
             for fold in folds:
                 inside = all(w.low <= fold.parameters[k] <= w.high for k, w in windows.items())
                 if inside:
-                    found.append(trace(fold, windows, max_points=max_points, coefficients=coefficients))
+                    edge = trace(fold, windows, max_points=max_points, coefficients=coefficients)
+                    found.append(replace(edge, outcome=_at_tip(edge, tip)))
             break
     if len(found) == 2:
         outcome = Outcome("found", f"both edges, {len(found[0])} and {len(found[1])} points", True)
     else:
         outcome = Outcome("thin", "the tongue is too thin to tell its edges apart within rounding", False)
     return Tongue(fraction, tip, tuple(found), outcome, order)
+
+
+def _at_tip(edge: Branch, tip: Point) -> tuple[Outcome, Outcome]:
+    """Why an edge ends: where both edges meet, neither can be followed on."""
+    ends = []
+    for outcome, i in zip(edge.outcome, (0, -1), strict=True):
+        goal = [tip.parameters[name] for name in edge.free]
+        spread = np.ptp(edge.parameters, axis=0)
+        near = np.max(np.abs(edge.parameters[i] - goal) / np.where(spread > 0.0, spread, 1.0))
+        at = not outcome.converged and near < 1e-2
+        ends.append(Outcome("tip", "Reached the tip of the tongue, where its edges meet.", True) if at else outcome)
+    return ends[0], ends[1]
 
 
 def _check(curve: Branch) -> None:
