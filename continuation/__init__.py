@@ -8,6 +8,8 @@ _HOMES: Final = {
     name: f"gan_bifurcation.continuation.{module}"
     for module, names in {
         "trace": ("trace",),
+        "circles": ("neimark_sacker_to_circles", "orbit_to_circle"),
+        "tongues": ("Tongue", "arnold_tongue", "arnold_tongues"),
         "march": ("StepControl",),
         "events": ("Event",),
         "equilibria": ("find_equilibria", "point"),

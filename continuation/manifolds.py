@@ -19,7 +19,7 @@ ComplexArray = NDArray[np.complex128]
 _GAP: Final = 1e4
 _ROUNDING: Final = 1e-13
 # Points of an equilibrium beside are sought this far away, relative to the state's size.
-_NEARBY: Final = 1e-4
+_NEARBY: Final = 1e-2
 _CRITICAL: Final = 1e-10
 
 
@@ -130,8 +130,9 @@ def transverse_spectrum(point: Point) -> TransverseSpectrum:
             break
         neutral = wider
     across = _quotient(jacobian, power if dimension else jacobian, neutral)
-    eigenvalues = np.linalg.eigvals(across.astype(complex)) if len(across) else np.empty(0, dtype=complex)
-    eigenvalues = eigenvalues + (1.0 if system.kind == "map" else 0.0)
+    eigenvalues = np.zeros(0, dtype=np.complex128)
+    if len(across):
+        eigenvalues = np.linalg.eigvals(across).astype(np.complex128) + (1.0 if system.kind == "map" else 0.0)
     sizes = np.abs(eigenvalues) - 1.0 if system.kind == "map" else eigenvalues.real
     order = np.argsort(-sizes, kind="stable")
     tangent.setflags(write=False)

@@ -182,7 +182,7 @@ def _system_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--rule",
             default="simultaneous",
             show_default=True,
-            help="The update rule: flow, simultaneous, alternating.",
+            help="The update rule: flow, simultaneous, alternating, extragradient, optimistic, momentum, implicit, ...",
         ),
     ):
         command = option(command)
@@ -484,6 +484,21 @@ def _saved_map(folder: Path, name: str) -> Any:
     if name and name not in names:
         raise unknown_name("map", name, names)
     return results[name or names[0]]
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--columns", default="", metavar="NAMES", help="Names of columns, separated by commas; all by default.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def judge(file: Path, columns: str, as_json: bool) -> None:
+    """Judge a recorded training run (a CSV file of losses or parameters): converging, rotating, diverging, ..."""
+    from gan_bifurcation.regimes.recorded import judge as judged
+
+    found = judged(file, [name.strip() for name in columns.split(",") if name.strip()] or None)
+    if as_json:
+        _json(found.to_dict())
+    else:
+        click.echo(f"{found.message} Confidence {found.confidence:.2f}, from {found.samples} samples.")
 
 
 @cli.command()

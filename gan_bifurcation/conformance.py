@@ -9,12 +9,14 @@ from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.expressions import symbol
 from gan_bifurcation.facts import Symmetry
 from gan_bifurcation.game import Game
+from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.rules import Flow, Rule, Simultaneous, system
 from gan_bifurcation.system import System
 
 __all__ = ["check_game", "check_rule"]
 
 _POINTS = 5
+_TRIES = 1000
 _DIFFERENCE = 1e-5
 
 
@@ -119,7 +121,14 @@ def _points(system_: System, scale: float, seed: int) -> list[NDArray[np.float64
     rng = np.random.default_rng(seed)
     guess = system_.equilibrium_guess()
     centre = np.zeros(system_.n) if guess is None else guess
-    points = [centre + scale * rng.standard_normal(system_.n) for _ in range(_POINTS)]
+    points: list[NDArray[np.float64]] = []
+    for trial in range(_TRIES):
+        x = centre + scale * rng.standard_normal(system_.n)
+        # Outside its domain a game means nothing; where it is too narrow to be hit, points are taken as they come.
+        if _inside(system_, x) or trial >= _TRIES - _POINTS + len(points):
+            points.append(x)
+        if len(points) == _POINTS:
+            break
     # A mean of squares is positive.
     for item in system_.memory:
         if item.even:
@@ -152,6 +161,13 @@ def _check_projection(game: Game, scale: float, seed: int) -> None:
                 )
         for symmetry in steps.symmetries:
             _check_symmetry(steps, symmetry, x, f)
+
+
+def _inside(system_: System, x: NDArray[np.float64]) -> bool:
+    if not system_.domain:
+        return True
+    bounds = observable_tape(system_, [text for text, _ in system_.domain])
+    return all(value >= 0.0 for value in bounds.evaluate([*x.tolist(), *system_.parameter_vector().tolist()]))
 
 
 def _rest(system_: System, x: NDArray[np.float64], game: Game) -> None:

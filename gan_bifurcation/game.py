@@ -157,6 +157,7 @@ class Game:
         states = {
             role: _states_of(role, table, rate) for (role, table), rate in zip(roles.items(), _RATES, strict=True)
         }
+        _check_shared(name, states["discriminator"], states["generator"])
         names = {key: symbol(key) for key in (*states["discriminator"], *states["generator"], *values)}
         if "loss" not in discriminator:
             raise MisuseError(f"The discriminator of '{name}' needs a loss, as text.")
@@ -280,12 +281,7 @@ class Game:
                 f"The learning rates of the discriminator and the generator are '{_RATES[0]}' and '{_RATES[1]}', but "
                 f"'{self.name}' has '{self.rates[0]}' and '{self.rates[1]}'; update rules know them by these names."
             )
-        shared = [name for name in self.discriminator.states if name in self.generator.states]
-        if shared:
-            raise MisuseError(
-                f"The game '{self.name}' uses the name '{shared[0]}' twice: both players move it, but every state "
-                "belongs to one player."
-            )
+        _check_shared(self.name, self.discriminator.states, self.generator.states)
         if twice:
             hint = (
                 "a rate is not listed among the parameters" if twice[0] in self.rates else "every name may occur once"
@@ -370,6 +366,15 @@ class Game:
                 )
         if self.projection and not self.why_not_smooth:
             object.__setattr__(self, "why_not_smooth", f"{', '.join(self.projection)}: kept between two bounds")
+
+
+def _check_shared(game: str, first: Sequence[str], second: Sequence[str]) -> None:
+    for state in first:
+        if state in second:
+            raise MisuseError(
+                f"The game {quoted(str(game))} uses the name {quoted(state)} twice: both players move it, but every "
+                "state belongs to one player."
+            )
 
 
 def _loss(

@@ -5,6 +5,7 @@ import io
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Final
 
 import numpy as np
@@ -95,7 +96,7 @@ def files_of_game(path: str | Path) -> list[Path]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    shown = quoted(str(path))
+    shown = quoted(path.name)
     text = _bytes_of(path, _MOST_BYTES, "game file")
     try:
         table = tomllib.loads(text.decode("utf-8"))
@@ -268,7 +269,7 @@ def _rows_of_npy(path: Path) -> NDArray[np.float64]:
         if stored.dtype.kind not in "fiu":
             raise MisuseError(f"The sample {quoted(path.name)} holds {stored.dtype}, not numbers.")
         return np.array(stored, dtype=float)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, SyntaxError, TokenError) as error:
         if isinstance(error, GanBifurcationError):
             raise
         raise MisuseError(f"The sample {quoted(path.name)} is no array of numbers as numpy.save writes it.") from error

@@ -177,7 +177,7 @@ def decompile(tape: Tape) -> tuple[tuple[tuple[sympy.Symbol, sympy.Expr], ...], 
             else:
                 first = len(tape.inputs) + len(tape.constants) + a + 1
                 parts = [values[first : first + b], starts, [sympy.Tuple(*pair) for pair in assignments], steps]
-                family = [sympy.Tuple(*part) for part in parts]
+                family = [*(sympy.Tuple(*part) for part in parts), sympy.Tuple()]
                 assignments = outside
                 for k in range(b):
                     values[len(values) - b + k] = symbol(f"v{i - b + k}")

@@ -23,7 +23,8 @@ class Root(sympy.Expr):  # type: ignore[misc]
     """One of the unknowns at the limit of Newton's method, u - step(u) over and over from a start; see `roots`.
 
     Its arguments are which unknown it is, all unknowns, their starts, the intermediate values as pairs of a symbol and
-    an expression, and the steps. Unknowns and intermediate values are bound: they are no free symbols.
+    an expression, the steps, and the equations (for people; none if they are not known). Unknowns and
+    intermediate values are bound: they are no free symbols.
     """
 
     is_commutative = True
@@ -49,6 +50,11 @@ class Root(sympy.Expr):  # type: ignore[misc]
         return tuple(self.args[4])
 
     @property
+    def equation(self) -> sympy.Expr | None:
+        """What is zero at the root, as far as it belongs to this unknown."""
+        return self.args[5][self.index] if self.args[5] else None
+
+    @property
     def family(self) -> tuple[Any, ...]:
         """What all roots of one system of equations share."""
         return self.args[1:]  # type: ignore[no-any-return]
@@ -68,12 +74,19 @@ class Root(sympy.Expr):  # type: ignore[misc]
             "system are those of its tape."
         )
 
+    def count_ops(self, visual: Any = None) -> Any:
+        """Operations of the equation: those of Newton's method are nobody's formula."""
+        return sympy.count_ops(self.equation or sympy.S.Zero, visual)
+
     def _sympystr(self, printer: Any) -> str:
-        return f"Root({printer._print(self.unknowns[self.index])})"
+        unknown = printer._print(self.unknowns[self.index])
+        return f"Root({unknown})" if self.equation is None else f"Root({unknown}: 0 = {printer._print(self.equation)})"
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         power = "" if exp is None else f"^{{{exp}}}"
-        return rf"\operatorname{{root}}{power}\left({printer._print(self.unknowns[self.index])}\right)"
+        shown = self.unknowns[self.index]
+        equation = "" if self.equation is None else f"\\colon 0 = {printer._print(self.equation)}"
+        return rf"\operatorname{{root}}{power}\left({printer._print(shown)}{equation}\right)"
 
 
 def roots(
@@ -132,6 +145,7 @@ def roots(
         sympy.Tuple(*starts),
         sympy.Tuple(*(sympy.Tuple(s, e) for s, e in program)),
         sympy.Tuple(*steps),
+        sympy.Tuple(*residuals),
     )
     return tuple(Root(sympy.Integer(k), *arguments) for k in range(len(unknowns)))
 

@@ -200,6 +200,11 @@ def map_outcome(system: System, code: int, step: int) -> Outcome:
     if code == lanes.INSIDE:
         return Outcome("completed", f"All {step} steps were taken.", True)
     if code == lanes.NOT_FINITE:
+        if system.tape.solves:
+            message = (
+                f"After step {step} Newton's method finds no next state: the equation of the step has no root near."
+            )
+            return Outcome("not finite", message, False)
         return Outcome("not finite", f"The state is not finite after step {step}.", False)
     if code == lanes.TOO_LARGE:
         return Outcome("too large", f"The state grew beyond all bounds after step {step}.", False)

@@ -138,6 +138,50 @@ class System:
         return cls(kind, name, tuple(equations), parameters, (), rhs, domain=tuple(domain))
 
     @classmethod
+    def from_residual(
+        cls,
+        equations: Mapping[str, str],
+        parameters: Mapping[str, float] | None = None,
+        name: str = "system",
+        domain: Sequence[tuple[str, str]] = (),
+    ) -> "System":
+        """A map whose next state solves equations, by Newton's method from the present one.
+
+        Parameters
+        ----------
+        equations : mapping of state to text
+            For each state an expression that is zero at the next state; ``x_next`` is the next value of ``x``.
+        parameters : mapping of str to float
+        name : str
+        domain : sequence of (expression, reason)
+            As in :meth:`from_equations`.
+
+        Returns
+        -------
+        System
+            Its derivatives of every order are exact. Where Newton's method does not converge, the next state is not a
+            number, and an orbit ends there with that reason.
+
+        Examples
+        --------
+        >>> decay = System.from_residual({"x": "x_next - x + h*x_next"}, parameters={"h": 1.0})
+        >>> decay.rhs([1.0]).tolist()
+        [0.5]
+        """
+        from gan_bifurcation.roots import roots
+
+        parameters = dict(parameters or {})
+        unknowns = [symbol(f"{state}__next") for state in equations]
+        names = {n: symbol(n) for n in (*equations, *parameters)}
+        for state, unknown in zip(equations, unknowns, strict=True):
+            if f"{state}_next" in names:
+                raise MisuseError(f"The name '{state}_next' is the next value of '{state}'; rename the other one.")
+            names[f"{state}_next"] = unknown
+        residuals = [parse(text, names) for text in equations.values()]
+        rhs = roots(unknowns, residuals, [symbol(state) for state in equations])
+        return cls("map", name, tuple(equations), parameters, (), rhs, domain=tuple(domain))
+
+    @classmethod
     def from_function(
         cls,
         function: Callable[[Any, Any], Sequence[Any]],

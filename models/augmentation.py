@@ -70,7 +70,8 @@ def visible_spectrum(
     """
     if isinstance(degree, bool) or not isinstance(degree, int) or not 1 <= degree <= 20:
         raise MisuseError(f"'degree' must be a whole number from 1 to 20, but got {degree!r}.")
-    clean = gaussian_mixture(means=means, variances=variances, weights=weights)
+    # High powers feel the tails.
+    clean = gaussian_mixture(means=means, variances=variances, weights=weights, reach=12.0)
     z, w = np.polynomial.legendre.leggauss(300)
     half = (clean.high - clean.low) / 2
     x = clean.low + half * (z + 1)

@@ -140,16 +140,17 @@ def checked_values(log: Callable[[FloatArray], FloatArray], x: FloatArray, name:
 
 def _check_tail(name: str, place: float, height: float, fall: float, total: float) -> None:
     """The mass beyond an end if the density keeps falling as fast as it does there; in steps of the grid."""
-    cure = "widen the interval, or say that it ends in walls by support='interval'"
+    walls = "say that it ends in walls by support='interval'"
     if fall <= 0 and height > math.log(_TAIL):
         raise MisuseError(
-            f"'{name}' does not fall off towards x = {place:g}, so it cannot be normalised beyond that end: {cure}."
+            f"'{name}' does not fall off towards x = {place:g}, so it cannot be normalised beyond that end: check the "
+            f"sign of its logarithm, or {walls}."
         )
     beyond = math.exp(height) / max(fall, 1e-300)
     if beyond > _TAIL * total:
         raise MisuseError(
             f"About {100 * beyond / (total + beyond):.2g}% of the mass of '{name}' lies beyond x = {place:g}, "
-            f"expected at most {_TAIL:g}: {cure}."
+            f"expected at most {_TAIL:g}: widen the interval, or {walls}."
         )
 
 

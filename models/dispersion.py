@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gan_bifurcation.errors import MisuseError, unknown_name
+from gan_bifurcation.models.gan_losses import as_floats, loss_constants
+from gan_bifurcation.models.settings import whole_number
 
 __all__ = ["SCHEMES", "Dispersion", "growth_factors", "imaginary_limit"]
 
@@ -33,7 +35,7 @@ _POLYNOMIALS: Final[Mapping[str, tuple[float, ...]]] = {
     "extragradient": (1.0, 1.0, 1.0),
 }
 # Two-step methods mu**2 - (1 + p z) mu + q z = 0, as (p, q).
-_TWO_STEP: Final[Mapping[str, tuple[float, float]]] = {"optimistic": (2.0, 1.0), "adams_bashforth": (1.5, 0.5)}
+_TWO_STEP: Final[Mapping[str, tuple[float, float]]] = {"optimistic": (2.0, 1.0), "adams_bashforth_2": (1.5, 0.5)}
 
 SCHEMES: Final = (*_POLYNOMIALS, "implicit", *_TWO_STEP, "alternating")
 _GOLDEN: Final = (math.sqrt(5) - 1) / 2
@@ -76,6 +78,16 @@ class Dispersion:
         for name, value in (("b", self.b), ("gamma", self.gamma)):
             if not (math.isfinite(value) and value >= 0):
                 raise MisuseError(f"A dispersion relation needs '{name}' of 0 or more, but got {value!r}.")
+
+    @classmethod
+    def of_loss(cls, loss: str, *, gamma: float = 0.0, eta_d: float = 1.0, eta_g: float = 1.0) -> "Dispersion":
+        """The dispersion relation of a loss by its name, see `gan_bifurcation.models.gan_losses.loss_constants`.
+
+        >>> Dispersion.of_loss("lsgan").b
+        2.0
+        """
+        a, b, _ = as_floats(loss_constants(loss))
+        return cls(a, b, gamma, eta_d, eta_g)
 
     def scaled(self, step: float) -> "Dispersion":
         """The same with both rates multiplied by a step."""
@@ -278,8 +290,7 @@ def _flow(damped: FloatArray, q: FloatArray) -> ComplexArray:
 
 
 def _alternating(damped: FloatArray, q: FloatArray, steps: int) -> ComplexArray:
-    if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= 1000:
-        raise MisuseError(f"'discriminator_steps' must be a whole number from 1 to 1000, but got {steps!r}.")
+    whole_number("discriminator_steps", steps, 1, 1000)
     kept = 1 - damped
     # [1 - kept**n]/(eta_d d), which is n without damping.
     total = np.sum([kept**k for k in range(steps)], axis=0)

@@ -6,6 +6,7 @@ Khrulkov, Babenko, Oseledets: Functional Space Analysis of Local GAN Convergence
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -17,11 +18,13 @@ from gan_bifurcation.expressions import Mean, NodeTable, symbol
 from gan_bifurcation.facts import DomainBound, Equilibrium, Symmetry
 from gan_bifurcation.game import Game, Player
 from gan_bifurcation.models.dispersion import Dispersion
-from gan_bifurcation.models.gan_losses import LOSSES, T, as_floats, linearised
+from gan_bifurcation.models.gan_losses import LOSSES, T, linearised
+from gan_bifurcation.models.settings import whole_number
 from gan_bifurcation.models.weighted_laplacian import hermite_functions
 from gan_bifurcation.rules import Rule, system
+from gan_bifurcation.system import System
 
-__all__ = ["functional_gan", "functional_mode", "functional_theory", "mode_multipliers"]
+__all__ = ["functional_gan", "functional_mode", "functional_theory", "mode_multipliers", "mode_spectra"]
 
 _ORIGIN: Final = Equilibrium("origin", {"phi": sympy.S.Zero, "y": sympy.S.Zero})
 _LOSSES: Final = ("minimax", "non_saturating", "wgan", "lsgan")
@@ -81,13 +84,14 @@ def functional_mode(*, xi: float = 1.0, a: float = 0.5, b: float = 0.5, gamma: f
 
 
 def mode_multipliers(
-    rule: Rule | str, xi: ArrayLike, dispersion: Dispersion, **settings: float
+    rule: Rule | str | Mapping[str, object], xi: ArrayLike, dispersion: Dispersion, **settings: float
 ) -> NDArray[np.complex128]:
     """The dispersion relation of any rule of this package: eigenvalues or multipliers of each mode, shape (modes, n).
 
     Parameters
     ----------
-    rule : Rule or str
+    rule : Rule, str or mapping
+        A value, or its words in a study file.
     xi : array (modes,)
     dispersion : Dispersion
         Constants and rates.
@@ -101,7 +105,11 @@ def mode_multipliers(
     >>> np.abs(mode_multipliers(Alternating(), [1.0, 4.0], waves)).round(12).tolist()
     [[1.0, 1.0], [1.0, 1.0]]
     """
-    made = system(functional_mode(), rule)
+    return mode_spectra(system(functional_mode(), rule), xi, dispersion, **settings)
+
+
+def mode_spectra(made: System, xi: ArrayLike, dispersion: Dispersion, **settings: float) -> NDArray[np.complex128]:
+    """The same of `functional_mode` under a rule, for many constants of one system."""
     values = {name: getattr(dispersion, name) for name in ("a", "b", "gamma", "eta_d", "eta_g")} | settings
     found = []
     for mode in np.atleast_1d(np.asarray(xi, dtype=float)).tolist():
@@ -160,12 +168,8 @@ def functional_gan(
     """
     if loss not in _LOSSES:
         raise unknown_name("loss of functional_gan", str(loss), _LOSSES)
-    for name, value, fewest, most in (
-        ("modes", modes, 1, _MOST_MODES),
-        ("nodes", nodes, max(_FEWEST_NODES, 2 * modes + 2) if isinstance(modes, int) else 1, _MOST_NODES),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int) or not fewest <= value <= most:
-            raise MisuseError(f"'{name}' must be a whole number from {fewest} to {most}, but got {value!r}.")
+    whole_number("modes", modes, 1, _MOST_MODES)
+    whole_number("nodes", nodes, max(_FEWEST_NODES, 2 * modes + 2), _MOST_NODES)
     if not (math.isfinite(gamma) and gamma >= 0):
         raise MisuseError(f"'gamma' must be 0 or more, but got {gamma!r}.")
     links = LOSSES[loss]
@@ -216,9 +220,8 @@ def functional_theory(
     """
     if loss not in _LOSSES:
         raise unknown_name("loss of functional_gan", str(loss), _LOSSES)
-    a, b, _ = as_floats(linearised(LOSSES[loss]))
-    of_modes = Dispersion(a, b, gamma, eta_d, eta_g).eigenvalues(np.arange(1.0, modes + 1))
-    return np.concatenate([[complex(0.0 - eta_d * b)], of_modes.ravel()])
+    made = Dispersion.of_loss(loss, gamma=gamma, eta_d=eta_d, eta_g=eta_g)
+    return np.concatenate([[complex(0.0 - eta_d * made.b)], made.eigenvalues(np.arange(1.0, modes + 1)).ravel()])
 
 
 def _table(modes: int, nodes: int) -> NodeTable:

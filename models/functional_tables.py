@@ -1,4 +1,4 @@
-"""Tables of the functional-space theory for studies: losses, spectra, rates, schemes, the nonlinear game beside it."""
+"""Tables of the functional-space theory for studies: losses, spectra, rates, and the nonlinear game beside them."""
 
 import math
 from collections.abc import Sequence
@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import expm
 
-from gan_bifurcation.errors import MisuseError, unknown_name
+from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.models.augmentation import best_noise, noisy_gap, visible_modes
 from gan_bifurcation.models.densities import gaussian_mixture
-from gan_bifurcation.models.dispersion import SCHEMES, Dispersion, growth_factors, imaginary_limit
+from gan_bifurcation.models.dispersion import Dispersion
 from gan_bifurcation.models.functional_gan import functional_gan, functional_theory
 from gan_bifurcation.models.gan_losses import LOSSES, as_floats, loss_constants
 from gan_bifurcation.models.image_augmentation import Augmentation, digits, rank_augmentations
 from gan_bifurcation.models.laplacian_estimators import graph_laplacian, polynomial_features, random_fourier
+from gan_bifurcation.models.settings import whole_number
 from gan_bifurcation.models.weighted_laplacian import finite_volumes, galerkin
 from gan_bifurcation.rules import Flow, system
 from gan_bifurcation.simulate import simulate
@@ -26,17 +27,17 @@ __all__ = [
     "functional_augmentation",
     "functional_cloud",
     "functional_gaps",
-    "functional_limits",
     "functional_losses",
     "functional_mixture",
     "functional_noise",
     "functional_nonlinear",
     "functional_rates",
     "functional_spectra",
-    "functional_stability",
 ]
 
 _MOST_POINTS: Final = 500
+# Of a sample's points, those in the tails that have no neighbours.
+_TRIM: Final = 0.002
 
 
 def functional_losses() -> Table:
@@ -76,8 +77,8 @@ def functional_spectra(
     hermite, random_fourier, polynomials, graph (alpha = 1/2), graph_walk (alpha = 0) and graph_plain (alpha = 1).
     Numbers: the same by ``METHOD_k``.
     """
-    count = _whole("count", count, 1, 8)
-    sample = _whole("sample", sample, 200, 6000)
+    count = whole_number("count", count, 1, 8)
+    sample = whole_number("sample", sample, 200, 6000)
     density = gaussian_mixture(means=means, variances=variances)
     rng = np.random.default_rng(seed)
     spread = np.array(list(variances) * len(means) if len(variances) == 1 else variances)
@@ -90,9 +91,9 @@ def functional_spectra(
         "random_fourier": random_fourier(points, count=count),
         "polynomials": polynomial_features(points, degree=count + 1, count=count),
         # Isolated points in the tails would each add a small eigenvalue.
-        "graph": graph_laplacian(points, epsilon=epsilon, trim=0.01, count=count),
-        "graph_walk": graph_laplacian(points, epsilon=epsilon, alpha=0.0, trim=0.01, count=count),
-        "graph_plain": graph_laplacian(points, epsilon=epsilon, alpha=1.0, trim=0.01, count=count),
+        "graph": graph_laplacian(points, epsilon=epsilon, trim=_TRIM, count=count),
+        "graph_walk": graph_laplacian(points, epsilon=epsilon, alpha=0.0, trim=_TRIM, count=count),
+        "graph_plain": graph_laplacian(points, epsilon=epsilon, alpha=1.0, trim=_TRIM, count=count),
     }
     columns: dict[str, Any] = {"k": np.arange(1, count + 1)}
     numbers: dict[str, float] = {}
@@ -119,12 +120,12 @@ def functional_rates(
     Columns ``loss``, ``gamma``, ``rate``. Numbers: ``best_gamma_LOSS``, ``best_rate_LOSS``, and ``rate_LOSS_i`` for the
     i-th value of `at`.
     """
-    xi = np.arange(1, _whole("modes", modes, 1, 1000) + 1) / variance
-    grid = np.geomspace(low, high, _whole("points", points, 2, _MOST_POINTS))
+    xi = np.arange(1, whole_number("modes", modes, 1, 1000) + 1) / variance
+    grid = np.geomspace(low, high, whole_number("points", points, 2, _MOST_POINTS))
     columns: dict[str, Any] = {"loss": [], "gamma": [], "rate": []}
     numbers: dict[str, float] = {}
     for loss in losses:
-        made = _dispersion(loss, eta_d, eta_g)
+        made = Dispersion.of_loss(loss, eta_d=eta_d, eta_g=eta_g)
         best, rate = made.best_penalty(xi)
         numbers |= {f"best_gamma_{loss}": best, f"best_rate_{loss}": rate}
         numbers |= {f"rate_{loss}_{i + 1}": _rate(made, xi, gamma) for i, gamma in enumerate(at)}
@@ -150,8 +151,10 @@ def functional_gaps(
     Columns ``ratio``, ``xi_1``, ``rate``. Numbers: ``rate_i`` at the i-th gap of `at` and the first ratio, and
     ``oscillates_from``, the gap from which the slowest mode oscillates there.
     """
-    grid = np.geomspace(low, high, _whole("points", points, 2, _MOST_POINTS)).tolist()
-    made = [(ratio, _dispersion(loss, 1.0, ratio)) for ratio in ratios]
+    grid = np.geomspace(low, high, whole_number("points", points, 2, _MOST_POINTS)).tolist()
+    if not ratios:
+        raise MisuseError("'ratios' needs at least one ratio eta_g/eta_d, but got none.")
+    made = [(ratio, Dispersion.of_loss(loss, eta_g=ratio)) for ratio in ratios]
     rows = [(ratio, xi, dispersion.rate([xi])) for ratio, dispersion in made for xi in grid]
     first = made[0][1]
     band = first.oscillatory_band()
@@ -174,13 +177,13 @@ def functional_mixture(
 
     Columns ``m`` (half the distance), ``xi_1``, ``xi_2``, ``xi_3``, ``rate``. Numbers: ``xi_k_i`` at the i-th of `at`.
     """
-    dispersion = _dispersion(loss, 1.0, 1.0)
+    dispersion = Dispersion.of_loss(loss)
 
     def spectrum(m: float) -> NDArray[np.float64]:
         return finite_volumes(gaussian_mixture(means=(-m, m)), cells=cells, count=3).values
 
     rows = []
-    for m in np.linspace(low, high, _whole("points", points, 2, _MOST_POINTS)).tolist():
+    for m in np.linspace(low, high, whole_number("points", points, 2, _MOST_POINTS)).tolist():
         xi = spectrum(m)
         rows.append((m, *xi.tolist(), dispersion.rate(xi)))
     numbers = {f"xi_{k + 1}_{i + 1}": float(x) for i, m in enumerate(at) for k, x in enumerate(spectrum(m))}
@@ -195,10 +198,10 @@ def functional_noise(
     Columns ``tau``, ``mixture``, ``normal`` (the gap of one standard normal distribution) and ``visible_k``: what is
     left of its modes if real and generated points get the noise. Numbers: ``best_tau``, ``best_gap``, ``gap_without``.
     """
-    tau = np.linspace(0.0, high, _whole("points", points, 2, _MOST_POINTS))
+    tau = np.linspace(0.0, high, whole_number("points", points, 2, _MOST_POINTS))
     settings: dict[str, Any] = {"means": (-m, m), "variances": (deviation**2,)}
     best = best_noise(**settings, most=high)
-    visible = np.array([visible_modes(_whole("modes", modes, 1, 20), tau=t) for t in tau.tolist()])
+    visible = np.array([visible_modes(whole_number("modes", modes, 1, 20), tau=t) for t in tau.tolist()])
     columns: dict[str, Any] = {
         "tau": tau,
         "mixture": [noisy_gap(t, **settings) for t in tau.tolist()],
@@ -220,11 +223,11 @@ def functional_cloud(
     Columns ``gamma``, ``k``, ``real``, ``imaginary`` (both eigenvalues of a mode, a row each). Numbers: ``real_k_i``
     and ``imaginary_k_i``, the first eigenvalue of mode k at the i-th penalty.
     """
-    k = np.arange(1, _whole("modes", modes, 1, 200) + 1)
+    k = np.arange(1, whole_number("modes", modes, 1, 200) + 1)
     rows: list[tuple[float, ...]] = []
     numbers: dict[str, float] = {}
     for i, gamma in enumerate(gammas):
-        values = replace(_dispersion(loss, 1.0, 1.0), gamma=float(gamma)).eigenvalues(k / variance)
+        values = replace(Dispersion.of_loss(loss), gamma=float(gamma)).eigenvalues(k / variance)
         numbers |= {f"real_{mode}_{i + 1}": float(v.real) for mode, v in zip(k.tolist(), values[:, 0], strict=True)}
         numbers |= {
             f"imaginary_{mode}_{i + 1}": float(v.imag) for mode, v in zip(k.tolist(), values[:, 0], strict=True)
@@ -235,54 +238,6 @@ def functional_cloud(
                 (float(gamma), float(n), v.real, v.imag) for n, v in zip(k[order], values[order, side], strict=True)
             ]
     return Table(_columns(("gamma", "k", "real", "imaginary"), rows), numbers)
-
-
-def functional_limits() -> Table:
-    """Up to which y each scheme does not amplify a wave i y: what a WGAN without penalty asks of it.
-
-    Columns ``scheme``, ``limit`` (text: "never", a number, or "always"). Numbers: ``limit_SCHEME`` where it is finite.
-    """
-    limits = {scheme: imaginary_limit(scheme) for scheme in SCHEMES}
-    words = ["never" if v == 0 else "always" if math.isinf(v) else f"{v:.9g}" for v in limits.values()]
-    columns: dict[str, Any] = {"scheme": list(limits), "limit": words}
-    return Table(
-        columns,
-        {f"limit_{scheme}": value for scheme, value in limits.items() if math.isfinite(value)},
-    )
-
-
-def functional_stability(
-    *,
-    loss: str = "minimax",
-    modes: int = 4,
-    variance: float = 1.0,
-    schemes: Sequence[str] = SCHEMES,
-    low_eta: float = 0.05,
-    high_eta: float = 8.0,
-    low_gamma: float = 0.01,
-    high_gamma: float = 10.0,
-    cells: int = 60,
-    gamma: float = 0.5,
-) -> Table:
-    """How much the slowest mode of normal data shrinks in a step, over learning rate and penalty, for each scheme.
-
-    Axes ``eta_d`` (the rate of both players) and ``gamma``; a field for each scheme, stable below 1. Numbers:
-    ``largest_SCHEME``, the largest learning rate at the penalty `gamma`, where there is a finite one.
-    """
-    cells = _whole("cells", cells, 2, 200)
-    xi = np.arange(1, _whole("modes", modes, 1, 50) + 1) / variance
-    eta, penalties = np.geomspace(low_eta, high_eta, cells), np.geomspace(low_gamma, high_gamma, cells)
-    for scheme in schemes:
-        if scheme not in SCHEMES:
-            raise unknown_name("scheme", str(scheme), SCHEMES)
-    made = _dispersion(loss, 1.0, 1.0)
-    rates = eta[:, None, None]
-    damped = rates * (made.b + penalties[None, :, None] * xi)
-    stiffness = np.broadcast_to(rates**2 * made.a**2 * xi, damped.shape)
-    fields = {scheme: np.abs(growth_factors(damped, stiffness, scheme)).max(axis=(2, 3)) for scheme in schemes}
-    steps = {scheme: replace(made, gamma=gamma).largest_step(xi, scheme) for scheme in schemes}
-    numbers = {f"largest_{scheme}": step for scheme, step in steps.items() if math.isfinite(step)}
-    return Table({}, numbers, {"eta_d": eta, "gamma": penalties}, fields)
 
 
 def functional_nonlinear(
@@ -320,7 +275,7 @@ def _beside(loss: str, modes: int, gamma: float, amplitude: float, duration: flo
     deviation[0] = 0.0
     orbit = simulate(flow, rest + deviation, duration=duration)
     moved = orbit.states - rest
-    block = replace(_dispersion(loss, 1.0, 1.0), gamma=gamma)
+    block = replace(Dispersion.of_loss(loss), gamma=gamma)
     worst = 0.0
     for k in range(1, modes + 1):
         pair = [flow.states.index(f"d{k}"), flow.states.index(f"y{k}")]
@@ -363,20 +318,9 @@ def functional_augmentation(
     return Table(columns, numbers)
 
 
-def _dispersion(loss: str, eta_d: float, eta_g: float) -> Dispersion:
-    a, b, _ = as_floats(loss_constants(loss))
-    return Dispersion(a, b, 0.0, eta_d, eta_g)
-
-
 def _columns(names: Sequence[str], rows: Sequence[Sequence[float]]) -> dict[str, Any]:
     return {name: [row[j] for row in rows] for j, name in enumerate(names)}
 
 
 def _rate(dispersion: Dispersion, xi: NDArray[np.float64], gamma: float) -> float:
     return replace(dispersion, gamma=float(gamma)).rate(xi, unbounded=True)
-
-
-def _whole(name: str, value: object, fewest: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not fewest <= value <= most:
-        raise MisuseError(f"'{name}' must be a whole number from {fewest} to {most}, but got {value!r}.")
-    return value

@@ -22,6 +22,7 @@ from scipy.sparse.linalg import eigsh
 from scipy.spatial.distance import pdist, squareform
 
 from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.models.settings import whole_number
 from gan_bifurcation.models.weighted_laplacian import Spectrum
 
 __all__ = ["checked_sample", "graph_laplacian", "polynomial_features", "random_fourier"]
@@ -109,7 +110,7 @@ def random_fourier(
     True
     """
     points = checked_sample(sample)
-    number = _whole("features", features, 2, _MOST_FEATURES)
+    number = whole_number("features", features, 2, _MOST_FEATURES)
     (scale,) = _positive(width=width)
     rng = np.random.default_rng(seed)
     w = rng.normal(size=(number, points.shape[1])) / scale
@@ -148,7 +149,7 @@ def polynomial_features(
     """
     points = checked_sample(sample)
     d = points.shape[1]
-    degree = _whole("degree", degree, 1, 20)
+    degree = whole_number("degree", degree, 1, 20)
     if math.comb(d + degree, degree) > _MOST_FEATURES:
         raise MisuseError(
             f"There are {math.comb(d + degree, degree)} polynomials of degree {degree} in {d} dimensions, expected at "
@@ -205,7 +206,7 @@ def _features(
     # Every n-th point, since the rows of a data set are often sorted.
     parts = [matrices(points[k::_FOLDS]) for k in range(_FOLDS)]
     number = parts[0][0].shape[0]
-    count = _whole("count", count, 1, min(number, 100))
+    count = whole_number("count", count, 1, min(number, 100))
     covariance, energy = matrices(points)
     values = _generalised(covariance, energy, regularisation, count)
     spread = np.array([_generalised(c, e, regularisation, count) for c, e in parts])
@@ -277,7 +278,7 @@ def graph_laplacian(
     """
     points = checked_sample(sample)
     (scale,) = _positive(epsilon=epsilon)
-    count = _whole("count", count, 1, 20)
+    count = whole_number("count", count, 1, 20)
     if len(points) > _MOST_IN_GRAPH:
         raise MisuseError(f"A graph takes at most {_MOST_IN_GRAPH} points, but got {len(points)}: draw fewer.")
     if not (math.isfinite(alpha) and 0 <= alpha <= 1):
@@ -316,9 +317,3 @@ def _positive(**values: float) -> list[float]:
         if not (math.isfinite(value) and value > 0):
             raise MisuseError(f"'{name}' must be a positive number, but got {value!r}.")
     return [float(value) for value in values.values()]
-
-
-def _whole(name: str, value: object, fewest: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not fewest <= value <= most:
-        raise MisuseError(f"'{name}' must be a whole number from {fewest} to {most}, but got {value!r}.")
-    return value

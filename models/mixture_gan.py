@@ -12,6 +12,7 @@ from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.expressions import symbol
 from gan_bifurcation.facts import DomainBound, Equilibrium, Symmetry
 from gan_bifurcation.game import Game, Player
+from gan_bifurcation.models.mixture_theory import slice_crossing, symmetric_end
 
 __all__ = ["interval_gan", "mixture_gan", "symmetric_mixture_gan"]
 
@@ -163,6 +164,8 @@ def symmetric_mixture_gan(*, separation: float = 0.5, ordering: Ordering = "none
     # Half of the loss: each of the three states moves two of the six, and these move at their own rate.
     half = _value([(-b, -a), (a, b)], [-m, m], [-u, u]) / 2
     pairs = {"none": (), "width": (("a", "b", "interval"),), "order": (("a", "b", "interval"),)}[ordering]
+    top = slice_crossing(separation, separation)
+    at = {"a": sympy.Float(0.6 * top), "b": sympy.Float(symmetric_end(0.6 * top, separation)), "u": m}
     inner = (DomainBound("a", "the two intervals meet: they are one"),) if ordering == "order" else ()
     return Game(
         "symmetric_mixture_gan",
@@ -170,7 +173,8 @@ def symmetric_mixture_gan(*, separation: float = 0.5, ordering: Ordering = "none
         Player(("u",), half, "eta_g"),
         {"m": separation},
         domain=_closed(pairs) + inner,
-        equilibria=(Equilibrium("truth, intervals closed", {"a": m, "b": m, "u": m}),),
+        # One of a line of them, which has no closed form in m: known at the separation asked for only.
+        equilibria=(Equilibrium("truth, one of a line", at, f"-(m - {float(separation)!r})**2"),),
         paper=_PAPER,
         description="Two Gaussians at -u and u against true ones at -m and m, intervals [-b, -a] and [a, b].",
     )
@@ -192,7 +196,7 @@ def interval_gan(
     true_mean : float
         The parameter ``true``.
     half_width : float
-        The parameter ``s`` of a window; of an interval, that of its known equilibrium.
+        The parameter ``s`` of a window; of an interval, that of its known equilibrium, one of a line.
 
     Returns
     -------
@@ -230,8 +234,9 @@ def interval_gan(
         w = symbol("w")
         value = _value([(c - w, c + w)], [true], [mu])
         moves, gain, projection = ("c", "w"), value / 2, {"w": ("0", _WIDEST)}
-        at = {"c": true, "w": sympy.Float(half_width), "mu": true}
-        equilibria = (Equilibrium(f"truth, half-width {half_width:g}", at),)
+        # None is listed: along a line of them a branch over a parameter is not one curve, and a regime map is told by
+        # runs.
+        equilibria = ()
     elif discriminator == "window":
         value = _value([(c - s, c + s)], [true], [mu])
         moves, gain = ("c",), value / 2

@@ -108,7 +108,7 @@ def total_variation(mu: ArrayLike, true: ArrayLike) -> float:
     Examples
     --------
     >>> round(total_variation((-1.0, 1.0), (-0.5, 0.5)), 7)
-    0.1490049
+    0.1490052
     """
     from scipy.special import ndtr
 

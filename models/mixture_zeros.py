@@ -38,8 +38,8 @@ def find_zeros(mu: ArrayLike, true: ArrayLike) -> FloatArray:
 
     Examples
     --------
-    >>> find_zeros((-1.0, 2.5), (-2.0, 2.0)).tolist()  # the model sheet
-    [-1.497886198298, 0.659259989470, 2.239395148785]
+    >>> find_zeros((-1.0, 2.5), (-2.0, 2.0)).tolist()
+    [-1.497886198298, 0.659259989470, 2.239395148855]
     """
     work = np.empty((5, 4))
     code = int(best_ends(_means("mu", mu), _means("true", true), work, np.empty(4)))
@@ -172,7 +172,7 @@ def set_best_ends(mu: FloatArray, true: FloatArray, work: FloatArray, ends: Floa
     The fifth row of `work` keeps the zeros, and the result is that of `zeros_of_difference`.
     """
     found = work[4]
-    code = zeros_of_difference(mu, true, work, found)
+    code: int = zeros_of_difference(mu, true, work, found)
     for k in range(4):
         ends[k] = inf
     if code == 0:
@@ -190,4 +190,5 @@ def set_best_ends(mu: FloatArray, true: FloatArray, work: FloatArray, ends: Floa
 @jit
 def best_ends(mu: Any, true: Any, work: Any, ends: Any) -> int:
     """`set_best_ends` for Python."""
-    return set_best_ends(mu, true, work, ends)
+    code: int = set_best_ends(mu, true, work, ends)
+    return code

@@ -94,23 +94,24 @@ def rsee_stochastic(*, case: str = "A", runs: int = 100, samples: int = 1000, se
     Returns
     -------
     Table
-        Columns ``step``, ``b_exact``, ``b_mean``, ``b_low``, ``b_high`` (one standard deviation) and the same of h.
+        Columns ``state`` ("b", then "h"), ``step``, ``exact``, ``mean``, ``low`` and ``high`` (one standard deviation).
         Numbers: ``b_mean``, ``b_sd``, ``b_exact`` at the end, ``b_published``, ``b_published_sd``; ``b_from_published``
         and ``b_from_exact``, differences of the means in units of their standard error; ``b_sd_ratio``, the logarithm
-        of the ratio of both standard deviations in units of its standard error; and the same of h.
+        of the ratio of both standard deviations in units of its standard error; ``b_gap`` and ``b_gap_step``, the
+        largest difference between the mean of the runs and the exact run on the way; and the same of h.
     """
     published = _published(case)[1]
     path = stochastic_runs(case=case, runs=runs, samples=samples, seed=seed)
     chosen = CASES[case]
     steps = system(rsee_lsgan(case=case), Simultaneous(), eta_d=chosen.rate, eta_g=chosen.rate)
     exact = simulate(steps, rsee_start(case=case), steps=chosen.updates)
-    columns: dict[str, Any] = {"step": 1.0 + exact.times}
+    columns: dict[str, list[Any]] = {name: [] for name in ("state", "step", "exact", "mean", "low", "high")}
     numbers: dict[str, float] = {"runs": runs}
     for k, name in enumerate(("b", "h")):
         mean, sd = path[:, :, k].mean(axis=1), path[:, :, k].std(axis=1, ddof=1)
-        columns |= {
-            f"{name}_exact": exact[name], f"{name}_mean": mean, f"{name}_low": mean - sd, f"{name}_high": mean + sd,
-        }  # fmt: skip
+        rows = ([name] * len(mean), 1.0 + exact.times, exact[name], mean, mean - sd, mean + sd)
+        for kept, values in zip(columns.values(), rows, strict=True):
+            kept.append(values)
         theirs, their_sd = (published.b, published.b_sd) if name == "b" else (published.h, published.h_sd)
         error = math.sqrt(sd[-1] ** 2 / runs + their_sd**2 / published.runs)
         # The logarithm of a standard deviation of n normal numbers has the standard error 1/sqrt(2n - 2).
@@ -121,8 +122,10 @@ def rsee_stochastic(*, case: str = "A", runs: int = 100, samples: int = 1000, se
             f"{name}_from_published": (mean[-1] - theirs) / error,
             f"{name}_from_exact": (mean[-1] - exact[name][-1]) / (sd[-1] / math.sqrt(runs)),
             f"{name}_sd_ratio": math.log(sd[-1] / their_sd) / spread,
+            f"{name}_gap": np.max(np.abs(mean - exact[name])),
+            f"{name}_gap_step": 1.0 + float(np.argmax(np.abs(mean - exact[name]))),
         }  # fmt: skip
-    return Table(columns, numbers)
+    return Table({name: np.concatenate(parts) for name, parts in columns.items()}, numbers)
 
 
 def _published(case: str) -> tuple[Case, Published]:

@@ -16,7 +16,7 @@ from gan_bifurcation.rules import Flow, Simultaneous, system
 from gan_bifurcation.simulate import simulate
 from gan_bifurcation.tables import Table
 
-__all__ = ["rsee_formulas", "rsee_plateau", "rsee_run", "rsee_signs", "rsee_surface"]
+__all__ = ["rsee_formulas", "rsee_panels", "rsee_plateau", "rsee_run", "rsee_signs", "rsee_surface"]
 
 FloatArray = NDArray[np.float64]
 
@@ -27,15 +27,15 @@ _MOST_POINTS: Final = 10_000
 
 
 def rsee_run(
-    *, case: str = "A", moving: Sequence[str] = ("b", "h"), steps: int | None = None, rate: float | None = None
+    *, case: str = "A", moving: str | Sequence[str] = "bh", steps: int | None = None, rate: float | None = None
 ) -> Table:
     """A training run with what it costs: simultaneous steps with exact expectations.
 
     Parameters
     ----------
     case : "A", "B", or "1" to "4"
-    moving : sequence of str
-        What is trained; all four if more than "b" and "h".
+    moving : str or sequence of str
+        What is trained, as for `rsee_lsgan`.
     steps, rate : optional
         Those of the case by default.
 
@@ -59,8 +59,8 @@ def rsee_run(
         raise MisuseError(f"A run of rsee_lsgan has from 1 to {_MOST_STEPS} steps, got {steps!r}.")
     eta = chosen.rate if rate is None else float(rate)
     run = simulate(
-        system(rsee_lsgan(case=case, moving=list(moving)), Simultaneous(), eta_d=eta, eta_g=eta),
-        rsee_start(case=case, moving=list(moving)), steps=count,
+        system(rsee_lsgan(case=case, moving=moving), Simultaneous(), eta_d=eta, eta_g=eta),
+        rsee_start(case=case, moving=moving), steps=count,
     )  # fmt: skip
     states = {name: run[name] if name in run.names else np.full(len(run.times), chosen.start[name]) for name in "abgh"}
     rows = np.stack(list(states.values()), axis=1)
@@ -78,6 +78,27 @@ def rsee_run(
     }  # fmt: skip
     columns = {"step": 1.0 + run.times, **states, "cost": total, "data": data, "generated": made, "mean": mean}
     return Table(columns, numbers)
+
+
+def rsee_panels(*, case: str = "A") -> Table:
+    """The runs of a case as the paper draws them: parameters and cost, of b and h trained and of all four.
+
+    Returns
+    -------
+    Table
+        Columns ``panel``, ``quantity``, ``step`` and ``value``.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in ("panel", "quantity", "step", "value")}
+    for moving in ("bh", "abgh"):
+        run = rsee_run(case=case, moving=moving).columns
+        for what, names in (("parameters", moving), ("cost", ("cost",))):
+            for name in names:
+                size = len(run["step"])
+                columns["panel"].append([f"{', '.join(moving)} trained: {what}"] * size)
+                columns["quantity"].append([name if what == "parameters" else "J"] * size)
+                columns["step"].append(run["step"])
+                columns["value"].append(run[name])
+    return Table({name: np.concatenate(parts) for name, parts in columns.items()})
 
 
 def rsee_surface(*, case: str = "A") -> Table:
@@ -167,7 +188,7 @@ def rsee_formulas(*, steps: int = 249) -> Table:
         name: [] for name in ("case", "trained", "owen_cost", "owen_gradient", "paper_cost", "paper_gradient")
     }
     for case in ("A", "B"):
-        for moving in (("b", "h"), ("a", "b", "g", "h")):
+        for moving in ("bh", "abgh"):
             run = rsee_run(case=case, moving=moving, steps=steps).columns
             worst = np.zeros(4)
             for values in np.stack([run[name] for name in "abgh"], axis=1)[:: max(1, steps // 50)].tolist():
@@ -179,7 +200,7 @@ def rsee_formulas(*, steps: int = 249) -> Table:
                     abs(decomposed_cost(**at) - value), max(abs(theirs[n] - slopes[n]) for n in slopes),
                 )  # fmt: skip
                 worst = np.maximum(worst, here)
-            for name, entry in zip(rows, (case, "".join(moving), *worst.tolist()), strict=True):
+            for name, entry in zip(rows, (case, moving, *worst.tolist()), strict=True):
                 rows[name].append(entry)
     columns = {name: np.array(values) for name, values in rows.items()}
     return Table(columns, {name: max(values) for name, values in rows.items() if name not in ("case", "trained")})

@@ -208,7 +208,7 @@ _CORNERS: Final = tuple(
 
 # A little inside, so that the corners themselves do not count.
 _CELL: Final = tuple(
-    DomainBound(f"2.4674 - {name}**2", f"{name} crosses a line cos({name}) = 0, which no orbit of the flow does")
+    DomainBound(f"2.4674 - {name}**2", f"{name} comes to a line cos({name}) = 0, which no orbit of the flow crosses")
     for name in ("theta", "omega")
 )
 

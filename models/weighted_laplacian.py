@@ -21,6 +21,7 @@ from scipy.special import roots_hermitenorm
 
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.models.densities import Density, checked_values
+from gan_bifurcation.models.settings import whole_number
 
 __all__ = [
     "Spectrum",
@@ -87,7 +88,7 @@ def gaussian_spectrum(variances: Sequence[float] | float = 1.0, *, count: int = 
     steps = np.atleast_1d(np.array(variances, dtype=float))
     if not (np.isfinite(steps).all() and (steps > 0).all()):
         raise MisuseError(f"A normal distribution needs positive variances, but got {variances!r}.")
-    values = _smallest_sums([1.0 / v for v in steps.tolist()], _count(count))
+    values = _smallest_sums([1.0 / v for v in steps.tolist()], whole_number("count", count, 1, 200))
     return Spectrum(np.array(values), np.zeros(count), "exact", "Exact: Hermite polynomials.")
 
 
@@ -99,7 +100,7 @@ def uniform_spectrum(length: float = 1.0, *, count: int = 5) -> Spectrum:
     """
     if not (math.isfinite(length) and length > 0):
         raise MisuseError(f"An interval needs a positive length, but got {length!r}.")
-    values = (np.arange(1, _count(count) + 1) * np.pi / length) ** 2
+    values = (np.arange(1, whole_number("count", count, 1, 200) + 1) * np.pi / length) ** 2
     return Spectrum(np.asarray(values, dtype=np.float64), np.zeros(count), "exact", "Exact: cosines.")
 
 
@@ -125,7 +126,7 @@ def finite_volumes(density: Density, *, cells: int = 4000, count: int = 5) -> Sp
     >>> finite_volumes(gaussian_mixture(), count=2).values.round(6).tolist()
     [1.0, 2.0]
     """
-    count = _count(count)
+    count = whole_number("count", count, 1, 200)
     if isinstance(cells, bool) or not isinstance(cells, int) or not 4 * count + 16 <= cells <= _MOST_CELLS:
         raise MisuseError(
             f"'cells' must be a whole number from {4 * count + 16} to {_MOST_CELLS} for {count} eigenvalues, "
@@ -205,7 +206,7 @@ def galerkin(
     >>> galerkin(gaussian_mixture(), basis="hermite", degree=10, count=3).values.tolist()
     [1.0, 2.0, 3.0]
     """
-    count = _count(count)
+    count = whole_number("count", count, 1, 200)
     if basis not in _MOST_DEGREE:
         raise unknown_name("basis", str(basis), _MOST_DEGREE)
     if isinstance(degree, bool) or not isinstance(degree, int) or not count + 2 <= degree <= _MOST_DEGREE[basis]:
@@ -316,9 +317,3 @@ def _smallest_sums(steps: list[float], count: int) -> list[float]:
             grown = tuple(m + (i == j) for i, m in enumerate(multiples))
             heapq.heappush(heap, (sum(m * s for m, s in zip(grown, steps, strict=True)), j, grown))
     return found
-
-
-def _count(count: object) -> int:
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 200:
-        raise MisuseError(f"'count' must be a whole number from 1 to 200, but got {count!r}.")
-    return count

@@ -2,36 +2,18 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
+import gan_bifurcation as gb
 from gan_bifurcation.cli import main
-
-HENON = """
-title = "Henon map"
-[system]
-kind = "map"
-equations = {x = "a - x**2 + b*y", y = "x"}
-parameters = {a = 0.1, b = 0.3}
-[[branch]]
-name = "fixed"
-start = {x = 0.1, y = 0.1}
-free = {a = [-1, 2]}
-[[map]]
-name = "regimes"
-free = {a = [-0.12, 0.6]}
-steps = 200
-[[claim]]
-text = "The fixed point doubles at a = 3(1-b)^2/4"
-point = "fixed:PD1"
-value = "a"
-expected = "3*(1 - b)**2/4"
-"""
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -50,16 +32,6 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return err.strip()
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cli")
-    (folder / "henon.toml").write_text(HENON)
-    with pytest.raises(SystemExit) as stop:
-        main(["run", str(folder / "henon.toml"), "--out", str(folder / "out")])
-    assert stop.value.code == 0
-    return folder
-
-
 def test_help_answers_at_once_and_loads_nothing_heavy() -> None:
     code = "import sys, gan_bifurcation.cli; print(*{m.partition('.')[0] for m in sys.modules})"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
@@ -74,16 +46,48 @@ def test_help_answers_at_once_and_loads_nothing_heavy() -> None:
     assert best < 1.0
 
 
-def test_models_and_show(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = call(capsys, "models", "--json")
-    assert code == 0
-    assert {"kernel_gan", "dirac_gan"} <= set(json.loads(out))
+def test_all_models_are_listed_with_their_papers(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call(capsys, "models", "--json")
+    listed = json.loads(out)
+    assert (code, err) == (0, "")
+    assert sorted(listed) == gb.models.names()
+    assert listed["dirac_gan"]["paper"] == "mescheder2018"
+    for name, entry in listed.items():
+        assert entry["description"].endswith("."), name
+        assert entry["paper"], f"{name} is of no paper"
+        assert gb.models.citation(entry["paper"]).startswith("@")
+
+
+def test_studies_are_listed_with_their_titles(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "kernel-gan Kernel GAN near one true point" in " ".join(call(capsys, "studies")[1].split())
+    shipped = {path.stem for path in (Path(gb.__file__).parent / "studies").glob("*.toml")}
+    assert set(json.loads(call(capsys, "studies", "--json")[1])) == shipped
+
+
+def test_show_prints_equations_parameters_and_known_facts(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = call(capsys, "show", "bilinear", "--rule", "flow")
-    assert "psi' = eta_d*strength*theta" in out
+    for line in (
+        "  psi' = eta_d*strength*theta", "  equilibrium 'origin': all states 0",
+        "  symmetry 'half turn' of order 2: psi -> -psi, theta -> -theta", "  smooth",
+        "  eta_d = 1, eta_g = 1, strength = 1",
+    ):  # fmt: skip
+        assert line in out.splitlines()
+    assert "  paper: Gidel, " in out
     _, out, _ = call(capsys, "show", "dirac_gan", "--rule", "alternating", "--latex")
     assert r"\theta^{+} = " in out
     _, out, _ = call(capsys, "show", "kernel_gan", "--setting", "points=2", "--setting", "q=0.4", "--json")
-    assert json.loads(out)["states"][-2:] == ["x1", "x2"]
+    known = json.loads(out)
+    assert known["states"][-2:] == ["x1", "x2"]
+    assert known["equilibria"][0]["condition"] == "lam - 1e-12 >= 0"
+    assert known["domain"][0]["reason"].startswith("Generated point 1 ran away")
+    assert "points" in known["settings"]
+    assert "stable_width" in known["functions"]
+
+
+def test_what_is_not_smooth_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = call(capsys, "show", "dirac_gan", "--setting", "variant=wgan", "--setting", "clip=1.0")
+    assert "  projection: psi stays between -clip and clip" in out.splitlines()
+    assert "  not smooth: " in out
 
 
 def test_cite_prints_bibtex(capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,23 +106,23 @@ def test_trace_over_one_and_two_parameters(capsys: pytest.CaptureFixture[str], t
     assert "of NS over eta_d, gamma" in out
 
 
-def test_run_writes_a_report_and_json(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert (finished / "out" / "report.html").exists()
-    code, out, err = call(capsys, "run", finished / "henon.toml", "--out", finished / "out", "--json")
+def test_run_writes_a_report_and_json(henon: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (henon / "out" / "report.html").exists()
+    code, out, err = call(capsys, "run", henon / "henon.toml", "--out", henon / "out", "--json")
     assert code == 0
     data = json.loads(out)
     assert data["claims"][0]["agrees"] is True
     assert [p["name"] for p in data["special_points"]["fixed"]] == ["LP1", "PD1"]
-    assert "1 of 1 claims agree" in err
+    assert "6 of 7 claims agree" in err
 
 
-def test_ask_answers_from_a_folder(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = call(capsys, "ask", finished / "out", "--at", "a=0.2", "--json")
+def test_ask_answers_from_a_folder(henon: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "ask", henon / "out", "--at", "a=0.2", "--json")
     assert code == 0
     answers = json.loads(out)
     assert answers["regime"]["verdict"] == "converges"
     # The fixed point flips at a = 3 (1-b)^2/4 = 0.3675, nearer to 0.2 than its node-focus borders are far.
-    assert "converges" in call(capsys, "ask", finished / "out", "--at", "a=0.2")[1]
+    assert "converges" in call(capsys, "ask", henon / "out", "--at", "a=0.2")[1]
 
 
 def test_map_saves_what_ask_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,10 +133,11 @@ def test_map_saves_what_ask_reads(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "NS" in call(capsys, "ask", tmp_path / "map", "--at", "eta_d=1.1")[1]
 
 
-def test_report_is_written_again(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (finished / "out" / "report.md").unlink()
-    assert call(capsys, "report", finished / "out")[0] == 0
-    assert (finished / "out" / "report.md").exists()
+def test_report_is_written_again(henon: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(henon / "out", tmp_path / "out")
+    (tmp_path / "out" / "report.md").unlink()
+    assert call(capsys, "report", tmp_path / "out")[0] == 0
+    assert (tmp_path / "out" / "report.md").exists()
 
 
 def test_doctor_finds_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,6 +169,9 @@ def test_doctor_finds_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
         (["ask", "nowhere"], "holds no results"),
         (["report", "nowhere"], "holds no results"),
         (["cite", "dirac"], "Did you mean 'dirac_gan'?"),
+        (["show", "nowhere.toml"], "The game file 'nowhere.toml' does not exist"),
+        (["show", "nowhere.toml", "--setting", "a=1"], "--setting belongs to a model"),
+        (["map", "nowhere.toml", "--free", "a=0:1"], "The game file 'nowhere.toml' does not exist"),
     ],
 )  # fmt: skip
 def test_misuse_is_one_sentence_and_exit_code_2(
@@ -178,36 +186,47 @@ def test_misuse_is_one_sentence_and_exit_code_2(
 
 
 def test_a_folder_that_is_not_writable_is_one_sentence(
-    finished: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    henon: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     # /proc refuses new folders to everybody, also to root, for whom permissions say nothing.
-    assert "Cannot write" in refused(capsys, "run", finished / "henon.toml", "--out", "/proc/results")
+    assert "Cannot write" in refused(capsys, "run", henon / "henon.toml", "--out", "/proc/results")
     (tmp_path / "file").write_text("")
-    assert "is a file" in refused(capsys, "run", finished / "henon.toml", "--out", tmp_path / "file")
+    assert "is a file" in refused(capsys, "run", henon / "henon.toml", "--out", tmp_path / "file")
 
 
-def test_an_interrupt_says_how_to_go_on(finished: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "gan_bifurcation.cli", "run", str(finished / "henon.toml"), "--out", str(out)]
-    run = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "MPLBACKEND": "Agg"}
-    )
+def _run_and_tell(arguments: list[str], said: str) -> None:
+    """In a process of its own: a command whose standard error goes to a file."""
+    with Path(said).open("w", buffering=1) as sys.stderr:
+        main(arguments)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_an_interrupt_says_how_to_go_on(henon: Path, tmp_path: Path) -> None:
+    out, said = tmp_path / "out", tmp_path / "said"
+    arguments = ["run", str(henon / "henon.toml"), "--out", str(out), "--jobs", "1"]
+    # A forked process begins at once: all is loaded here.
+    run = get_context("fork").Process(target=_run_and_tell, args=(arguments, str(said)))
+    run.start()
     deadline = time.monotonic() + 60
-    while not (out / "parts").exists() and time.monotonic() < deadline and run.poll() is None:
-        time.sleep(0.002)
-    run.send_signal(signal.SIGINT)
-    said = run.communicate(timeout=60)[1]
-    assert run.returncode == 130
-    assert said.splitlines()[-1].startswith(
-        "Interrupted; finished parts are kept, and the same command goes on: gan-bifurcation run"
+    while not (out / "parts").exists() and time.monotonic() < deadline and run.is_alive():
+        time.sleep(0.001)
+    os.kill(run.pid or 0, signal.SIGINT)
+    run.join(60)
+    assert run.exitcode == 130
+    assert (
+        said.read_text()
+        .splitlines()[-1]
+        .startswith("Interrupted; finished parts are kept, and the same command goes on: gan-bifurcation run")
     )
-    assert "Traceback" not in said
+    assert "Traceback" not in said.read_text()
 
 
 def test_progress_goes_to_standard_error_and_results_to_standard_output(
-    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    henon: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = call(capsys, "run", finished / "henon.toml", "--out", tmp_path / "out", "--no-report")
+    shutil.copytree(henon / "out", tmp_path / "out")
+    (tmp_path / "out" / "parts" / "orbit-run.json").unlink()
+    code, out, err = call(capsys, "run", henon / "henon.toml", "--out", tmp_path / "out", "--no-report")
     assert code == 0
     assert out.strip() == str(tmp_path / "out")
-    assert "[1/2] branch-fixed" in err
+    assert err.splitlines()[0] == "[7/7] orbit-run"

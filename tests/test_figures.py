@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import gan_bifurcation as gb
+from gan_bifurcation.figures.lines import thinned
 from gan_bifurcation.figures.text import math_name, place_labels
-from gan_bifurcation.models.kernel_heat_map import heat_map
+from gan_bifurcation.models.kernel_heat_map import kernel_radii
+from gan_bifurcation.tables import Table
 
 mpl.use("Agg")
 
@@ -148,14 +150,88 @@ def test_the_field_of_a_game_has_the_generator_along_x_and_its_orbits(dirac: gb.
 
 
 def test_the_heat_map_shows_three_panels_and_the_unstable_region() -> None:
-    data = heat_map(sigma=np.geomspace(0.01, 1, 40), lam=np.geomspace(0.01, 10, 40))
     axes = gb.figures.figure("page", 0.44, 1, 3)[1]
-    drawn = gb.figures.heat_map(data, axes=axes)
-    assert [ax.get_title() for ax in drawn] == [
-        "published formula",
-        "full system, one point",
-        "full system, two points",
-    ]
+    words = {"published": "published formula", "threshold": "unstable"}
+    drawn = gb.figures.heat_map(kernel_radii(cells=40), threshold=1.0, contour="rotating", labels=words, axes=axes)
+    assert [ax.get_title() for ax in drawn] == ["published formula", "one point", "two points"]
+    assert [ax.get_xscale() for ax in drawn] == ["log"] * 3
+    shown = [t.get_text() for t in drawn[0].figure.legends[0].get_texts()]
+    assert shown == ["unstable", "rotating (white)"]
+
+
+ORDERS = Table(
+    {"order": [1.0, 2.0, 4.0, 1.0, 2.0, 4.0], "fault": [1e-1, 1e-2, -1.0, 1e-2, 1e-4, 1e-8], "kind": list("aaabbb")}
+)
+
+
+def test_lines_are_told_apart_by_a_column() -> None:
+    ax = gb.figures.lines(ORDERS, "order", "fault", group=["kind"], log="xy", labels={"fault": "error"}, ax=new())
+    assert (ax.get_xscale(), ax.get_yscale(), ax.get_ylabel()) == ("log", "log", "error")
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b"]
+    first, second = (line.get_ydata() for line in ax.lines)
+    assert second.tolist() == [1e-2, 1e-4, 1e-8]
+    # A logarithmic axis has no place for what is not positive.
+    assert np.isnan(first[2])
+
+
+def test_rows_of_a_field_are_lines_in_panels() -> None:
+    steps = np.arange(5.0)
+    table = Table(
+        {"eta": [0.1, 0.1, 0.2], "lam": [1.0, 2.0, 1.0]},
+        axes={"run": [0, 1, 2], "step": steps},
+        fields={"square": np.outer([1.0, 2.0, 3.0], steps)},
+    )
+    drawn = gb.figures.lines(table, "step", "square", group=["lam"], panel=["eta"], width="page")
+    panels = [ax for ax in drawn.axes if ax.get_visible()]
+    assert [ax.get_title() for ax in panels] == [r"$\eta$ = 0.1", r"$\eta$ = 0.2"]
+    assert [len(ax.lines) for ax in panels] == [2, 1]
+    assert panels[1].lines[0].get_ydata().tolist() == (3 * steps).tolist()
+    # The same lam looks alike in every panel.
+    assert panels[0].lines[0].get_color() == panels[1].lines[0].get_color() != panels[0].lines[1].get_color()
+
+
+def test_several_runs_have_a_panel_for_each_state_and_one_run_has_one(dirac: gb.System) -> None:
+    run = gb.simulate(dirac, {"psi": 1.0, "theta": 1.0}, steps=50)
+    (alone,) = gb.figures.time_series(run, axes=new())
+    assert [line.get_label() for line in alone.lines] == [r"$\psi$", r"$\theta$"]
+    axes = gb.figures.figure("column", 0.9, 2, 1)[1]
+    both = gb.figures.time_series({"first": run, "second": run}, ["theta", "psi"], axes=axes)
+    assert [ax.get_ylabel() for ax in both] == [r"$\theta$", r"$\psi$"]
+    assert both[0].lines[1].get_ydata().tolist() == run["theta"].tolist()
+    assert both[1].get_xlabel() == "step"
+
+
+def test_a_landscape_has_contours_a_colour_bar_and_orbits_on_top(dirac: gb.System) -> None:
+    grid = np.linspace(-2, 2, 21)
+    table = Table(axes={"psi": grid, "theta": grid}, fields={"value": np.add.outer(grid**2, 2 * grid)})
+    run = gb.simulate(dirac, {"psi": 1.0, "theta": 1.5}, steps=50)
+    ax = gb.figures.landscape(table, "value", {"training": run}, x="theta", labels={"value": "value $J$"}, ax=new())
+    assert (ax.get_xlabel(), ax.get_ylabel()) == (r"$\theta$", r"$\psi$")
+    start = next(line for line in ax.lines if line.get_marker() == "o")
+    assert (start.get_xdata()[0], start.get_ydata()[0]) == (1.5, 1.0)
+    assert [a.get_ylabel() for a in ax.figure.axes if a is not ax] == ["value $J$"]
+    # psi^2 + 2 theta goes from -4 to 8.
+    low, high = ax.collections[0].get_clim()
+    assert low <= -4 < 8 <= high
+
+
+def test_cells_by_category_have_a_colour_and_a_word_each() -> None:
+    table = Table(axes={"a": [0, 1, 2], "b": [0, 1]}, fields={"outcome": [[0, 1], [1, 1], [0, 2]]})
+    (ax,) = gb.figures.heat_map(table, categories=["works", "collapses", "runs away"], axes=new())
+    shown = [t.get_text() for t in ax.figure.legends[0].get_texts()]
+    assert shown == ["works", "collapses", "runs away"]
+    # Cells reach half a step beyond the outer places.
+    assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 2.5), (-0.5, 1.5))
+    with pytest.raises(gb.MisuseError, match="whole numbers from 0 to 1, but got 2"):
+        gb.figures.heat_map(table, categories=["works", "collapses"], axes=new())
+
+
+def test_long_lines_are_thinned_to_what_a_page_resolves() -> None:
+    y = np.zeros(100_001)
+    y[77_777] = 5.0
+    x, shown = thinned(np.arange(100_001.0), y)
+    assert len(x) <= 4000
+    assert x[shown == 5.0].tolist() == [77_777.0]
 
 
 def test_figures_are_saved_as_svg_and_png_and_are_the_same_every_time(fixed: gb.Branch, tmp_path: Path) -> None:
@@ -184,6 +260,26 @@ def test_misuse_is_one_sentence(fixed: gb.Branch, henon: gb.System) -> None:
         gb.figures.bifurcation_set(fixed)
     with pytest.raises(gb.UnknownNameError, match="Did you mean 'column'"):
         gb.figures.figure("colum")
+
+
+def test_misuse_of_tables_is_one_sentence(dirac: gb.System) -> None:
+    field = Table(axes={"a": [0, 1], "b": [0, 1]}, fields={"z": [[0, 1], [2, 3]]})
+    run = gb.simulate(dirac, {"psi": 1.0, "theta": 1.0}, steps=5)
+    for draw, sentence in [
+        (lambda: gb.figures.lines(ORDERS, "order", "faults"), "Did you mean 'fault'"),
+        (lambda: gb.figures.lines(ORDERS, "order", "kind"), "holds text; lines are drawn of numbers"),
+        (lambda: gb.figures.lines(ORDERS, "order", "fault", group=["kinds"]), "Did you mean 'kind'"),
+        (lambda: gb.figures.lines(field, "a", "z"), "against its second axis 'b', not 'a'"),
+        (lambda: gb.figures.lines(Table({"x": [], "y": []}), "x", "y"), "nothing to draw"),
+        (lambda: gb.figures.landscape(field, "w"), "Unknown field of the table 'w'"),
+        (lambda: gb.figures.landscape(field, "z", x="c"), "Unknown axis of the table 'c'"),
+        (lambda: gb.figures.landscape(field, "z", log="z"), "positive values, but 'z' goes down to 0"),
+        (lambda: gb.figures.landscape(field, "z", {"run": run}), "Unknown state of 'run' 'a'"),
+        (lambda: gb.figures.landscape(ORDERS, "z"), "needs a table with two axes"),
+        (lambda: gb.figures.time_series(run, ["omega"]), "Unknown state 'omega'"),
+    ]:
+        with pytest.raises(gb.MisuseError, match=sentence):
+            draw()
 
 
 def test_names_become_mathematics() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 import gan_bifurcation as gb
 from gan_bifurcation.reports.answers import answers
-from gan_bifurcation.reports.equations import equations_of
+from gan_bifurcation.reports.content import _curve
+from gan_bifurcation.reports.equations import as_latex, equations_of
 
 STUDY = """
 title = "Two <b>rates</b> & a 'title'"
@@ -35,6 +36,19 @@ name = "run"
 parameters = {eta_d = 0.2}
 initial = {psi = 1.0, theta = 1.0}
 steps = 100
+[[table]]
+name = "trainings"
+of = "kernel_trainings"
+[table.settings]
+rates = [[0.1, 0.1]]
+lam = [0.5, 1.0, 2.0]
+sigma = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5]
+steps = 20
+at = 20
+[[table]]
+name = "radii"
+of = "kernel_radii"
+settings = {cells = 8}
 [[figure]]
 name = "radius"
 kind = "spectral_radius"
@@ -105,7 +119,7 @@ def test_the_page_needs_no_network_and_no_script(page: Reader) -> None:
     for _, attributes in page.tags:
         for name in ("src", "href"):
             value = attributes.get(name)
-            assert value is None or value.startswith(("data:image/svg+xml;base64,", "#"))
+            assert value is None or value.startswith(("data:image/svg+xml;base64,", "#", "tables/"))
         assert not [name for name in attributes if name.startswith("on")]
     assert [a for t, a in page.tags if t == "img"]
 
@@ -128,6 +142,20 @@ def test_equations_are_mathml(page: Reader) -> None:
     assert "γ" in page.text
 
 
+def test_steps_with_expectations_are_shown_as_steps() -> None:
+    # Alternating steps put the discriminator's expectation into the generator's: that is shown in two lines.
+    game = gb.models.dirac_gan(sigma=0.5)
+    shown, _ = equations_of(gb.system(game, gb.Alternating()))
+    assert [e.text.partition(" = ")[0] for e in shown] == ["psi__1", "theta__2", "psi+", "theta+"]
+    assert r"\psi^{(1)}" in shown[1].latex
+
+
+def test_words_are_upright_in_latex() -> None:
+    system = gb.System.from_equations("map", {"x": "rate*x - lam"}, parameters={"rate": 0.5, "lam": 1.0})
+    (shown,) = as_latex(system)
+    assert shown == r"x^{+} = - \lambda + \mathrm{rate} x"
+
+
 def test_it_can_be_printed_and_read_in_the_dark(results) -> None:
     html = (results.folder / "report.html").read_text()
     assert "@media print" in html
@@ -143,6 +171,40 @@ def test_tables_of_the_markdown_report_have_as_many_cells_as_heads(results) -> N
         cells = len(re.findall(r"(?<!\\)\|", line))
         assert cells == (width or cells)
         width = cells
+
+
+def test_tables_are_shown_in_part_and_lie_beside_in_full(results, page: Reader) -> None:
+    text = " ".join(page.text.split())
+    # 3 strengths times 15 widths are 45 runs, of which a page shows 40.
+    assert "5 more rows are left out here" in text
+    assert "Squared distances from the true point in training with the exact kernel" in text
+    assert "sigma from 0.01 to 1 (8)" in text
+    links = [a["href"] for t, a in page.tags if t == "a" and a.get("href", "#")[0] != "#"]
+    assert links == ["tables/trainings.csv"]
+    lines = (results.folder / "tables" / "trainings.csv").read_text().splitlines()
+    assert len(lines) == 46
+    assert lines[0] == "eta_d,eta_g,lam,sigma,computed,expected,agrees,verdict"
+    assert float(lines[1].split(",")[4]) == results["trainings"].columns["computed"][0]
+
+
+def test_claims_have_their_sources_and_tolerances(page: Reader) -> None:
+    text = " ".join(page.text.split())
+    # Cells follow each other without a space: source, expected, computed; tolerance, agrees.
+    assert "Mescheder et al. 20181.21.2" in text
+    assert "1e-08yes" in text
+    assert "Which Training Methods for GANs do actually Converge? (2018)" in text
+    assert ("a", {"href": "#ref-mescheder2018"}) in page.tags
+    assert ("li", {"id": "ref-mescheder2018"}) in page.tags
+
+
+def test_where_the_criticality_of_a_curve_changes_is_said() -> None:
+    game = gb.models.dirac_gan(gamma=1.5)
+    flip = gb.trace(
+        gb.point(gb.tie(gb.system(game, gb.Simultaneous(), eta_d=0.2), eta_g="eta_d")), {"eta_d": (0.05, 6)}
+    )
+    curve = gb.trace(flip["PD1"], {"eta_d": (0.05, 6), "gamma": (0.05, 2)})
+    # The 1:2 resonance of simultaneous steps on the Dirac-GAN lies at eta_d = 4, gamma = 1.
+    assert _curve("flips", curve)["criticality"] == "changes at R2"
 
 
 def test_large_systems_are_shown_in_part_and_this_is_said() -> None:

@@ -8,7 +8,7 @@ _HOMES: Final = {
     name: f"gan_bifurcation.figures.{module}"
     for module, names in {
         "branches": ("bifurcation_diagram",),
-        "field_panels": ("field_panels", "mescheder_games", "mescheder_rules"),
+        "field_panels": ("field_panels", "mescheder_games", "mescheder_rules", "orbit_panels"),
         "fields": ("vector_field",),
         "graphs": ("regime_graph",),
         "lines": ("lines", "time_series"),

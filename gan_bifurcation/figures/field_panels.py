@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.figures.fields import vector_field
+from gan_bifurcation.figures.fields import plane, vector_field
 from gan_bifurcation.figures.style import STYLE, WIDTHS
 from gan_bifurcation.game import Game
 from gan_bifurcation.rules import Alternating, Simultaneous, system
-from gan_bifurcation.simulate import simulate
+from gan_bifurcation.simulate import Orbit, simulate
 
-__all__ = ["field_panels", "mescheder_games", "mescheder_rules"]
+__all__ = ["field_panels", "mescheder_games", "mescheder_rules", "orbit_panels"]
 
 _MOST_PANELS = 60
 
@@ -104,6 +104,53 @@ def field_panels(
     return figure
 
 
+def orbit_panels(
+    orbits: Mapping[str, Orbit],
+    *,
+    window: Mapping[str, tuple[float, float]] | None = None,
+    columns: int = 7,
+    arrows: int = 10,
+    width: str | float = "page",
+) -> Figure:
+    """Orbits that were run already, each on the field of its system, in rows of panels.
+
+    Parameters
+    ----------
+    orbits : mapping of title to Orbit
+        A title is broken after a comma.
+    window : mapping of state to (low, high), optional
+        [-2, 2] by default.
+    columns : int
+        Panels in a row, at most.
+    arrows : int
+    width : "column", "page" or float
+
+    Returns
+    -------
+    Figure
+    """
+    if not 1 <= len(orbits) <= _MOST_PANELS or columns < 1:
+        raise MisuseError(f"Panels are 1 to {_MOST_PANELS}, got {len(orbits)} orbits in {columns} columns.")
+    across = min(len(orbits), columns)
+    down = -(-len(orbits) // across)
+    inches = WIDTHS[width] if isinstance(width, str) else float(width)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(inches, inches * 1.18 * down / across), layout="constrained")
+        grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
+        for number, ax in enumerate(grid.ravel()):
+            if number >= len(orbits):
+                ax.set_visible(False)
+                continue
+            title, orbit = list(orbits.items())[number]
+            _orbit_panel(ax, orbit, window, arrows)
+            ax.set_title(title.replace(", ", "\n"), fontsize=7.0)
+            if number + across < len(orbits):
+                ax.set_xlabel("")
+            if number % across:
+                ax.set_ylabel("")
+    return figure
+
+
 def _panel(
     ax: Axes,
     game: Game,
@@ -116,14 +163,18 @@ def _panel(
 ) -> None:
     made = system(game, rule, **rates)
     initial = dict.fromkeys(made.states, 1.0) if start is None else dict(start)
-    orbit = simulate(made, initial, steps=steps)
-    first, second = game.generator.states[0], game.discriminator.states[0]
+    _orbit_panel(ax, simulate(made, initial, steps=steps), window, arrows)
+
+
+def _orbit_panel(ax: Axes, orbit: Orbit, window: Mapping[str, tuple[float, float]] | None, arrows: int) -> None:
+    made = orbit.system
+    first, second = plane(made)
     limits = dict.fromkeys((first, second), (-2.0, 2.0)) | dict(window or {})
-    vector_field(made, orbit, window=limits, equilibria=(), arrows=arrows, ax=ax)
+    vector_field(made, orbit, (first, second), window=limits, equilibria=(), arrows=arrows, ax=ax)
     legend = ax.get_legend()
     if legend is not None:
         legend.remove()
-    for state, bounds in game.bounds.items():
+    for state, bounds in made.game.bounds.items() if made.game is not None else ():
         if state in (first, second):
             _shade(ax, state == first, [float(bound.xreplace(_values(made))) for bound in bounds], limits[state])
     ax.set_aspect("equal")

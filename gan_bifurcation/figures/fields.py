@@ -53,7 +53,7 @@ def vector_field(
     -------
     Axes
     """
-    first, second = states or _plane(system)
+    first, second = states or plane(system)
     for name in (first, second):
         if name not in system.states:
             raise unknown_name("state", name, system.states)
@@ -90,7 +90,8 @@ def vector_field(
     return ax
 
 
-def _plane(system: System) -> tuple[str, str]:
+def plane(system: System) -> tuple[str, str]:
+    """The states that a field is drawn in: the generator's and the discriminator's first."""
     if system.n < 2:
         raise MisuseError(
             f"A vector field is drawn in a plane, but '{system.name}' has the one state '{system.states[0]}'."

@@ -1,11 +1,13 @@
 """Lines: columns and fields of tables against each other, and runs against step or time."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from gan_bifurcation.errors import MisuseError, unknown_name
@@ -107,7 +109,8 @@ def lines(
     words = labels or {}
     names = [y] if isinstance(y, str) else list(y)
     given = {"": tables} if isinstance(tables, Table) else dict(tables)
-    series = [s for name, table in given.items() for s in _series(name, table, x, names, group, panel, words, given)]
+    every = [s for name, table in given.items() for s in _series(name, table, x, names, group, panel, words, given)]
+    series = [s for s in every if len(s.x)]
     if not series:
         raise MisuseError("There is nothing to draw: the tables have no rows.")
     frames = list(dict.fromkeys(s.panel for s in series))
@@ -131,6 +134,8 @@ def lines(
             place.tick_params(labelleft=False)
         if frame:
             place.set_title(frame)
+        if "x" not in log and all(_counts(s.x) for s in series):
+            place.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
         for name, limits, setter in ((x, window, place.set_xlim), (names[0], window, place.set_ylim)):
             if limits and name in limits:
                 setter(*limits[name])
@@ -223,6 +228,12 @@ def thinned(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
     return x[chosen], y[chosen]
 
 
+def _counts(values: FloatArray) -> bool:
+    """Whether what is along x is a number of things: no half of one is worth a tick."""
+    finite = values[np.isfinite(values)]
+    return bool(np.all(finite == np.round(finite)))
+
+
 def _finish(ax: Axes, log: str, reference: Sequence[float]) -> None:
     ax.margins(x=0.02)
     if "x" in log:
@@ -247,10 +258,11 @@ def _legend(axes: Sequence[Axes], texts: Sequence[str]) -> None:
     if len(axes) == 1 and len(shown) <= 4:
         axes[0].legend(shown.values(), shown.keys(), loc="best")
         return
-    longest = max(len(text) for text in shown)
+    longest = max(len(re.sub(r"\\[a-zA-Z]+", "x", text).strip("${}")) for text in shown)
     whole = figure_of(axes[0])
-    # Letters of 7 points are about 0.055 inches wide, mathematics less; the sample takes another 0.35 inches.
-    columns = max(1, min(len(shown), int(whole.get_figwidth() / (0.35 + 0.05 * longest))))
+    # Letters of 7 points are about 0.05 inches wide; the sample of the line and the room around take the rest.
+    columns = max(1, min(len(shown), int(whole.get_figwidth() / (0.58 + 0.05 * longest))))
+    columns = -(-len(shown) // -(-len(shown) // columns))
     whole.legend(
         list(shown.values()), list(shown), loc="outside lower center", ncols=columns, frameon=False, fontsize=7
     )

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from gan_bifurcation.branch import Branch
 from gan_bifurcation.errors import MisuseError
@@ -210,6 +211,7 @@ def _threshold(ax: Axes, kind: str, paths: Any) -> None:
         pad = 0.08 * max(high - low, 0.1 * reach, 1e-9)
         ax.set_xlim(min(low, 0.0) - pad, max(high, 0.0) + pad)
         ax.set_ylim(-top, top)
+        ax.xaxis.set_major_locator(MaxNLocator(5))
         ax.axvline(0.0, color=GREY, lw=0.9, zorder=1)
         ax.axvspan(min(low, 0.0) - pad, 0.0, color="0.96", zorder=0)
 

@@ -34,6 +34,8 @@ from gan_bifurcation.tables import Table
 
 _MOST_CELLS: Final = 200
 _LEVELS: Final = 24
+# From so many cells on, half a cell is no more than a line is wide.
+_FINE: Final = 60
 _OVER: Final = (ORANGE, SKY, RED, PURPLE)
 # Fill, hatch and line colour of cells by category, told apart without colour too.
 _CATEGORIES: Final = (
@@ -144,7 +146,13 @@ def landscape(
     drawn.set_linewidth(0.3)
     drawn.set_rasterized(True)
     ax.contour(
-        *plane.grids, np.ma.masked_invalid(values), levels=steps[::3], colors="white", linewidths=0.35, alpha=0.6
+        *plane.grids,
+        np.ma.masked_invalid(values),
+        levels=steps[::3],
+        colors="white",
+        linewidths=0.35,
+        linestyles="solid",
+        alpha=0.6,
     )
     bar = figure_of(ax).colorbar(drawn, ax=ax, label=label_of(field, words), pad=0.02, aspect=26)
     if "z" in log:
@@ -165,6 +173,16 @@ def landscape(
 
 def _limits(grid: Any) -> tuple[float, float]:
     return float(np.min(grid)), float(np.max(grid))
+
+
+def _limits_of_cells(grid: Any, log: bool) -> tuple[float, float]:
+    """With the outer halves of the first and the last cell, where they can be seen."""
+    if not 2 <= len(grid) <= _FINE:
+        return _limits(grid)
+    if log:
+        first, last = np.sqrt(grid[1] / grid[0]), np.sqrt(grid[-1] / grid[-2])
+        return float(grid[0] / first), float(grid[-1] * last)
+    return float(grid[0] - 0.5 * (grid[1] - grid[0])), float(grid[-1] + 0.5 * (grid[-1] - grid[-2]))
 
 
 def _on_top(ax: Axes, over: Mapping[str, Any], plane: _Plane, words: Mapping[str, str]) -> list[Line2D]:
@@ -266,8 +284,8 @@ def heat_map(
             text = f"{words.get(contour, contour)} (white)"
             handles[text] = Line2D([], [], color=GREY, lw=0.9, ls=dots, label=text)
         handles = _borders(ax, (curves or {}).get(name, ()), plane) | handles
-        ax.set_xlim(*_limits(plane.grids[0]))
-        ax.set_ylim(*_limits(plane.grids[1]))
+        ax.set_xlim(*_limits_of_cells(plane.grids[0], logs[0]))
+        ax.set_ylim(*_limits_of_cells(plane.grids[1], logs[1]))
         tidy(ax)
         if len(shown) > 1 or name in words:
             ax.set_title(words.get(name, name.replace("_", " ")))

@@ -96,6 +96,11 @@ def register(
     >>> generator.Rhs(0, {"x": 1.0, "y": 2.0}, {"a": 0.5, "b": 0.25}, asarray=True).tolist()
     [0.0, 1.0]
     """
+    if system.tape.solves:
+        raise MisuseError(
+            f"'{system.name}' solves equations in every step, which no specification of PyDSTool can say; register "
+            "it under an explicit rule."
+        )
     if system.kind == "map" and target is not None:
         raise MisuseError(f"A map is registered as PyDSTool's MapSystem, without a target, but got target='{target}'.")
     chosen = target or "vode"

@@ -8,6 +8,7 @@ _HOMES: Final[dict[str, str]] = {
     name: f"gan_bifurcation.regimes.{module}"
     for module, names in {
         "graph": ("from_json",),
+        "recorded": ("Judgement", "judge"),
         "regime": ("Border", "Regime", "RegimeMap"),
         "regime_map": ("regime_map",),
         "attractors": ("Attractor",),

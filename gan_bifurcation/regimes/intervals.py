@@ -41,7 +41,9 @@ def interval_map(sampler: Sampler, collected: Collected, evaluator: Evaluator, t
     borders: dict[float, Point | None] = {}
     for (q0, c0), (q1, c1) in itertools.pairwise(known):
         between = [m for m in sorted(marks) if q0 < m < q1]
-        if c0.key == c1.key or (c0.local == c1.local and "stalls" in (c0.simulated, c1.simulated)):
+        # Beside an equilibrium a stall is mostly a run that is slow near a border; without one it is a regime.
+        slow = "stalls" in (c0.simulated, c1.simulated) and bool(sampler.sheets)
+        if c0.key == c1.key or (c0.local == c1.local and slow):
             continue
         if between:
             borders |= {m: marks[m] for m in between}

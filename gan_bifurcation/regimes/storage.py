@@ -11,7 +11,7 @@ import shapely
 from gan_bifurcation.branch import Branch
 from gan_bifurcation.continuation.problem import Condition
 from gan_bifurcation.errors import Outcome, ResultsError
-from gan_bifurcation.records import read_files, write_atomically, write_files
+from gan_bifurcation.records import read_files, system_from_record, system_record, write_atomically, write_files
 from gan_bifurcation.regimes.attractors import Attractor
 from gan_bifurcation.regimes.curves import Curve
 from gan_bifurcation.regimes.graph import number, to_graphml
@@ -40,7 +40,7 @@ def save(rmap: RegimeMap, folder: Path) -> Path:
     sampler = rmap.sampler
     arrays = {f"unknowns_{k}": c.unknowns for k, c in enumerate(rmap.curves)}
     arrays |= {f"border_{k}": b.unit for k, b in enumerate(rmap.borders)}
-    text = {
+    text: dict[str, Any] = {
         "format": FORMAT,
         "window": rmap.window.record(),
         "tolerance": rmap.tolerance,
@@ -66,6 +66,10 @@ def save(rmap: RegimeMap, folder: Path) -> Path:
             for b in rmap.borders
         ],
     }
+    if not rmap.branches:
+        # Branches bring the system with them.
+        text["system"], more = system_record(rmap.system)
+        arrays |= more
     write_files(folder / "map", json.dumps(text, indent=1), arrays)
     return folder
 
@@ -107,7 +111,7 @@ def load(folder: Path) -> RegimeMap:
                 f"The map in '{folder}' has format {text['format']!r}, expected {FORMAT}; compute it again."
             )
         window = Window.from_record(text["window"])
-        if not 0 < int(text["branches"]) <= _MOST_FILES or len(text["curves"]) > _MOST_FILES:
+        if not 0 <= int(text["branches"]) <= _MOST_FILES or len(text["curves"]) > _MOST_FILES:
             raise ValueError("number of branches")
         branches = tuple(Branch.load(folder / f"branch_{k:03d}") for k in range(int(text["branches"])))
         curves = []
@@ -120,7 +124,7 @@ def load(folder: Path) -> RegimeMap:
             )
         initial = None if text["initial"] is None else np.array(text["initial"], dtype=float)
         sampler = make_sampler(
-            branches[0].system,
+            branches[0].system if branches else system_from_record(text["system"], arrays),
             window,
             branches,
             [int(v) for v in text["families"]],

@@ -6,9 +6,9 @@ from typing import Any, Final
 import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
-from gan_bifurcation.errors import GanBifurcationError
 from gan_bifurcation.reports.answers import answers
 from gan_bifurcation.reports.equations import equations_of
+from gan_bifurcation.reports.facts import citation_or_empty, first_sentence, paper_line, short_name
 from gan_bifurcation.studies.claims import criticality_along
 from gan_bifurcation.studies.results import Results
 from gan_bifurcation.tables import Table
@@ -32,7 +32,8 @@ def content(results: Results) -> dict[str, Any]:
         "maps": [_map(name, rmap) for name, rmap in results.maps.items()],
         "orbits": [_orbit(name, results[name]) for name in results.names("orbit")],
         "tables": [_table(section.name, section.of, results[section.name]) for section in study.table],
-        "claims": list(results.claims),
+        "claims": [{**vars(c), "sources": _sources(c.paper)} for c in results.claims],
+        "definitions": dict(study.define),
         "agreeing": sum(c.agrees for c in results.claims),
         "figures": list(results.figures.values()),
         "provenance": results.summary["provenance"],
@@ -109,9 +110,8 @@ def _coefficient(point: Point) -> str:
 
 def _curve(name: str, curve: Branch) -> dict[str, Any]:
     words = criticality_along(curve)
-    changes = ", ".join(p.name for p in curve.special_points if p.label in ("GH", "GPD", "CH", "CP"))
     if words == "changes":
-        words = f"changes at {changes}" if changes else "changes"
+        words = f"changes at {_changes(curve)}"
     return {
         "name": name,
         "label": curve.curve,
@@ -121,6 +121,29 @@ def _curve(name: str, curve: Branch) -> dict[str, Any]:
         "ends": [o.message for o in curve.outcome],
         "note": curve.note,
     }
+
+
+def _changes(curve: Branch) -> str:
+    """Where the coefficient of a curve changes its sign: the special points there, or the parameters."""
+    coefficient = curve.measures["coefficient"]
+    known = np.flatnonzero(np.isfinite(coefficient) & (coefficient != 0))
+    signs = np.sign(coefficient[known])
+    found = []
+    for k in np.flatnonzero(np.diff(signs) != 0):
+        low, high = int(known[k]), int(known[k + 1])
+        names = [p.name for p in curve.special_points if low <= p.index <= high]
+        found.append(" or ".join(names) or _where(curve.point(low)))
+    return "; ".join(found)
+
+
+def _sources(keys: str) -> list[dict[str, str]]:
+    """Papers as (key, authors and year)."""
+    found = []
+    for key in (k.strip() for k in keys.split(",")):
+        if key:
+            entry = citation_or_empty(key)
+            found.append({"key": key, "text": short_name(key, entry), "known": "yes" if entry else ""})
+    return found
 
 
 def _map(name: str, rmap: Any) -> dict[str, Any]:
@@ -193,11 +216,8 @@ def _table(name: str, of: str, table: Table) -> dict[str, Any]:
 def _first_sentence(of: str) -> str:
     from gan_bifurcation import models
 
-    try:
-        return (models.table(of).__doc__ or "").strip().partition("\n")[0]
-    except GanBifurcationError:
-        # Results outlive the package that computed them.
-        return ""
+    # Results outlive the package that computed them.
+    return first_sentence(models.table(of)) if of in models.tables() else ""
 
 
 def _field(name: str, values: Any, table: Table) -> dict[str, str]:
@@ -214,16 +234,16 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:.6g}"
 
 
-def _references(results: Results) -> list[str]:
-    from gan_bifurcation.models import citation
-
-    keys = {key.strip() for s in results.summary["systems"].values() for key in str(s["paper"]).split(",")}
-    keys |= {key.strip() for claim in results.claims for key in claim.paper.split(",")}
+def _references(results: Results) -> list[dict[str, str]]:
+    keys = {key.strip() for s in results.summary["systems"].values() for key in _keys(str(s["paper"]))}
+    keys |= {key.strip() for claim in results.claims for key in _keys(claim.paper)}
     found = []
     for key in sorted(keys - {""}):
-        try:
-            found.append(citation(key))
-        except GanBifurcationError:
-            # A claim may cite a paper that no model is of: its name stands by itself.
-            found.append(key)
+        entry = citation_or_empty(key)
+        found.append({"key": key, "text": paper_line(key, entry), "entry": entry})
     return found
+
+
+def _keys(paper: str) -> list[str]:
+    """The keys of papers; an entry that a game brings itself is one."""
+    return [paper] if paper.lstrip().startswith("@") else paper.split(",")

@@ -1,12 +1,13 @@
 """A system's equations as text, LaTeX and MathML, bounded in length."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import sympy
 
-from gan_bifurcation.expressions import symbol
+from gan_bifurcation.expressions import Mean, symbol
 from gan_bifurcation.system import System
 
 # What a page can hold: equations of a system, operations in one that is shown as a formula, letters of text.
@@ -58,7 +59,9 @@ def as_latex(system: System) -> list[str]:
 
 def _rows(system: System) -> list[tuple[str, Any]]:
     size = sum(e.count_ops() for _, e in system.assignments) + sum(e.count_ops() for e in system.rhs_expressions)
-    if size <= _MOST_SUBSTITUTED:
+    # An expectation cannot be written inside another one: such steps stay steps.
+    nested = any(e.has(Mean) for _, e in system.assignments)
+    if size <= _MOST_SUBSTITUTED and not nested:
         return list(system.equations().items())
     return [(s.name, e) for s, e in system.assignments] + list(zip(system.states, system.rhs_expressions, strict=True))
 
@@ -88,11 +91,25 @@ def _cut(text: str) -> str:
 
 
 def _renamed(expression: Any) -> Any:
-    return expression.xreplace({s: sympy.Symbol(_NAMES[s.name]) for s in expression.free_symbols if s.name in _NAMES})
+    """With names as mathematics has them; the number of an intermediate value is no power."""
+    names = {}
+    for used in expression.free_symbols:
+        head, steps, which = used.name.partition("__")
+        name = _NAMES.get(head, head) + (f"__({which})" if steps else "")
+        if name != used.name:
+            names[used] = sympy.Symbol(name, real=True)
+    return expression.xreplace(names) if names else expression
 
 
 def _latex(expression: Any) -> str:
-    return str(sympy.latex(_renamed(expression)))
+    shown = _renamed(expression)
+    return str(sympy.latex(shown, symbol_names={s: _upright(s) for s in shown.atoms(sympy.Symbol)}))
+
+
+def _upright(name: sympy.Symbol) -> str:
+    """A symbol in LaTeX; a word is upright, for slanted letters beside each other are a product."""
+    text = str(sympy.latex(name))
+    return re.sub(r"^[A-Za-z]{2,}", lambda word: rf"\mathrm{{{word[0]}}}", text)
 
 
 def _left_latex(left: str, kind: str) -> str:
@@ -109,6 +126,8 @@ def _mathml(left: str, right: Any, kind: str) -> str:
     except (AttributeError, TypeError, NotImplementedError):
         # A function that the printer does not know is shown as text.
         return ""
+    # A word needs room before it: in a product it would run into its neighbour.
+    body = re.sub(r"<mi>([A-Za-z]{2,})</mi>", r'<mspace width="0.17em"/><mi>\1</mi>', body)
     mark = _mark(left, kind)
     shown = f"<msup><mrow>{name}</mrow><mo>{'′' if mark == chr(39) else mark}</mo></msup>" if mark else name
     return f'<math display="block"><mrow>{shown}<mo>=</mo>{body}</mrow></math>'

@@ -71,7 +71,7 @@ def _of_game(game: Game) -> dict[str, Any]:
         "smooth": game.smooth,
         "why_not_smooth": "" if game.smooth else game.why_not_smooth or "a loss has kinks",
         "paper": game.paper,
-        "citation": _citation(game.paper),
+        "citation": citation_or_empty(game.paper),
     }
 
 
@@ -80,7 +80,8 @@ def _action(symmetry: Symmetry) -> str:
     return _cut(", ".join(moves))
 
 
-def _citation(paper: str) -> str:
+def citation_or_empty(paper: str) -> str:
+    """BibTeX of papers, "" if they are not among ours."""
     try:
         return models.citation(paper) if paper else ""
     except GanBifurcationError:
@@ -186,22 +187,46 @@ def paper_line(keys: str, citation: str) -> str:
     'Ada, Bob, On GANs (2020)'
     """
     lines = []
+    for fields in _entries(citation):
+        year = f" ({fields['year']})" if "year" in fields else ""
+        lines.append(f"{', '.join(_authors(fields))}, {fields.get('title', '')}{year}")
+    return "; ".join(lines) or keys
+
+
+def short_name(key: str, citation: str) -> str:
+    """Authors and year of one entry, as texts refer to it.
+
+    >>> short_name("k", "@article{k,\\n author = {Ada, A. and Bob, B. and Cid, C.},\\n year = {2020}\\n}")
+    'Ada et al. 2020'
+    """
+    for fields in _entries(citation):
+        names = _authors(fields)
+        who = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
+        return f"{who} {fields.get('year', '')}".strip()
+    return key
+
+
+def _entries(citation: str) -> list[dict[str, str]]:
+    """The fields of BibTeX entries that have one field a line."""
+    found = []
     for entry in ("\n" + _accented(citation)).split("\n@")[1:]:
         fields = {}
         for line in entry.splitlines()[1:]:
             name, equals, value = line.partition("=")
             if equals:
                 fields[name.strip().lower()] = value.strip().rstrip(",").replace("{", "").replace("}", "").strip('"')
-        names = [author.partition(",")[0].strip() for author in fields.get("author", "").split(" and ")]
-        year = f" ({fields['year']})" if "year" in fields else ""
-        lines.append(f"{', '.join(names)}, {fields.get('title', '')}{year}")
-    return "; ".join(lines) or keys
+        found.append(fields)
+    return found
+
+
+def _authors(fields: Mapping[str, str]) -> list[str]:
+    return [author.partition(",")[0].strip() for author in fields.get("author", "").split(" and ")]
 
 
 def _accented(text: str) -> str:
     r"""BibTeX's accents as letters.
 
-    >>> _accented(r"G{\'o}mez, H\"older")
-    'G{ó}mez, Hölder'
+    >>> _accented(r"G\'{o}mez, H\"older")
+    'Gómez, Hölder'
     """
     return re.sub(r"\\(['`\"^~])\{?([A-Za-z])\}?", lambda m: unicodedata.normalize("NFC", m[2] + _ACCENTS[m[1]]), text)

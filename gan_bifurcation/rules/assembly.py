@@ -39,6 +39,7 @@ def system(game: Game, rule: Rule | str | Mapping[str, object], **parameters: fl
     --------
     >>> theta, psi = symbol("theta"), symbol("psi")
     >>> from gan_bifurcation.game import Player
+    >>> from gan_bifurcation.rules import Alternating
     >>> game = Game("bilinear", Player(("psi",), -theta * psi, "eta_d"), Player(("theta",), theta * psi, "eta_g"))
     >>> steps = system(game, Alternating(), eta_d=0.5)
     >>> dict(steps.parameters)

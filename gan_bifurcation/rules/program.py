@@ -100,10 +100,6 @@ class Program:
             renamed = {**renamed, **self._places[key]}
         return self.field.directions[state].xreplace(renamed)
 
-    def own_field_at(self, state: str, at: Place) -> sympy.Expr:
-        """The direction of one state in the game's own field, without what a rule has made of it."""
-        return self.game.vector_field()[state].xreplace({symbol(name): value for name, value in at.items()})
-
     def jacobian(self, rows: Sequence[str], columns: Sequence[str]) -> dict[tuple[str, str], sympy.Expr]:
         """Derivatives of the game's field that are not zero, taken once in SymPy; rename them to use them elsewhere."""
         field = self.game.vector_field()
@@ -177,7 +173,6 @@ class Program:
                 kept.append((name, value))
                 needed |= value.free_symbols
         states = (*self.game.states, *(item.name for item in self.memory))
-        # What only names another value needs no name.
         return Update(
             kind, states, tuple(reversed(kept)), (*rhs, *remembered), self.parameters, tuple(self.memory), calls
         )

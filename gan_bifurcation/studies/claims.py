@@ -36,7 +36,8 @@ def check_claims(study: Study, systems: Mapping[str, System], get: Callable[[str
             raise
         except GanBifurcationError as error:
             raise StudyFileError(f"In claim[{number + 1}]: {error}") from error
-        made.append(Claim(claim.text, claim.paper, expected, computed, agrees))
+        tolerance = "" if claim.criticality is not None or claim.verdict is not None else f"{claim.tolerance:.0e}"
+        made.append(Claim(claim.text, claim.paper, expected, computed, agrees, tolerance))
     return made
 
 
@@ -70,8 +71,11 @@ def _given(expected: str | float | None) -> str | float:
 
 
 def _compare(computed: float, expected: float, tolerance: float) -> tuple[str, str, bool]:
-    agrees = abs(computed - expected) <= tolerance * max(1.0, abs(expected))
-    return f"{expected:.10g}", f"{computed:.10g} (difference {abs(computed - expected):.1e})", bool(agrees)
+    difference = abs(computed - expected)
+    # Relative for large numbers.
+    agrees = difference <= tolerance * max(1.0, abs(expected))
+    shown = f"{computed:.10g}" if difference == 0 else f"{computed:.10g} (difference {difference:.1e})"
+    return f"{expected:.10g}", shown, bool(agrees)
 
 
 def _curve(claim: ClaimSpec, study: Study, curve: Branch) -> tuple[str, str, bool]:
@@ -96,6 +100,8 @@ def criticality_along(curve: Branch) -> str:
     known = signs[np.isfinite(signs)]
     if not len(known):
         return "not defined"
+    if np.all(known == 0):
+        return "degenerate: the coefficient vanishes"
     if np.all(known < 0):
         return "supercritical"
     if np.all(known > 0):

@@ -17,7 +17,7 @@ from gan_bifurcation.tables import Table
 
 _ASPECTS: Mapping[str, float] = {
     "bifurcation_set": 0.95, "regime_map": 0.95, "regime_graph": 0.95, "vector_field": 0.98, "spectrum_path": 0.82,
-    "landscape": 0.85,
+    "landscape": 0.85, "heat_map": 0.85,
 }  # fmt: skip
 _OF_TABLES = ("lines", "time_series", "heat_map", "landscape")
 
@@ -33,7 +33,10 @@ class Drawer:
     def draw(self, section: FigureSpec) -> None:
         """Draw a figure and write it as SVG and PNG."""
         parts = {name: self.get(name) for name in section.of}
-        figure = self._of_tables(section, parts) if section.kind in _OF_TABLES else self._on_axes(section, parts)
+        if section.kind == "field_panels":
+            figure = self._panels(section, parts)
+        else:
+            figure = self._of_tables(section, parts) if section.kind in _OF_TABLES else self._on_axes(section, parts)
         try:
             figures.save(figure, self.folder / "figures" / section.name)
         except ValueError as error:
@@ -72,6 +75,11 @@ class Drawer:
             ax.set_title(section.title)
         return figure
 
+    def _panels(self, section: FigureSpec, parts: Mapping[str, Any]) -> Any:
+        _demand(section, parts, "orbits", _is_orbit)
+        items = {section.labels.get(name, name): self._orbit(name, part) for name, part in parts.items()}
+        return figures.orbit_panels(items, window=section.window, width=section.width)
+
     def _of_tables(self, section: FigureSpec, parts: Mapping[str, Any]) -> Any:
         if section.kind == "lines":
             return _lines(section, parts)
@@ -88,7 +96,9 @@ class Drawer:
                 ax.set_title(section.title)
             return figure
         fields = section.fields or [name for name in table.fields if name != section.contour]
-        figure, axes = figures.figure("page", 0.44, 1, len(fields)) if len(fields) > 1 else figures.figure()
+        # Panels are as high as three of them side by side are wide.
+        aspect = _aspect(section) if len(fields) == 1 else 1.32 / max(len(fields), 2)
+        figure, axes = figures.figure(section.size, aspect, 1, len(fields))
         curves = {field: [self.get(name) for name in names] for field, names in section.panels.items()}
         for group in curves.values():
             _demand(section, dict(enumerate(group)), "curves in its panels", lambda part: isinstance(part, Branch))
@@ -126,7 +136,7 @@ def _lines(section: FigureSpec, parts: Mapping[str, Any]) -> Any:
         _, ax = figures.figure(section.width, _aspect(section))
     drawn = figures.lines(
         parts, section.x, section.y, group=section.group, panel=section.panel, log=section.log, labels=section.labels,
-        window=section.window, reference=section.reference, width=section.width, ax=ax,
+        window=section.window, reference=section.reference, width=section.size, ax=ax,
     )  # fmt: skip
     if section.title and ax is not None:
         ax.set_title(section.title)

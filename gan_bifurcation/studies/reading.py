@@ -125,6 +125,10 @@ def _sentence(error: ValidationError) -> str:
         message = (
             "not a valid name (letters, digits, '_' and '-', beginning with a letter), or reference 'branch:LABEL'"
         )
+    if "settings" in place:
+        # A setting may be many things: what pydantic says of each of them helps nobody.
+        place = place[: place.index("settings") + 2]
+        return f"In '{_path(place)}': expected a number, text, true, false or a list of these."
     got = first.get("input")
     shown = f", got {quoted(str(got))}" if isinstance(got, str | int | float | bool) else ""
     more = error.error_count() - 1

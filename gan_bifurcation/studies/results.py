@@ -29,6 +29,8 @@ class Claim:
     expected, computed : str
         As shown.
     agrees : bool
+    tolerance : str
+        Up to which the two may differ, "" for words.
     """
 
     text: str
@@ -36,6 +38,7 @@ class Claim:
     expected: str
     computed: str
     agrees: bool
+    tolerance: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,14 +117,21 @@ class Results:
         for section in self.file.study.figure:
             if section.name in self.names("figure"):
                 made[section.name] = Figure(
-                    section.name, section.caption, self.folder / "figures" / section.name, section.width
+                    section.name, section.caption, self.folder / "figures" / section.name, section.size
                 )
         return made
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
         return tuple(
-            Claim(str(c["text"]), str(c["paper"]), str(c["expected"]), str(c["computed"]), bool(c["agrees"]))
+            Claim(
+                str(c["text"]),
+                str(c["paper"]),
+                str(c["expected"]),
+                str(c["computed"]),
+                bool(c["agrees"]),
+                str(c.get("tolerance", "")),
+            )
             for c in self.summary["claims"]
         )
 

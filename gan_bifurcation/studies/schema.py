@@ -170,7 +170,7 @@ class TableSpec(Section):
 
 FigureKind = Literal[
     "bifurcation_diagram", "spectral_radius", "spectrum_path", "bifurcation_set", "regime_map", "regime_graph",
-    "vector_field", "lines", "time_series", "heat_map", "landscape",
+    "vector_field", "field_panels", "lines", "time_series", "heat_map", "landscape",
 ]  # fmt: skip
 Texts = list[Annotated[str, StringConstraints(max_length=200)]]
 
@@ -196,13 +196,19 @@ class FigureSpec(Section):
     fields: Texts = Field(default_factory=list, max_length=12)
     group: Texts = Field(default_factory=list, max_length=4)
     panel: Texts = Field(default_factory=list, max_length=2)
-    log: Annotated[str, StringConstraints(pattern=r"^x?y?z?$")] = ""
+    log: Literal["", "x", "y", "z", "xy", "xz", "yz", "xyz"] = ""
     labels: dict[str, Text] = Field(default_factory=dict, max_length=100)
     reference: list[float] = Field(default_factory=list, max_length=10)
     threshold: float | None = None
     contour: str = ""
     categories: Texts = Field(default_factory=list, max_length=8)
     panels: dict[str, list[str]] = Field(default_factory=dict)
+
+    @property
+    def size(self) -> Literal["column", "page"]:
+        """The width, which is that of the page for panels side by side."""
+        several = (self.kind == "heat_map" and len(self.fields) != 1) or (self.kind == "lines" and bool(self.panel))
+        return "page" if several else self.width
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -251,7 +257,7 @@ class ClaimSpec(Section):
         given = {k for k in possible if getattr(self, k) is not None}
         if given not in [set(keys) for keys in needs[targets[0]]]:
             forms = " or ".join(" and ".join(f"'{k}'" for k in keys) for keys in needs[targets[0]])
-            raise ValueError(f"a claim about a {targets[0]} needs {forms}")
+            raise ValueError(f"a claim about {'an' if targets[0] == 'orbit' else 'a'} {targets[0]} needs {forms}")
         return self
 
 
