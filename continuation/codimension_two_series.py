@@ -40,7 +40,7 @@ class Table:
     component : array (N,)
         The component in which a monomial is resonant, -1 if in none.
     directions : array (D, m)
-        Of modulus one, degree by degree.
+        Degree by degree.
     begin : array (order + 2,)
     separate : array
         For each degree the pseudo-inverse (monomials, directions), flattened.
@@ -100,7 +100,7 @@ def table(kinds: str, order: int, resonance: int = 0) -> Table:
         first.append(len(exponents))
         here = _monomials(m, degree)
         exponents += here
-        points, matrix = _directions(m, degree, here)
+        points, matrix = _directions(kinds, degree, here)
         directions.append(points)
         separate.append(np.linalg.pinv(matrix))
         begin.append(begin[-1] + len(points))
@@ -121,21 +121,27 @@ def table(kinds: str, order: int, resonance: int = 0) -> Table:
     )  # fmt: skip
 
 
-_TRIALS: Final = 40
+_TRIALS: Final = 60
 
 
-def _directions(m: int, degree: int, monomials: list[tuple[int, ...]]) -> tuple[ComplexArray, ComplexArray]:
-    """Directions of modulus one whose monomials of a degree are well separated, and the matrix of their values."""
-    if m <= 2:
-        angles = 2.0 * np.pi * np.arange(degree + 1) / (degree + 1) if m == 2 else np.zeros(1)
-        points = np.ones((len(angles), m), dtype=complex)
-        points[:, -1] = np.exp(1j * angles)
-        return points, np.prod(points[:, None, :] ** np.array(monomials), axis=2)
+def _directions(kinds: str, degree: int, monomials: list[tuple[int, ...]]) -> tuple[ComplexArray, ComplexArray]:
+    """Directions whose monomials of a degree are well separated, and the matrix of their values.
+
+    The two coordinates of a pair are conjugate, so that H along a direction is a real curve.
+    """
     rng = np.random.default_rng(1999)
     best: tuple[float, ComplexArray, ComplexArray] | None = None
-    count = int(np.ceil(1.25 * len(monomials)))
-    for _ in range(_TRIALS):
-        points = np.exp(2j * np.pi * rng.random((count, m)))
+    count = len(monomials) if len(kinds) < 3 else int(np.ceil(1.1 * len(monomials)))
+    for _ in range(_TRIALS if len(kinds) > 1 else 1):
+        points = np.ones((count, len(kinds)), dtype=complex)
+        for i, kind in enumerate(kinds):
+            if kind == "Z":
+                points[:, i] = points[:, i - 1].conj()
+            elif kind == "z":
+                turn = np.exp(2j * np.pi * rng.random(count)) if len(kinds) > 2 else np.exp(2j * np.pi * _even(count))
+                points[:, i] = (rng.uniform(0.5, 1.5, count) if len(kinds) > 2 else 1.0) * turn
+            elif len(kinds) > 1:
+                points[:, i] = rng.uniform(0.5, 1.5, count) * rng.choice([-1.0, 1.0], count)
         matrix = np.prod(points[:, None, :] ** np.array(monomials), axis=2)
         condition = float(np.linalg.cond(matrix))
         if best is None or condition < best[0]:
@@ -144,11 +150,15 @@ def _directions(m: int, degree: int, monomials: list[tuple[int, ...]]) -> tuple[
     return best[1], best[2]
 
 
+def _even(count: int) -> FloatArray:
+    return np.asarray((np.arange(count) + 0.25) / (2 * count))
+
+
 @inner
 def _known(
     is_map: bool, degree: int, lam: ComplexArray, omega: ComplexArray, h: ComplexArray, g: ComplexArray,
     exponents: IntArray, first: IntArray, parent: IntArray, variable: IntArray, component: IntArray,
-    mono: ComplexArray, out: ComplexArray,
+    mono: ComplexArray, out: FloatArray,
 ) -> None:  # fmt: skip
     """Subtract from `out` what H of lower degrees and G give at this degree along omega: [H(G)]_k or [DH G]_k."""
     m, n = omega.shape[0], out.shape[0]
@@ -166,7 +176,7 @@ def _known(
                         factor += exponents[a, i] * gk[i, degree - j + 1] / omega[i]
                 factor *= mono[a]
                 for c in range(n):
-                    out[c] -= h[a, c] * factor
+                    out[c] -= (h[a, c] * factor).real
         return
     total = first[degree]
     series = np.zeros((total, degree + 1), dtype=np.complex128)
@@ -183,7 +193,7 @@ def _known(
             for j in range(1, degree - k + 1):
                 series[a, k + j] += series[x, k] * series[y, j]
         for c in range(n):
-            out[c] -= h[a, c] * series[a, degree]
+            out[c] -= (h[a, c] * series[a, degree]).real
 
 
 @jit
@@ -240,12 +250,12 @@ def expand(
     large = np.empty((n + 1, n + 1), dtype=np.complex128)
     pivots = np.empty(n + 1, dtype=np.int64)
     right = np.empty(n + 1, dtype=np.complex128)
-    kept = np.zeros((n, order + 1), dtype=np.complex128)
+    kept = np.zeros((n, order + 1))
     for degree in range(2, order + 1):
         count = begin[degree + 1] - begin[degree]
-        values = np.zeros((count, n), dtype=np.complex128)
+        values = np.zeros((count, n))
         largest = np.zeros(n)
-        slots = np.zeros((n_slots(tape), degree + 1), dtype=np.complex128)
+        slots = np.zeros((n_slots(tape), degree + 1))
         for d in range(count):
             omega = directions[begin[degree] + d]
             for a in range(first[degree]):
@@ -256,7 +266,7 @@ def expand(
             for k in range(1, degree):
                 for a in range(first[k], first[k + 1]):
                     for c in range(n):
-                        slots[c, k] += h[a, c] * mono[a]
+                        slots[c, k] += h[a, c].real * mono[a].real - h[a, c].imag * mono[a].imag
             for i in range(constants):
                 slots[tape.n_inputs + i, 0] = tape.constants[i]
             for _ in range(e.iterations):
