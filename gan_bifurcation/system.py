@@ -21,6 +21,7 @@ from gan_bifurcation.linear_states import find_linear_states
 
 if TYPE_CHECKING:
     from gan_bifurcation.game import Game, Symmetry
+    from gan_bifurcation.poincare import Section
     from gan_bifurcation.rules import Memory, Rule, Update
 
 FloatArray = NDArray[np.float64]
@@ -51,6 +52,8 @@ class System:
         Inequalities ``expression >= 0`` that hold inside the domain, each with the reason why leaving it matters.
     symmetries, known_equilibria, game, rule, memory
         Provenance, where the system was made from a game; `memory` are the states that the rule adds.
+    section : Section or None
+        Of a return map made by :func:`gan_bifurcation.poincare`: the section and the flow.
     """
 
     kind: Kind
@@ -67,6 +70,7 @@ class System:
     game: "Game | None" = None
     rule: "Rule | None" = None
     memory: "tuple[Memory, ...]" = ()
+    section: "Section | None" = None
     _tape: tapes.Tape | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
