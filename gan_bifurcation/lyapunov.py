@@ -265,9 +265,7 @@ def agreement(states: FloatArray) -> float:
     return float(-np.log10(max(worst, 1e-16)))
 
 
-def _of_map(
-    system: System, x: FloatArray, k: int, steps: int, discard: int
-) -> tuple[FloatArray, FloatArray, float]:
+def _of_map(system: System, x: FloatArray, k: int, steps: int, discard: int) -> tuple[FloatArray, FloatArray, float]:
     length = max(steps // _BLOCKS, 1)
     record = np.zeros((1, min(_BLOCKS * length, 200_000), system.n))
     rates = _map_rates(system, x[None], system.parameter_vector()[None], k, np.array([length]), discard, record)
