@@ -302,19 +302,13 @@ def normal_form(point: Point) -> dict[str, Any]:
 
 def _prediction(forms: Forms, point: Point, q: Any, p: Any, form: Mapping[str, Any]) -> dict[str, Any]:
     """How fast the critical eigenvalue moves with each free parameter, and the amplitude that follows."""
-    n = point.system.n
     is_map = point.system.kind == "map"
-    a = forms.A - np.eye(n) if is_map else forms.A
     mu = point.critical
     cubic = DECIDING[point.label](form)
     speeds: dict[str, float] = {}
     amplitudes: dict[str, dict[str, float]] = {}
     for name in point.free:
-        column = n + point.system.parameter_index(name)
-        direction = np.zeros(len(forms.base))
-        direction[column] = 1.0
-        direction[:n] = -_solve(a, forms.jacobian[:, column])
-        derivative = np.vdot(p, forms.B(q, direction))
+        derivative = eigenvalue_slope(forms, name, q, p)
         speed = float((derivative * np.conj(mu)).real / abs(mu)) if is_map else float(derivative.real)
         speeds[name] = speed
         # r' = (speed dp) r - |cubic| r^3 for the amplitude along q: H and NS 2 Re(z q), flip w q.
@@ -324,6 +318,17 @@ def _prediction(forms: Forms, point: Point, q: Any, p: Any, form: Mapping[str, A
             radius = np.sqrt(abs(speed) / strength)
             amplitudes[name] = {s: float(factor * radius * abs(c)) for s, c in zip(point.system.states, q, strict=True)}
     return {"speed": speeds, "amplitude": amplitudes}
+
+
+def eigenvalue_slope(forms: Forms, name: str, q: Any, p: Any) -> complex:
+    """The derivative of an eigenvalue in a parameter, along the equilibrium or fixed point, for <p,q> = 1."""
+    system = forms.system
+    n = system.n
+    column = n + system.parameter_index(name)
+    direction = np.zeros(len(forms.base))
+    direction[column] = 1.0
+    direction[:n] = -_solve(forms.A - np.eye(n) if system.kind == "map" else forms.A, forms.jacobian[:, column])
+    return complex(np.vdot(p, forms.B(q, direction)))
 
 
 def with_normal_form(point: Point) -> Point:
