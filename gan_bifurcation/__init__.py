@@ -59,6 +59,7 @@ _HOMES: Final[dict[str, str]] = {
         "simulate": ("Orbit", "simulate"),
         "interop": ("register", "to_contclass"),
         "paths": ("PathAngle", "path_angle"),
+        "poincare": ("cycle_of", "poincare"),
         "ranges": ("Range", "log_range"),
         "regimes": ("Judgement", "judge", "regime_map"),
         "reports": ("write_report",),
