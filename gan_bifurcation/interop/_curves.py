@@ -60,8 +60,8 @@ def to_contclass(branch: Branch, name: str | None = None) -> Any:
         Equilibria, fixed points, cycles of a flow, or a curve of LP, H (flows), LP, PD or NS points (maps) in two
         parameters. For cycles PyCont compiles AUTO, and needs SWIG and a C compiler.
     name : str, optional
-        Of the curve: by default "EQ" for equilibria, "HC" for Hopf points, "LC" for cycles, and otherwise the first letters of PyCont's
-        type ("FP", "LP", "FD", "FL", "NS").
+        Of the curve: by default "EQ" for equilibria, "HC" for Hopf points, "LC" for cycles, and otherwise the first
+        letters of PyCont's type ("FP", "LP", "FD", "FL", "NS").
 
     Returns
     -------
