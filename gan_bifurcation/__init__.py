@@ -23,13 +23,17 @@ _HOMES: Final[dict[str, str]] = {
     for module, names in {
         "branch": ("Branch", "Point"),
         "continuation": (
+            "BifurcationSet",
             "Event",
+            "Sensitivity",
             "StepControl",
+            "bifurcation_set",
             "branch_point_to_branch",
             "find_equilibria",
             "flip_to_period_two",
             "normal_form",
             "point",
+            "sensitivity",
             "spectrum",
             "trace",
             "transverse_spectrum",
