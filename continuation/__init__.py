@@ -8,6 +8,8 @@ _HOMES: Final = {
     name: f"gan_bifurcation.continuation.{module}"
     for module, names in {
         "trace": ("trace",),
+        "circles": ("neimark_sacker_to_circles", "orbit_to_circle"),
+        "tongues": ("Tongue", "arnold_tongue", "arnold_tongues"),
         "march": ("StepControl",),
         "events": ("Event",),
         "equilibria": ("find_equilibria", "point"),
@@ -17,6 +19,7 @@ _HOMES: Final = {
         "sensitivity": ("Sensitivity", "sensitivity"),
         "starts": ("Start", "branch_point_to_branch", "flip_to_period_two"),
         "spectra": ("spectrum",),
+        "collocation_starts": ("fixed_period", "hopf_to_cycles", "orbit_to_cycle"),
     }.items()
     for name in names
 }

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Final
 
 import numpy as np
@@ -21,7 +20,7 @@ THROUGH: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     },
 }  # fmt: skip
 # Modules with a function `curves_at(point)` that gives starts of curves of other objects at such a point.
-PROVIDERS: Final = ("gan_bifurcation.continuation.codimension_two",)
+PROVIDERS: Final[tuple[str, ...]] = ()
 
 # What else starts there, in words: said to be unexplored where no curve of it was found.
 BESIDES: Final[Mapping[str, tuple[str, str]]] = {
@@ -77,9 +76,8 @@ def starting(point: Point) -> list[CurveStart]:
     """Curves of other objects that start at a point of codimension two, from the modules that know how."""
     found: list[CurveStart] = []
     for name in PROVIDERS:
-        if find_spec(name) is not None:
-            curves_at: Callable[[Point], Sequence[CurveStart]] = import_module(name).curves_at
-            found += curves_at(point)
+        curves_at: Callable[[Point], Sequence[CurveStart]] = import_module(name).curves_at
+        found += curves_at(point)
     return found
 
 
