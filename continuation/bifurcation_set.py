@@ -157,7 +157,8 @@ class BifurcationSet:
 
     def starts_of(self, name: str) -> list[str]:
         """Names of the curves that pass through, end or start at a point of codimension two."""
-        self[name]
+        point = self[name]
+        name = point.name if isinstance(point, Point) else name
         return list(
             dict.fromkeys(
                 other

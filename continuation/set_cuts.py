@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,6 +208,7 @@ class Cuts:
             if task.depth >= self.depth or self._switches >= _MOST_SWITCHES:
                 self.beyond.append(p)
                 continue
+            start: Any = None
             try:
                 start = branch_point_to_branch(p) if p.label == "BP" else flip_to_period_two(p)
             except MisuseError as error:

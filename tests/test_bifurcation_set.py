@@ -60,14 +60,18 @@ def test_generalised_henon_closed_forms(henon: BifurcationSet) -> None:
 
 def test_generalised_henon_resonances_are_found_once_and_tie_the_curves(henon: BifurcationSet) -> None:
     once = [p for p in henon.points if p.system.iterations == 1]
-    assert sorted(p.label for p in once) == ["R1", "R2", "R3", "R4"]
+    assert sorted(p.label for p in once) == ["LPPD", "R1", "R2", "R3", "R4"]
     c = 0.1
     for p in once:
-        # det J = 1 and trace (c - 2) z = 2 cos(theta).
-        trace = {"R1": 2.0, "R2": -2.0, "R3": -1.0, "R4": 0.0}[p.label]
+        # det J = 1 and trace (c - 2) z = 2 cos(theta); for multipliers 1 and -1, det J = -1 and trace 0.
+        trace = {"R1": 2.0, "R2": -2.0, "R3": -1.0, "R4": 0.0, "LPPD": 0.0}[p.label]
+        determinant = -1.0 if p.label == "LPPD" else 1.0
         assert p.state["x"] == pytest.approx(trace / (c - 2.0), abs=1e-8)
-        assert p.parameters["b"] == pytest.approx(1.0 + c * p.state["x"], abs=1e-8)
+        assert p.parameters["b"] == pytest.approx(determinant + c * p.state["x"], abs=1e-8)
     assert henon.starts_of("R1") == ["LP1", "NS1"]
+    # Fold and flip at once: both curves, and circles of period two from there on (theta < 0; Kuznetsov 2004, 9.6).
+    assert henon.starts_of("LPPD")[:2] == ["LP1", "PD1"]
+    assert {henon.graph.nodes[n]["period"] for n in henon.starts_of("LPPD")[2:]} == {2}
     # At 1:2 the curve of the flip, that of the circle, and (s = 1 on this side) circles of period two.
     labels = {(henon.graph.nodes[n]["label"], henon.graph.nodes[n]["period"]) for n in henon.starts_of("R2")}
     assert labels == {("PD", 1), ("NS", 1), ("NS", 2)}
