@@ -23,11 +23,14 @@ _HOMES: Final[dict[str, str]] = {
     for module, names in {
         "branch": ("Branch", "Point"),
         "continuation": (
+            "BifurcationSet",
             "Event",
+            "Sensitivity",
             "StepControl",
             "Tongue",
             "arnold_tongue",
             "arnold_tongues",
+            "bifurcation_set",
             "branch_point_to_branch",
             "find_equilibria",
             "fixed_period",
@@ -38,6 +41,7 @@ _HOMES: Final[dict[str, str]] = {
             "orbit_to_circle",
             "orbit_to_cycle",
             "point",
+            "sensitivity",
             "spectrum",
             "trace",
             "transverse_spectrum",
