@@ -29,6 +29,7 @@ _HOMES: Final[dict[str, str]] = {
             "arnold_tongue",
             "arnold_tongues",
             "branch_point_to_branch",
+            "curves_from",
             "find_equilibria",
             "fixed_period",
             "flip_to_period_two",
