@@ -16,6 +16,8 @@ _HOMES: Final = {
         "equilibria": ("find_equilibria", "point"),
         "manifolds": ("transverse_spectrum",),
         "normal_forms": ("normal_form",),
+        "bifurcation_set": ("BifurcationSet", "bifurcation_set"),
+        "sensitivity": ("Sensitivity", "sensitivity"),
         "starts": ("Start", "branch_point_to_branch", "flip_to_period_two"),
         "spectra": ("spectrum",),
         "collocation_starts": ("fixed_period", "hopf_to_cycles", "orbit_to_cycle"),
