@@ -62,7 +62,7 @@ _HOMES: Final[dict[str, str]] = {
         "game": ("Game", "Player"),
         "game_files": ("load_game",),
         "simulate": ("Orbit", "simulate"),
-        "interop": ("register", "to_contclass"),
+        "interop": ("register", "to_contclass", "to_pointset", "to_trajectory"),
         "paths": ("PathAngle", "path_angle"),
         "poincare": ("cycle_of", "poincare"),
         "ranges": ("Range", "log_range"),

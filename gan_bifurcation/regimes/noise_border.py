@@ -12,13 +12,13 @@ import shapely
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.regimes.noise import as_point, chosen_states, measured_spread
 from gan_bifurcation.regimes.noise_contours import square_faces, zero_lines
 from gan_bifurcation.regimes.noise_draws import Draws, whole_batch
 from gan_bifurcation.regimes.noise_runs import moments_about, whole
 from gan_bifurcation.regimes.noise_theory import NoiseModel, derivative_of
-from gan_bifurcation.regimes.window import Window
 from gan_bifurcation.system import System
 from gan_bifurcation.tables import Table
 
