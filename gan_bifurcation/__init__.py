@@ -32,6 +32,7 @@ _HOMES: Final[dict[str, str]] = {
             "arnold_tongues",
             "bifurcation_set",
             "branch_point_to_branch",
+            "curves_from",
             "find_equilibria",
             "fixed_period",
             "flip_to_period_two",
