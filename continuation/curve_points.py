@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.codimension_two_location import DOUBLE, Crossings, solve_double
 from gan_bifurcation.continuation.conditions import (
     choose_components,
     condition_matrix,
@@ -47,6 +48,7 @@ class CurveScanner:
         self.frames: dict[int, Raw] = {}
         self.forms = Coefficients(problem.system, label) if self.coefficients else None
         self.end: Outcome | None = None
+        self.crossings = Crossings(problem, label)
 
     def raw(self, u: FloatArray, near: Raw | None = None) -> Raw | None:
         """The coefficient with its null vectors, oriented as those of a point nearby; None where there is none."""
@@ -114,6 +116,9 @@ class CurveScanner:
                 here += self._real_points(pair, offset + i)
             elif self.coefficients and (self.values[offset + i] > 0.0) != (self.values[offset + i + 1] > 0.0):
                 here += self._vanishing(pair, self.coefficient, DEGENERATE[self.label], _CHANGES)
+            if not _beyond(problem, pair.u).any() if problem.condition == "pair" else not problem.has_kappa:
+                doubles = {p.label for _, p in here if p.label in DOUBLE}
+                here += self.crossings.scan(pair, doubles)
             found += [replace(p, index=offset + i + f) for f, p in sorted(here, key=lambda e: e[0])]
         for a, b in zip(self._borders(), kept, strict=True):
             a[:] = b
@@ -132,12 +137,25 @@ class CurveScanner:
             return here
         frame, following = self.frames[k], self.frames[k + 1]
         if signed(frame.total.real, frame.size) * signed(following.total.real, following.size) <= 0.0:
-            here += self._vanishing(pair, lambda u: self._regular(u, frame), DEGENERATE[self.label], _CHANGES)
+            text = "" if self.label == "LP" else _CHANGES
+            here += self._vanishing(pair, lambda u: self._regular(u, frame), DEGENERATE[self.label], text)
         if frame.overlap.real * following.overlap.real <= 0.0:
             double = "R2" if self.label == "PD" else ("R1" if self.problem.system.kind == "map" else "BT")
             text = "The critical eigenvalue is double here: the curve of a pair ends at this point."
-            here += self._vanishing(pair, lambda u: self._overlap(u, frame), double, text)
+            here += [
+                (f, self._polished(p))
+                for f, p in self._vanishing(pair, lambda u: self._overlap(u, frame), double, text)
+            ]
         return here
+
+    def _polished(self, point: Point) -> Point:
+        """The point by Newton's method on the extended system of a double eigenvalue."""
+        u = solve_double(self.problem, self.problem.pack(point.x, values=point.parameters), point.label)
+        if u is None:
+            return point
+        exact = make_point(self.problem, u, point.label, point.critical, "")
+        near = np.allclose(self.problem.parameters(u), [point.parameters[k] for k in self.problem.free], rtol=1e-5)
+        return replace(exact, note=point.note) if near else point
 
     def _fraction(self, pair: Strip, u: FloatArray) -> float:
         chord = pair.u[1] - pair.u[0]
@@ -212,4 +230,4 @@ def solve_at_kappa(problem: CurveProblem, pair: Strip, target: float) -> FloatAr
 def _beyond(problem: CurveProblem, u: FloatArray) -> NDArray[np.bool_]:
     """Where the pair of a pair's curve is real."""
     k = u[:, -1]
-    return np.asarray(np.abs(k) > 1.0 + 1e-12 if problem.system.kind == "map" else k < 0.0)
+    return np.asarray(np.abs(k) > 1.0 + 1e-12 if problem.system.kind == "map" else k < -1e-12)
