@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -182,6 +183,14 @@ def test_a_return_map_goes_to_another_process_and_can_be_tied_and_iterated() -> 
     tied = gb.tie(gb.poincare(other, "y"), b="2*a")
     # a b = 2 a**2 for a.
     assert tied.rhs([0.3])[0] == pytest.approx(radius_after_a_turn(0.3, 0.005), abs=1e-10)
+
+
+def test_a_branch_of_cycles_is_saved_and_read(tmp_path: Path) -> None:
+    branch = gb.trace(gb.point(gb.poincare(STUART_LANDAU, "y"), {"x": 0.3}), {"a": (0.04, 0.06)})
+    branch.save(tmp_path / "cycles")
+    again = gb.Branch.load(tmp_path / "cycles")
+    assert again.states.tolist() == branch.states.tolist()
+    assert again.system.rhs([0.3]).tolist() == branch.system.rhs([0.3]).tolist()  # the map itself came back
 
 
 def test_where_nothing_returns_the_map_is_no_number() -> None:
