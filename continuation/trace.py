@@ -314,9 +314,12 @@ def _numbered(points: Sequence[Point]) -> list[Point]:
     named = []
     for p in points:
         number = seen[p.label] = seen.get(p.label, 0) + 1
-        if p.label.isalpha() and p.label.isupper():
-            name = f"{p.label}{number}"
-        else:
-            name = p.label if number == 1 else f"{p.label} {number}"
-        named.append(replace(p, name=name))
+        named.append(replace(p, name=numbered_name(p.label, number)))
     return named
+
+
+def numbered_name(label: str, number: int) -> str:
+    """A label and its number; labels with a digit or small letters are numbered from the second on."""
+    if label.isalpha() and label.isupper():
+        return f"{label}{number}"
+    return label if number == 1 else f"{label} {number}"
