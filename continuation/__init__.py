@@ -8,6 +8,7 @@ _HOMES: Final = {
     name: f"gan_bifurcation.continuation.{module}"
     for module, names in {
         "trace": ("trace",),
+        "codimension_two_starts": ("curves_from",),
         "circles": ("neimark_sacker_to_circles", "orbit_to_circle"),
         "tongues": ("Tongue", "arnold_tongue", "arnold_tongues"),
         "march": ("StepControl",),

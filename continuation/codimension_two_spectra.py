@@ -92,6 +92,10 @@ def critical_eigenvalues(point: Point) -> tuple[complex, ...]:
         near = int(np.argmin([abs(z - target) for z in left]))
         left.pop(near)
         chosen.append(target)
+    if pattern.kinds == "zZzZ":
+        # The slower pair first, so that a point has the same coefficients whichever curve it was found on.
+        speed = [float(np.angle(z)) if is_map else z.imag for z in (chosen[0], chosen[2])]
+        chosen = chosen if speed[0] <= speed[1] else chosen[2:] + chosen[:2]
     return tuple(chosen)
 
 

@@ -77,10 +77,15 @@ class CurveScanner:
             return np.nan
         return self.forms.deciding(self.problem.joint(u), critical)
 
+    def _exact(self, u: FloatArray) -> float:
+        """The same with its rounding: where it vanishes is found better than where it has a sign."""
+        raw = self.raw(u)
+        return np.nan if raw is None else raw.value.real
+
     def _regular(self, u: FloatArray, near: Raw) -> float:
         """The coefficient times <w,q> of unit vectors: it has no pole where the eigenvalue becomes double."""
         raw = self.raw(u, near)
-        return np.nan if raw is None else signed(raw.total.real, raw.size)
+        return np.nan if raw is None else raw.total.real
 
     def _overlap(self, u: FloatArray, near: Raw) -> float:
         raw = self.raw(u, near)
@@ -97,9 +102,11 @@ class CurveScanner:
                     if real:
                         raw = self.raw(strip.u[i], self.frames.get(k - 1))
                         self.values[k] = np.nan
-                        if raw is not None:
+                        if raw is not None and raw.regular:
                             self.frames[k] = raw
                             self.values[k] = signed(raw.value.real, raw.rounding)
+                    elif double_at(problem, strip.u[i, -1]):
+                        self.values[k] = np.nan
                     else:
                         self.values[k] = self.coefficient(strip.u[i])
         # The march goes on with the borders of its last point, so those of an interval are only borrowed.
@@ -114,8 +121,8 @@ class CurveScanner:
                         here += self._at_kappa(pair, target, name)
             if self.coefficients and real:
                 here += self._real_points(pair, offset + i)
-            elif self.coefficients and (self.values[offset + i] > 0.0) != (self.values[offset + i + 1] > 0.0):
-                here += self._vanishing(pair, self.coefficient, DEGENERATE[self.label], _CHANGES)
+            elif self.coefficients and self._changes(offset + i):
+                here += self._vanishing(pair, self._exact, DEGENERATE[self.label], _CHANGES)
             if not _beyond(problem, pair.u).any() if problem.condition == "pair" else not problem.has_kappa:
                 doubles = {p.label for _, p in here if p.label in DOUBLE}
                 here += self.crossings.scan(pair, doubles)
@@ -125,6 +132,11 @@ class CurveScanner:
         if problem.condition == "pair" and _beyond(problem, strip.u[-1:]).any():
             self.end = Outcome("real", "The pair became real.", True)
         return found
+
+    def _changes(self, k: int) -> bool:
+        """Whether the coefficient has another sign at the next point; not where one of the two is a double point."""
+        a, b = self.values[k], self.values[k + 1]
+        return bool(np.isfinite(a + b)) and (a > 0.0) != (b > 0.0)
 
     def _borders(self) -> tuple[Any, ...]:
         arrays = self.problem.arrays
@@ -225,6 +237,13 @@ def solve_at_kappa(problem: CurveProblem, pair: Strip, target: float) -> FloatAr
     k = pair.u[:, -1]
     u, ok = problem.newton(pair.u[0] + (target - k[0]) / (k[1] - k[0]) * (pair.u[1] - pair.u[0]), row, target)
     return u if ok else None
+
+
+def double_at(problem: CurveProblem, kappa: float) -> str:
+    """The label of a pair that is double and real at this kappa, "" for none."""
+    if problem.system.kind == "flow":
+        return "BT" if abs(kappa) < 1e-9 else ""
+    return "" if abs(abs(kappa) - 1.0) > 1e-9 else ("R1" if kappa > 0.0 else "R2")
 
 
 def _beyond(problem: CurveProblem, u: FloatArray) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from gan_bifurcation.continuation.conditions import (
     make_point,
 )
 from gan_bifurcation.continuation.counting import margins
-from gan_bifurcation.continuation.curve_points import CurveScanner, _beyond, solve_at_kappa
+from gan_bifurcation.continuation.curve_points import CurveScanner, _beyond, double_at, solve_at_kappa
 from gan_bifurcation.continuation.march import StepControl, Strip, join, record, start_tangent
 from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem, full_spectrum
 from gan_bifurcation.continuation.run import Ends, Run, follow
@@ -112,11 +112,12 @@ def _cut_pair(problem: CurveProblem, run: Run, scanner: CurveScanner) -> Run:
     if problem.condition != "pair":
         return run
     beyond = _beyond(problem, run.strip.u)
-    starts_double = _double_at(problem, k[0])
+    starts_double = double_at(problem, k[0])
+    if starts_double and len(run.strip) > 1 and not beyond[1]:
+        critical = complex(np.round(k[0]) if is_map else 0.0)
+        begin = make_point(problem, run.strip.u[0], starts_double, critical, "")
+        run = replace(run, points=[replace(begin, index=0.0), *run.points])
     if not beyond.any():
-        if starts_double and len(run.strip) > 1:
-            point = make_point(problem, run.strip.u[0], starts_double, complex(np.round(k[0]) if is_map else 0.0), "")
-            return replace(run, points=[replace(point, index=0.0), *run.points])
         return run
     i = int(np.argmax(beyond))
     if i == 0:
@@ -145,13 +146,6 @@ def _cut_pair(problem: CurveProblem, run: Run, scanner: CurveScanner) -> Run:
 _CUT: Final = (
     "The pair became real at {label}; beyond it the condition holds at a neutral saddle, which is no bifurcation."
 )
-
-
-def _double_at(problem: CurveProblem, kappa: float) -> str:
-    """The label of a pair that is double and real at this kappa, "" for none."""
-    if problem.system.kind == "flow":
-        return "BT" if abs(kappa) < 1e-9 else ""
-    return "" if abs(abs(kappa) - 1.0) > 1e-9 else ("R1" if kappa > 0.0 else "R2")
 
 
 def trace_curve(
@@ -189,7 +183,7 @@ def _trace_scaled(
     label = point.label
     runs = []
     scanners = []
-    for direction in (1.0, -1.0):
+    for direction in _directions(problem, u, point, tangent):
         begin = replace(first, t=direction * first.t, signs=direction * first.signs)
         problem = curve_problem(point, windows, scale)
         start_on_curve(problem, point)
@@ -209,12 +203,8 @@ def _trace_scaled(
         }
         outcome = (runs[1].outcome, runs[0].outcome)
     else:
-        strip, points, values, outcome = (
-            runs[0].strip,
-            runs[0].points,
-            scanners[0].values,
-            (runs[0].outcome, runs[0].outcome),
-        )
+        strip, points, values = runs[0].strip, runs[0].points, scanners[0].values
+        outcome = (runs[0].outcome if runs[0].closed else runs[0].start_outcome, runs[0].outcome)
     measures: dict[str, FloatArray] = {}
     if problem.condition == "pair":
         k = strip.u[:, -1]
@@ -239,6 +229,17 @@ def _trace_scaled(
         tuple(_numbered(points)), outcome, runs[0].closed, measures, note, point.level, problem.condition,
         _critical_along(problem, strip),
     )  # fmt: skip
+
+
+def _directions(problem: CurveProblem, u: FloatArray, point: Point, tangent: FloatArray) -> tuple[float, ...]:
+    """Both directions; or the one away from a codimension-two point at which the curve begins."""
+    outward = point.vectors.get("outward")
+    if outward is None or len(outward) != problem.system.n + len(point.free):
+        return (1.0, -1.0)
+    n = problem.system.n
+    home = {k: point.parameters[k] - float(d) for k, d in zip(point.free, outward[n:].real, strict=True)}
+    away = u[: problem.q_slice.stop] - problem.pack(point.x - outward[:n].real, values=home)[: problem.q_slice.stop]
+    return (1.0 if float(away @ tangent[: problem.q_slice.stop]) >= 0.0 else -1.0,)
 
 
 def _critical_along(problem: CurveProblem, strip: Strip) -> NDArray[np.complex128]:
