@@ -159,7 +159,7 @@ class Builder:
         starts, why = starts_at(found.point)
         if why:
             self.notes.append(f"No curve was started at {self._at(found.point)}: {why}")
-        most = self.cuts.base * 2 ** max(self.depth, 1)
+        most = self.cuts.base * 2**self.depth
         for start in starts:
             own = start.system.iterations == found.point.system.iterations
             if own and self._is_met(found, start):
