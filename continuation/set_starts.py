@@ -1,0 +1,34 @@
+"""What starts at a point of codimension two, and what does so and is not followed."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import scipy.linalg
+
+from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.codimension_two_starts import curves_from
+from gan_bifurcation.errors import MisuseError
+
+# What else starts there, in words: the label of its curve and what it is. Said to be unexplored where none was found.
+BESIDES: Final[Mapping[str, tuple[str, str]]] = {
+    "GH": ("LPC", "a curve of folds of cycles"),
+    "BT": ("homoclinic", "a curve of homoclinic orbits"),
+    "ZH": ("NS of cycles", "a curve of Neimark-Sacker bifurcations of cycles"),
+    "HH": ("NS of cycles", "two curves of Neimark-Sacker bifurcations of cycles"),
+    "GPD": ("LP", "a curve of folds of twice the period"),
+    "CH": ("fold of circles", "a curve of folds of invariant circles"),
+    "R1": ("homoclinic", "curves of homoclinic tangencies"),
+    "R3": ("saddle", "a saddle of three times the period"),
+    "PDNS": ("NS of circles", "curves of circles of twice the period and of tori"),
+    "NSNS": ("NS of circles", "curves of tori"),
+    "LPNS": ("NS of circles", "curves of circles and tori"),
+}
+
+
+def starts_at(point: Point) -> tuple[list[Point], str]:
+    """Labelled points of the curves that pass through or begin at a point, and why there are none."""
+    try:
+        return [p for p in curves_from(point) if p.label], ""
+    except (MisuseError, np.linalg.LinAlgError, scipy.linalg.LinAlgError) as error:
+        return [], str(error)
