@@ -106,9 +106,7 @@ def starting_points(
     if guess is not None:
         keep(damped_newton(inside, guess)[0])
     if inside.n <= _MOST_SEARCHED:
-        # Newton's method may run off to where states overflow: such a start finds nothing, and no one need be warned.
-        with np.errstate(over="ignore", invalid="ignore"):
-            searched = find_equilibria(inside, box, starts=_STARTS, seed=seed).points
+        searched = find_equilibria(inside, box, starts=_STARTS, seed=seed).points
         plain = [p.x for p in searched if not p.note]
         usual = _usual_slope(inside, seed) if plain else 0.0
         for x in plain:
