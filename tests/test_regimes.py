@@ -66,6 +66,21 @@ def test_faces_that_meet_through_slivers_alone_are_joined() -> None:
     assert [p.area for p in merged(arrangement, keys, thin=1e-4)[1]] == pytest.approx([0.5, 0.5], abs=1e-6)
 
 
+def test_a_thin_face_that_no_sample_meets_is_found_by_its_spectra() -> None:
+    """A real multiplier passes that of a rotation, 0.7, in a strip alone: no bifurcation, so no curve leads there."""
+    width, place = 0.008, "a - 0.35 - 0.05*b"
+    strip = gb.System.from_equations(
+        "map",
+        {"x": f"(0.5 + 0.4*exp(-(({place})/{width})**2))*x", "y": "0.42*y - 0.56*z", "z": "0.56*y + 0.42*z"},
+        parameters={"a": 0.5, "b": 0.5},
+    )
+    made = gb.regime_map(strip, {"a": (0, 1), "b": (0, 1)}, steps=200, tolerance=1e-3)
+    assert [f.detail for f in made.faces if f.area > 0.1] == ["spiralling", "spiralling"]
+    # 0.5 + 0.4 exp(-(d/w)^2) = 0.7 at d = w sqrt(log 2).
+    (thin,) = (f for f in made.faces if f.detail == "monotone")
+    assert thin.area == pytest.approx(2 * width * math.sqrt(math.log(2)), rel=1e-2)
+
+
 # -- planes whose borders are known --------------------------------------------------------------------------------
 
 
