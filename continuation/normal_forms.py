@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation._coefficients import FLIP, FOLD, HOPF, NEIMARK_SACKER, coefficient
+from gan_bifurcation.continuation.codimension_two_spectra import LABELS
 from gan_bifurcation.continuation.forms import Forms
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.evaluation import make_evaluator
@@ -254,7 +255,8 @@ def normal_form(point: Point) -> dict[str, Any]:
     Parameters
     ----------
     point : Point
-        With label LP (coefficient `a`), H (`l1`, `omega`), PD (`b`), NS (`d` complex, `theta`) or BP (`kind`).
+        With label LP (coefficient `a`), H (`l1`, `omega`), PD (`b`), NS (`d` complex, `theta`) or BP (`kind`), or of
+        codimension two (CP, BT, ...).
 
     Returns
     -------
@@ -281,6 +283,10 @@ def normal_form(point: Point) -> dict[str, Any]:
         from gan_bifurcation.continuation.branch_points import branch_point_form
 
         return branch_point_form(point)
+    if point.label in LABELS and not point.level:
+        from gan_bifurcation.continuation.codimension_two import codimension_two_form
+
+        return codimension_two_form(point)
     if point.label not in _KINDS:
         raise MisuseError(
             f"A point labelled '{point.label or 'none'}' has no normal form here; expected LP, BP, H, PD or NS."
@@ -302,19 +308,13 @@ def normal_form(point: Point) -> dict[str, Any]:
 
 def _prediction(forms: Forms, point: Point, q: Any, p: Any, form: Mapping[str, Any]) -> dict[str, Any]:
     """How fast the critical eigenvalue moves with each free parameter, and the amplitude that follows."""
-    n = point.system.n
     is_map = point.system.kind == "map"
-    a = forms.A - np.eye(n) if is_map else forms.A
     mu = point.critical
     cubic = DECIDING[point.label](form)
     speeds: dict[str, float] = {}
     amplitudes: dict[str, dict[str, float]] = {}
     for name in point.free:
-        column = n + point.system.parameter_index(name)
-        direction = np.zeros(len(forms.base))
-        direction[column] = 1.0
-        direction[:n] = -_solve(a, forms.jacobian[:, column])
-        derivative = np.vdot(p, forms.B(q, direction))
+        derivative = eigenvalue_slope(forms, name, q, p)
         speed = float((derivative * np.conj(mu)).real / abs(mu)) if is_map else float(derivative.real)
         speeds[name] = speed
         # r' = (speed dp) r - |cubic| r^3 for the amplitude along q: H and NS 2 Re(z q), flip w q.
@@ -324,6 +324,17 @@ def _prediction(forms: Forms, point: Point, q: Any, p: Any, form: Mapping[str, A
             radius = np.sqrt(abs(speed) / strength)
             amplitudes[name] = {s: float(factor * radius * abs(c)) for s, c in zip(point.system.states, q, strict=True)}
     return {"speed": speeds, "amplitude": amplitudes}
+
+
+def eigenvalue_slope(forms: Forms, name: str, q: Any, p: Any) -> complex:
+    """The derivative of an eigenvalue in a parameter, along the equilibrium or fixed point, for <p,q> = 1."""
+    system = forms.system
+    n = system.n
+    column = n + system.parameter_index(name)
+    direction = np.zeros(len(forms.base))
+    direction[column] = 1.0
+    direction[:n] = -_solve(forms.A - np.eye(n) if system.kind == "map" else forms.A, forms.jacobian[:, column])
+    return complex(np.vdot(p, forms.B(q, direction)))
 
 
 def with_normal_form(point: Point) -> Point:

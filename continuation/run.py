@@ -33,7 +33,9 @@ _SHORTER = 32.0
 _CAREFUL = 128
 
 # Labels of special points on curves.
-CODIMENSION_TWO = ("CP", "GH", "GPD", "CH", "R1", "R2", "R3", "R4", "BT")
+CODIMENSION_TWO = ("CP", "GH", "GPD", "CH", "R1", "R2", "R3", "R4", "BT", "ZH", "HH", "LPPD", "LPNS", "PDNS", "NSNS")
+# Labels of special points on branches of cycles.
+OF_CYCLES = ("LPC", "BPC", "PD", "NS")
 
 
 class Scanner(Protocol):
@@ -71,7 +73,7 @@ class Ends:
                 raise unknown_name("state", name, system.states)
             known[system.states.index(name)] = as_range(pair)
         labels = (stop,) if isinstance(stop, str) else tuple(stop or ())
-        possible = [*CONDITION_OF[system.kind], *CODIMENSION_TWO, "UZ", *names]
+        possible = [*CONDITION_OF[system.kind], *OF_CYCLES, *CODIMENSION_TWO, "UZ", *names]
         for label in labels:
             if label not in possible and label.rstrip("0123456789") not in possible:
                 raise unknown_name("label to stop at", label, possible)

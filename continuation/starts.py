@@ -4,6 +4,8 @@ Each takes the point and nothing else without a default.
 """
 
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,9 @@ from gan_bifurcation.continuation.normal_forms import critical_vectors
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
 from gan_bifurcation.system import System, iterate
+
+# What special points of cycles start.
+_CYCLES: Final = "gan_bifurcation.continuation.collocation_starts"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +68,8 @@ class ProfileStart:
         Whether the opposite direction gives the same solutions: at the point where a cycle or circle is born.
     point : Point or None
         Where it came from.
+    held : str
+        "period" if the period of a cycle is held fixed along the branch; otherwise "".
     """
 
     system: System
@@ -72,6 +79,7 @@ class ProfileStart:
     slopes: tuple[float, float] = (0.0, 0.0)
     one_sided: bool = False
     point: Point | None = None
+    held: str = ""
 
     @property
     def kind(self) -> str:
@@ -94,8 +102,8 @@ def _require(point: Point, label: str, verb: str) -> None:
         )
 
 
-def branch_point_to_branch(point: Point) -> Start:
-    """The other branch through a branch point.
+def branch_point_to_branch(point: Point) -> Start | ProfileStart:
+    """The other branch through a branch point of equilibria, fixed points or cycles.
 
     Examples
     --------
@@ -106,6 +114,10 @@ def branch_point_to_branch(point: Point) -> Start:
     >>> bool(abs(other.states[0, 0] ** 2 - other.parameters[0, 0]) < 1e-9)
     True
     """
+    if isinstance(point, Point) and point.kind == "cycle":
+        _require(point, "BPC", "branch_point_to_branch")
+        found: ProfileStart = import_module(_CYCLES).crossing_cycles(point)
+        return found
     _require(point, "BP", "branch_point_to_branch")
     if "other" not in point.vectors:
         raise MisuseError(
@@ -114,8 +126,10 @@ def branch_point_to_branch(point: Point) -> Start:
     return Start(point.system, point.x, point.free[0], np.ascontiguousarray(point.vectors["other"].real))
 
 
-def flip_to_period_two(point: Point) -> Start:
+def flip_to_period_two(point: Point) -> Start | ProfileStart:
     """The branch of period-two points (fixed points of the second iterate) that starts at a flip.
+
+    At a flip of cycles, it is the branch of cycles of twice the period.
 
     Examples
     --------
@@ -127,5 +141,8 @@ def flip_to_period_two(point: Point) -> Start:
     3.449489743
     """
     _require(point, "PD", "flip_to_period_two")
+    if point.kind == "cycle":
+        found: ProfileStart = import_module(_CYCLES).double_cycles(point)
+        return found
     q, _ = critical_vectors(np.ascontiguousarray(point.system.jacobian(point.x)[:, : point.system.n]), -1.0)
     return Start(iterate(point.system, 2), point.x, point.free[0], np.append(q.real, 0.0), one_sided=True)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gan_bifurcation import opcodes as op
+from gan_bifurcation.calls import JET, address, call_python
 from gan_bifurcation.kernels import (
     TWO_OVER_SQRT_PI,
     TapeData,
@@ -221,7 +222,11 @@ def run_jet(tape: TapeData, s: Jets) -> None:
     while i < code.shape[0]:
         o = code[i, 0]
         y = s[base + i]
-        a = s[code[i, 1]] if o < op.LOOP_BEGIN or o == op.ACCUMULATE or o == op.UNKNOWN or o == op.UPDATE else s[0]
+        a = (
+            s[code[i, 1]]
+            if o < op.LOOP_BEGIN or o in (op.ACCUMULATE, op.UNKNOWN, op.UPDATE, op.ARGUMENT, op.CALL)
+            else s[0]
+        )
         if o <= op.DIV:
             b = s[code[i, 2]]
             if o == op.MUL:
@@ -287,6 +292,15 @@ def run_jet(tape: TapeData, s: Jets) -> None:
             b = s[code[i, 2]]
             for k in range(order):
                 y[k] = a[k] - b[k]
+        elif o == op.ARGUMENT:
+            y[:] = a
+        elif o == op.CALL:
+            k = base + i
+            call_python(
+                a[0].real, JET, code[i, 2], code[i, 3], order, address(s, (k - code[i, 2]) * order),
+                address(s, (k + 1) * order), s.itemsize, 0, 0, 0, 0, 0,
+            )  # fmt: skip
+            i += code[i, 3]
         else:  # SOLVE_END
             # Once the base point is a root, each further step of Newton's method doubles the number of coefficients
             # that are right.

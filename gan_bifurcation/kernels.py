@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation import opcodes as op
+from gan_bifurcation.calls import JACOBIAN, SECOND, VALUE, address, call_python
 
 FloatArray = NDArray[np.float64]
 
@@ -258,6 +259,14 @@ def run_span(tape: TapeData, v: FloatArray, start: int, stop: int) -> None:
             v[s] = v[code[i, 1]]
         elif o == op.UPDATE:
             v[s] = v[code[i, 1]] - v[code[i, 2]]
+        elif o == op.ARGUMENT:
+            v[s] = v[code[i, 1]]
+        elif o == op.CALL:
+            call_python(
+                v[code[i, 1]], VALUE, code[i, 2], code[i, 3], 1, address(v, s - code[i, 2]), address(v, s + 1),
+                0, 0, 0, 0, 0, 0,
+            )  # fmt: skip
+            i += code[i, 3]
         else:  # SOLVE_END
             unknowns = code[i, 2]
             size = scale = 0.0
@@ -393,6 +402,17 @@ def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
             v[s] = v[ia] - v[ib]
             for j in range(m):
                 g[s, j] = g[ia, j] - g[ib, j]
+        elif o == op.ARGUMENT:
+            v[s] = v[ia]
+            for j in range(m):
+                g[s, j] = g[ia, j]
+        elif o == op.CALL:
+            k = s - code[i, 2]
+            call_python(
+                v[ia], JACOBIAN, code[i, 2], code[i, 3], m, address(v, k), address(v, s + 1), 0, 0,
+                address(g, k * m), address(g, (s + 1) * m), 0, 0,
+            )  # fmt: skip
+            i += code[i, 3]
         i += 1
 
 
@@ -528,6 +548,20 @@ def run_second(tape: TapeData, v: FloatArray, d: FloatArray, g: FloatArray, h: F
             for j in range(m):
                 g[s, j] = g[ia, j] - g[ib, j]
                 h[s, j] = h[ia, j] - h[ib, j]
+        elif o == op.ARGUMENT:
+            v[s] = v[ia]
+            d[s] = d[ia]
+            for j in range(m):
+                g[s, j] = g[ia, j]
+                h[s, j] = h[ia, j]
+        elif o == op.CALL:
+            k = s - code[i, 2]
+            call_python(
+                v[ia], SECOND, code[i, 2], code[i, 3], m, address(v, k), address(v, s + 1), address(d, k),
+                address(d, s + 1), address(g, k * m), address(g, (s + 1) * m), address(h, k * m),
+                address(h, (s + 1) * m),
+            )  # fmt: skip
+            i += code[i, 3]
         elif o == op.SOLVE_END and repeated == 0:
             # Newton's method doubles the order of what is right: first derivatives, then second ones.
             repeated = 1

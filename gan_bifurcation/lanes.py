@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation import opcodes as op
+from gan_bifurcation.calls import VALUE, address, call_python
 from gan_bifurcation.kernels import FloatArray, TapeData, _integer_power, _unary_value, newton_verdict
 from gan_bifurcation.tape import Tape
 
@@ -163,7 +164,11 @@ def run_lanes(tape: TapeData, v: FloatArray, rows: Rows, start: int) -> None:
     while i < n:
         o = code[i, 0]
         y = v[base + i]
-        a = v[code[i, 1]] if o < op.LOOP_BEGIN or o == op.ACCUMULATE or o == op.UNKNOWN or o == op.UPDATE else y
+        a = (
+            v[code[i, 1]]
+            if o < op.LOOP_BEGIN or o in (op.ACCUMULATE, op.UNKNOWN, op.UPDATE, op.ARGUMENT, op.CALL)
+            else y
+        )
         if o <= op.DIV:
             b = v[code[i, 2]]
             if o == op.MUL:
@@ -241,6 +246,16 @@ def run_lanes(tape: TapeData, v: FloatArray, rows: Rows, start: int) -> None:
             b = v[code[i, 2]]
             for j in range(lanes):
                 y[j] = a[j] - b[j]
+        elif o == op.ARGUMENT:
+            for j in range(lanes):
+                y[j] = a[j]
+        elif o == op.CALL:
+            k = base + i
+            call_python(
+                a[0], VALUE, code[i, 2], code[i, 3], lanes, address(v, (k - code[i, 2]) * lanes),
+                address(v, (k + 1) * lanes), 0, 0, 0, 0, 0, 0,
+            )  # fmt: skip
+            i += code[i, 3]
         else:  # SOLVE_END
             count += 1
             if _newton_lanes(tape, v, i, count):

@@ -29,10 +29,10 @@ def dependence(tape: "Tape", states: int) -> list[list[int]]:
     ]
     slots += [free] * (base - len(slots))
     for o, a, b, c in tape.code.tolist():
-        if o in (op.LOOP_BEGIN, op.NODE, op.LOOP_END, op.SOLVE_BEGIN, op.SOLVE_END):
+        if o in (op.LOOP_BEGIN, op.NODE, op.LOOP_END, op.SOLVE_BEGIN, op.SOLVE_END, op.ARGUMENT, op.CALL):
             result = free
-        elif o == op.UNKNOWN:
-            # A root may depend on every state in any way.
+        elif o in (op.UNKNOWN, op.RESULT):
+            # A root or a result may depend on every state in any way.
             result = (_OTHER,) * states
         elif o in (op.NEG, op.ACCUMULATE):
             result = slots[a]

@@ -46,6 +46,10 @@ SOLVE_BEGIN: Final = 64  # a: number of unknowns; b: index of the SOLVE_END inst
 UNKNOWN: Final = 65  # a: slot of the value to start from
 UPDATE: Final = 66  # a: slot of the unknown, b: slot of its step; the unknown less the step
 SOLVE_END: Final = 67  # a: index of the SOLVE_BEGIN instruction; b: number of unknowns
+# A call of Python: its arguments come just before it, its results just after it.
+ARGUMENT: Final = 68  # a: slot
+CALL: Final = 69  # a: slot of the function's handle, b: number of arguments, c: number of results
+RESULT: Final = 70
 
 UNARY_NAMES: Final = {
     NEG: "neg", SQRT: "sqrt", EXP: "exp", LOG: "log", SIN: "sin", COS: "cos", TAN: "tan", SINH: "sinh", COSH: "cosh",

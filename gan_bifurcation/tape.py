@@ -16,6 +16,7 @@ import sympy
 from numpy.typing import NDArray
 
 from gan_bifurcation import opcodes as op
+from gan_bifurcation.calls import Called, value_of
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.expressions import LogSigmoid, Mean, NodeTable, Sigmoid, Softplus
 from gan_bifurcation.kernels import NEWTON_FLOOR, NEWTON_MOST, TapeData
@@ -172,8 +173,11 @@ class Tape:
                     i = a
             elif o == op.SOLVE_BEGIN:
                 count, previous = 0, None
-            elif o == op.UNKNOWN:
+            elif o in (op.UNKNOWN, op.ARGUMENT):
                 v[s] = v[a]
+            elif o == op.CALL:
+                v[s + 1 : s + 1 + c] = value_of(int(v[a]), v[s - b : s])
+                i += c
             elif o == op.UPDATE:
                 v[s] = v[a] - v[b]
             elif o == op.SOLVE_END:
@@ -310,6 +314,8 @@ class _Builder:
             # Inside another one, of which it is independent: hoisting brought it here, before that one's loop.
             self.lower_means([e])
             return self.known[e]
+        if isinstance(e, Called):
+            return self._call(e)
         raise MisuseError(
             f"The function '{type(e).__name__}' cannot be put on the tape; use + - * / **, the elementary "
             "functions, erf, erfc, "
@@ -479,6 +485,15 @@ class _Builder:
         self.known.update({Root(sympy.Integer(k), *e.family): slot for k, slot in enumerate(found)})
         return found[e.index]
 
+    def _call(self, e: Called) -> int:
+        handle, slots = self.constant(float(e.handle)), [self.lower(a) for a in e.arguments]
+        for slot in slots:
+            self.emit(op.ARGUMENT, slot)
+        self.emit(op.CALL, handle, len(slots), e.results)
+        found = [self.emit(op.RESULT) for _ in range(e.results)]
+        self.known.update(zip(e.siblings, found, strict=True))
+        return found[e.index]
+
     def _hoist(self, e: sympy.Basic, columns: frozenset[sympy.Symbol]) -> None:
         if not isinstance(e, sympy.Expr):
             for a in e.args:
@@ -567,7 +582,7 @@ def _finish(builder: _Builder, outputs: list[int], states: int) -> Tape:
     depth = 0
     for k, instruction in enumerate(code):
         depth += instruction.code in (op.LOOP_BEGIN, op.SOLVE_BEGIN)
-        in_loop[k] = depth > 0
+        in_loop[k] = depth > 0 or instruction.code in (op.ARGUMENT, op.CALL, op.RESULT)
         depth -= instruction.code in (op.LOOP_END, op.SOLVE_END)
     needed = np.array(in_loop)
     for k in outputs:
@@ -603,6 +618,8 @@ def _finish(builder: _Builder, outputs: list[int], states: int) -> Tape:
             rows.append((i.code, i.a, place[i.b] - base, 0))
         elif i.code == op.SOLVE_END:
             rows.append((i.code, place[i.a] - base, i.b, 0))
+        elif i.code == op.CALL:
+            rows.append((i.code, slot(i.a), i.b, i.c))
         elif i.code == op.POWER_INTEGER:
             rows.append((i.code, slot(i.a), i.b, 0))
         else:
@@ -619,7 +636,7 @@ def _finish(builder: _Builder, outputs: list[int], states: int) -> Tape:
 
 
 def _operands(i: _Instruction) -> tuple[int, ...]:
-    if i.code in (op.LOOP_BEGIN, op.NODE, op.LOOP_END, op.SOLVE_BEGIN, op.SOLVE_END):
+    if i.code in (op.LOOP_BEGIN, op.NODE, op.LOOP_END, op.SOLVE_BEGIN, op.SOLVE_END, op.RESULT):
         return ()
     if i.code in _PYTHON_BINARY or i.code == op.UPDATE:
         return (i.a, i.b)

@@ -1,0 +1,174 @@
+"""What lies between two circles of a branch: tongues with both their edges, and changes of stability."""
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.optimize
+from numpy.typing import NDArray
+
+from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem, Plane, derivative, resampled, shifted
+from gan_bifurcation.evaluation import jacobian, make_evaluator
+from gan_bifurcation.system import iterate
+
+if TYPE_CHECKING:
+    from gan_bifurcation.continuation.circles import _Tracer
+
+FloatArray = NDArray[np.float64]
+
+_SAMPLES = 12
+
+
+def tongue_between(problem: CircleProblem, a: Circle, b: Circle, fraction: Fraction) -> Point | None:
+    """The tongue of a rational rotation number between two circles, as a point with both edges; None if not found.
+
+    The periodic points of a tongue lie near the circle. With the point held at phase t, F^q(x, p) = x determines x and
+    the parameter p(t), a function of period 1/q whose extremes are the edges: there two periodic orbits meet.
+    """
+    order = fraction.denominator
+    share = (float(fraction) - a.rho) / (b.rho - a.rho)
+    size = max(len(a.u), len(b.u))
+    one, two = resampled(a.u, size), resampled(b.u, size)
+    u = one + share * (two - one)
+    along = derivative(u)
+    orbit = _PeriodicPoint(problem, order)
+    value = float(a.q[0] + share * (b.q[0] - a.q[0]))
+    reach = 2.0 * abs(float(b.q[0] - a.q[0])) + 1e-6
+
+    def solved(t: float) -> tuple[FloatArray, float] | None:
+        start, direction = shifted(u, t)[0], shifted(along, t)[0] / problem.scale**2
+        return orbit.solve(start, value, direction, reach)
+
+    places = (np.arange(_SAMPLES) + 0.5) / (_SAMPLES * order)
+    found = [solved(float(t)) for t in places]
+    if any(f is None for f in found):
+        return None
+    heights = np.array([f[1] for f in found if f is not None])
+    modes = np.abs(np.fft.rfft(heights))[1:]
+    # Of a width within rounding there is nothing to say.
+    harmonic = int(np.argmax(modes)) + 1 if np.ptp(heights) > 1e-12 else 1
+    edges: list[tuple[float, FloatArray]] = []
+    width = float(np.ptp(heights))
+    for sign in (1.0, -1.0):
+        k = int(np.argmin(sign * heights))
+        best = found[k]
+        assert best is not None
+        if width > 1e-13:
+
+            def height(t: float, sign: float = sign) -> float:
+                at = solved(t)
+                return np.inf if at is None else sign * at[1]
+
+            gap = places[1] - places[0]
+            bounds = (float(places[k] - gap), float(places[k] + gap))
+            refined = scipy.optimize.minimize_scalar(
+                height, bounds=bounds, method="bounded", options={"xatol": 1e-5 * gap}
+            )
+            best = solved(float(refined.x)) or best
+        edges.append((best[1], best[0]))
+    ((_, window),) = problem.free.items()
+    low, high = window.from_unit(edges[0][0]), window.from_unit(edges[1][0])
+    name = f"{fraction.numerator}:{fraction.denominator}"
+    words = f"locked at rotation number {fraction} from {low:.10g} to {high:.10g}"
+    note = ""
+    if harmonic > 1:
+        note = f"The width of this tongue is of order {harmonic * order} in the amplitude, not {order}: a symmetry."
+    at = problem.system.with_parameters(**{next(iter(problem.free)): 0.5 * (low + high)})
+    form = {
+        "rotation": str(fraction), "order": order, "low": low, "high": high, "width": high - low, "criticality": words,
+        "harmonic": harmonic,
+    }  # fmt: skip
+    return Point(
+        at,
+        edges[0][1],
+        np.zeros(0, complex),
+        label=name,
+        name=name,
+        normal_form=form,
+        free=tuple(problem.free),
+        note=note,
+    )
+
+
+class _PeriodicPoint:
+    """Periodic points x of a given order, with one parameter, in a plane across a direction."""
+
+    def __init__(self, problem: CircleProblem, order: int) -> None:
+        self.problem = problem
+        self.system = iterate(problem.system, order)
+        self.evaluator = make_evaluator(self.system.tape.data, self.system.iterations, self.system.n, 1)
+        self.position = self.system.parameter_index(next(iter(problem.free)))
+
+    def solve(self, x: FloatArray, q: float, direction: FloatArray, reach: float) -> tuple[FloatArray, float] | None:
+        """State and parameter (in units of the window), by Newton's method; None if it fails or leads away."""
+        n, m = self.system.n, self.system.m
+        ((_, window),) = self.problem.free.items()
+        start, first = x, q
+        z = np.concatenate([x, self.system.parameter_vector()])
+        f, j = np.empty(n), np.empty((n, n + m))
+        matrix = np.zeros((n + 1, n + 1))
+        last = np.inf
+        for _ in range(15):
+            value = window.from_unit(q)
+            slope = value * np.log(window.high / window.low) if window.log else window.high - window.low
+            z[:n], z[n + self.position] = x, value
+            jacobian(self.evaluator, z, f, j)
+            matrix[:n, :n] = j[:, :n] - np.eye(n)
+            matrix[:n, n] = j[:, n + self.position] * slope
+            matrix[n, :n] = direction
+            try:
+                step = np.linalg.solve(matrix, np.append(x - f, -direction @ (x - start)))
+            except np.linalg.LinAlgError:
+                return None
+            x, q = x + step[:n], q + float(step[n])
+            size = float(np.max(np.abs(step)))
+            if not size < 1e3 or abs(q - first) > reach:
+                return None
+            if size < 1e-13 or (size < 1e-9 and size >= last):
+                return x, q
+            last = size
+        return (x, q) if last < 1e-9 else None
+
+
+def lost_stability(tracer: "_Tracer", a: Circle, b: Circle) -> list[Point]:
+    """Where a multiplier of the circle crosses the unit circle, between two circles that differ in stability."""
+    counts = [int(np.sum(np.abs(tracer.problem.multipliers(c)) > 1.0 + 1e-9)) for c in (a, b)]
+    critical = min(counts)
+    size = max(len(a.u), len(b.u))
+    one, two = a.resized(size), b.resized(size)
+    s0, s1 = tracer.problem.scalars(a), tracer.problem.scalars(b)
+    chord = (two.u - one.u) / tracer.problem.scale**2
+    row = s1 - s0
+    ends = [float(np.mean(np.sum(chord * c.u, axis=1)) + row @ s) for c, s in ((one, s0), (two, s1))]
+    found: dict[float, Circle] = {0.0: a, 1.0: b}
+
+    def margin(share: float) -> float:
+        if share not in found:
+            guess = tracer.interpolated(a, b, share)
+            new = tracer.solved(
+                guess, Plane(chord if len(guess.u) == size else None, row, ends[0] + share * (ends[1] - ends[0]))
+            )
+            if new is None:
+                raise ArithmeticError
+            found[share] = new.circle
+        return float(np.abs(tracer.problem.multipliers(found[share])[critical]) - 1.0)
+
+    try:
+        share = float(scipy.optimize.brentq(margin, 0.0, 1.0, xtol=1e-12, rtol=1e-12))
+        margin(share)
+    except (ArithmeticError, ValueError):
+        return []
+    circle = found[share]
+    value = complex(tracer.problem.multipliers(circle)[critical])
+    label = "NS" if abs(value.imag) > 1e-6 else ("LP" if value.real > 0.0 else "PD")
+    words = {
+        "LP": "two circles meet and vanish, or others branch off",
+        "PD": "a circle of twice the length starts here",
+        "NS": "a torus starts here",
+    }[label]
+    point = replace(
+        tracer.point(circle), label=label, critical=value, index=share, note=f"A multiplier crosses: {words}."
+    )
+    return [point]

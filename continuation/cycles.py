@@ -1,0 +1,510 @@
+"""Branches of cycles: `trace` follows a cycle while a parameter (or two, at fixed period) varies."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.continuation import _cycle_steps as steps
+from gan_bifurcation.continuation._cycle_mesh import extrema
+from gan_bifurcation.continuation.collocation import Collocation, natural_sizes
+from gan_bifurcation.continuation.cycle_points import (
+    Between,
+    Record,
+    critical_multiplier,
+    locate,
+    point_of,
+    record_of,
+)
+from gan_bifurcation.continuation.events import Event
+from gan_bifurcation.continuation.march import StepControl
+from gan_bifurcation.continuation.run import Ends
+from gan_bifurcation.continuation.starts import ProfileStart
+from gan_bifurcation.errors import MisuseError, Outcome
+from gan_bifurcation.profiles import Profile
+from gan_bifurcation.ranges import Range
+
+FloatArray = NDArray[np.float64]
+
+# Steps are fractions of a window, of the amplitude of a state, of the period.
+DEFAULT_CONTROL: Final = StepControl(first=1e-2, smallest=1e-8, largest=6e-2, angle=0.3)
+# How often the mesh is looked at, and how uneven it may become.
+_EVERY: Final = 3
+_UNEVEN: Final = 1.6
+# The trivial multiplier's error above which the mesh gets more intervals, and how many at most.
+_COARSE: Final = 1e-4
+_HOPELESS: Final = 0.1
+_MOST_INTERVALS: Final = 400
+# A period so many times the smallest one, that hardly depends on the parameter any more, goes to infinity.
+_LONG: Final = 8.0
+_STEEP: Final = 1e-4
+
+
+def trace(
+    start: Point | ProfileStart,
+    windows: dict[str, Range],
+    at: Sequence[float],
+    ends: Ends,
+    events: Sequence[Event],
+    control: StepControl | None,
+    coefficients: bool,
+) -> Branch:
+    """Trace cycles; see :func:`gan_bifurcation.trace`.
+
+    Raises
+    ------
+    MisuseError
+        If the start is no cycle or has no such curve, or its mesh is too coarse.
+    """
+    if events:
+        raise MisuseError(
+            "Events are conditions on equilibria and fixed points, and are not located on cycles; use at= for values "
+            "of the parameter, or read the measures of the branch."
+        )
+    held = isinstance(start, ProfileStart) and start.held == "period"
+    if len(windows) == 2 and not held:
+        raise MisuseError(
+            "A branch of cycles has one free parameter, or two at fixed period: gb.trace(gb.fixed_period(start), ...)."
+        )
+    if held and len(windows) != 2:
+        raise MisuseError(
+            "At fixed period a branch of cycles has two free parameters, got one; name two, such as {'a': (0, 1), 'b': "
+            "(0, 1)}."
+        )
+    run = _Run(start, windows, at, ends, control or DEFAULT_CONTROL, held)
+    branch = run.branch()
+    del coefficients
+    return branch
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One direction of a trace: records from the start on, special points, why it ended."""
+
+    records: list[Record]
+    points: list[Point]
+    outcome: Outcome
+    closed: bool = False
+
+
+def prepare(
+    start: Point | ProfileStart, windows: dict[str, Range], period: float | None, control: StepControl, extra: int = 0
+) -> Collocation:
+    """A collocation system with the start as its present point, not yet solved."""
+    profile = start.profile
+    assert profile is not None
+    if not len(profile.mesh):
+        raise MisuseError("The start's profile has no mesh; make a start with gb.orbit_to_cycle or gb.hopf_to_cycles.")
+    if len(profile.mesh) < 4 or not profile.period > 0.0:
+        raise MisuseError(
+            f"A cycle needs at least 3 intervals and a positive period, got {len(profile.mesh) - 1} intervals and "
+            f"period {profile.period:g}."
+        )
+    scale = natural_sizes(profile.states)
+    if isinstance(start, ProfileStart) and start.point is not None and start.one_sided:
+        # From a Hopf point: amplitudes as they will be a tenth of the window further.
+        name = next(iter(windows))
+        width = windows[name].high - windows[name].low
+        amplitude = dict(start.point.normal_form.get("amplitude", {})).get(name)
+        if amplitude:
+            later = 2.0 * np.sqrt(0.02 * width) * np.array([amplitude[s] for s in start.system.states])
+            largest = np.max(np.abs(start.point.x)) + 1.0
+            scale = np.maximum(scale, np.minimum(later, 10.0 * largest))
+    c = Collocation(start.system, windows, profile.mesh, profile.degree, scale, period, extra)
+    c.load(profile, start.system.parameters)
+    c.step[steps.STEP : steps.ANGLE + 1] = [control.first, control.smallest, control.largest, control.angle]
+    return c
+
+
+class _Run:
+    """A trace of cycles on its way."""
+
+    def __init__(
+        self, start: Point | ProfileStart, windows: dict[str, Range], at: Sequence[float], ends: Ends,
+        control: StepControl, held: bool,
+    ) -> None:  # fmt: skip
+        self.windows, self.ends, self.control, self.held = windows, ends, control, held
+        self.name = next(iter(windows))
+        self.at = sorted(windows[self.name].to_unit(float(v)) for v in at)
+        self.one_sided = isinstance(start, ProfileStart) and start.one_sided
+        assert start.profile is not None
+        self.c = prepare(start, windows, start.profile.period if held else None, control)
+        self.system = start.system
+        self._first(start)
+
+    # -- the first point --------------------------------------------------------------------------------------------
+
+    def _first(self, start: Point | ProfileStart) -> None:
+        """Solve at the start, and find the tangent there."""
+        c = self.c
+        c.t[:], c.tb[:] = 0.0, 0.0
+        directed = isinstance(start, ProfileStart) and start.direction is not None
+        if directed:
+            assert isinstance(start, ProfileStart)
+            assert start.direction is not None
+            if start.parameter not in ("", self.name):
+                raise MisuseError(
+                    f"This start was computed for the parameter '{start.parameter}', got '{self.name}'; free "
+                    f"'{start.parameter}'."
+                )
+            c.t[:] = start.direction / c.scale
+            c.tb[0], c.tb[1] = start.slopes
+            size = c.norm(c.t, c.tb)
+            c.t /= size
+            c.tb /= size
+            self._solve_in_plane()
+        else:
+            # Where the branch turns, the parameter is no coordinate: then the period is.
+            for index in (1, 0) if not self.held else (1, 2):
+                c.tb[:] = 0.0
+                steps.set_row(c.state, c.t, c.tb, c.u)
+                c.hold(index)
+                c.trial[:], c.trial_b[:] = c.u, c.b
+                if c.solve(float(c.b[index]), most=20):
+                    break
+            else:
+                raise MisuseError(
+                    f"Newton's method did not converge from the given cycle ({c.intervals} intervals of degree "
+                    f"{c.degree}); give more intervals, or start from an orbit that is closer to the cycle."
+                )
+            c.u[:], c.b[:] = c.trial, c.trial_b
+            c.tb[:] = 0.0
+            c.tb[index] = 1.0
+        self._adapt(force=True, resolve=True)
+        self._check()
+        if self.c.tb[1] < 0.0 and not directed:
+            c = self.c
+            c.t *= -1.0
+            c.tb *= -1.0
+            c.begin()
+
+    def _solve_in_plane(self) -> None:
+        c = self.c
+        steps.set_row(c.state, c.t, c.tb, c.u)
+        target = float(steps.height(c.state, c.u, c.b))
+        c.trial[:], c.trial_b[:] = c.u, c.b
+        if not c.solve(target, most=20):
+            raise MisuseError(
+                f"Newton's method did not converge from the predicted cycle ({c.intervals} intervals of degree "
+                f"{c.degree}); give more intervals, or a smaller amplitude."
+            )
+        c.u[:], c.b[:] = c.trial, c.trial_b
+
+    def _check(self) -> None:
+        error = abs(self.c.spectrum[0] - 1.0)
+        if not error < _HOPELESS:
+            raise MisuseError(
+                f"The mesh of {self.c.intervals} intervals is too coarse for this cycle: its trivial multiplier is "
+                f"{self.c.spectrum[0].real:.3g}, expected 1; take more intervals."
+            )
+        low, high = extremes(self.c)
+        if np.max((high - low) / np.maximum(np.abs(low) + np.abs(high), 1e-300)) < 1e-9:
+            raise MisuseError("The start is an equilibrium, no cycle: its states do not move.")
+
+    # -- the mesh ---------------------------------------------------------------------------------------------------
+
+    def _adapt(self, force: bool = False, resolve: bool = False) -> None:
+        """Spread the error evenly; more intervals where the trivial multiplier is not what it should be."""
+        c = self.c
+        _shares, worst = c.shares()
+        sizes = natural_sizes(c.u * c.scale)
+        scale = np.where(sizes > 2.0 * c.scale, sizes, c.scale)
+        error = 0.0 if force else abs(c.spectrum[0] - 1.0)
+        more = error > _COARSE and 2 * c.intervals <= _MOST_INTERVALS
+        if not (force or more or worst > _UNEVEN or (scale != c.scale).any()):
+            return
+        mesh = c.adapted_mesh(2 * c.intervals if more else c.intervals)
+        t, tb = c.t.any() or c.tb.any(), c.tb.copy()
+        new = c.on_mesh(mesh, scale)
+        self.c = new
+        if resolve:
+            # A first adapted mesh, solved upon, shows what the next should be.
+            for _ in range(2):
+                index = int(np.argmax(np.abs(tb[1 : new.nb]))) + 1 if not new.t.any() else None
+                if index is None:
+                    self._solve_in_plane()
+                else:
+                    steps.set_row(new.state, new.t, new.tb, new.u)
+                    new.hold(index)
+                    new.trial[:], new.trial_b[:] = new.u, new.b
+                    if not new.solve(float(new.b[index]), most=20):
+                        raise MisuseError(
+                            f"The mesh of {new.intervals} intervals is too coarse for this cycle; take more intervals."
+                        )
+                    new.u[:], new.b[:] = new.trial, new.trial_b
+                if new.shares()[1] < _UNEVEN:
+                    break
+                new = new.on_mesh(new.adapted_mesh(), new.scale)
+                self.c = new
+        self.c.begin()
+        del t
+
+    # -- one direction ----------------------------------------------------------------------------------------------
+
+    def _follow(self, first: Record) -> Side:
+        records = [first]
+        points: list[Point] = []
+        while True:
+            c = self.c
+            if len(records) >= self.ends.max_points:
+                words = f"Stopped after {len(records)} points at {self._where()}; raise max_points to go on."
+                return Side(records, points, Outcome("points", words, True))
+            if not c.advance():
+                words = (
+                    f"The corrector failed at {self._where()} down to the smallest step {self.control.smallest:g}; try "
+                    "more intervals, or smallest= in StepControl."
+                )
+                return Side(records, points, Outcome("step too small", words, False))
+            ds = float(c.step[steps.LAST])
+            r = record_of(c, ds)
+            before = replace(records[-1], arclength=0.0)
+            outcome = self._left(r) or self._hopf(records, r)
+            if outcome is not None and outcome.code == "window":
+                between = Between(c)
+                q = r.b[1 : c.nb]
+                k = int(np.argmax(np.maximum(q - 1.0, -q)))
+                target = 1.0 if q[k] > 1.0 else 0.0
+                fraction = (target - before.b[1 + k]) / (q[k] - before.b[1 + k])
+                hit = between.at(float(fraction), 1 + k, target) if fraction > 1e-12 else None
+                if hit is not None:
+                    hit.b[1 + k] = target
+                    points += self._special(between, before, hit, len(records) - 1)
+                    records.append(hit)
+                return Side(records, points, self._stopped(records, points) or self._window(records[-1]))
+            if outcome is not None:
+                # Where the cycle vanishes, the parameter turns and all tests mean nothing.
+                reach = 1.5 * max(_extent(records[-1]), _extent(r))
+                points = [p for p in points if p.label == "UZ" or _extent(p) > reach]
+                return Side(records, points, outcome)
+            if before.counts != r.counts or before.sign * r.sign < 0.0 or before.tb[1] * r.tb[1] < 0.0 or self.at:
+                points += self._special(Between(c), before, r, len(records) - 1)
+            halt = self.ends.reached(points)
+            if halt is not None:
+                assert halt.profile is not None
+                last = replace(r, b=self._b_of(halt), spectrum=halt.spectrum, profile=halt.profile)
+                records.append(last)
+                points = [p for p in points if p.index <= halt.index]
+                words = f"Stopped at {halt.label} at {self._where(last)}."
+                return Side(records, points, Outcome("stop", words, True))
+            closed = self._closed(records, r)
+            records.append(r)
+            if closed:
+                words = "The curve is closed: it returned to its start."
+                return Side(records, points, Outcome("closed", words, True), True)
+            outcome = self._out_of_bounds(r) or self._long(records)
+            if outcome is not None:
+                return Side(records, points, outcome)
+            if len(records) % _EVERY == 0:
+                self._adapt()
+
+    def _b_of(self, p: Point) -> FloatArray:
+        assert p.profile is not None
+        return np.concatenate([[p.profile.period], self.c.to_window(p.parameters)])
+
+    def _where(self, r: Record | None = None) -> str:
+        values = self.c.values(self.c.b if r is None else r.b).tolist()
+        return ", ".join(f"{k} = {v:.6g}" for k, v in zip(self.windows, values, strict=True))
+
+    def _left(self, r: Record) -> Outcome | None:
+        q = r.b[1:]
+        return Outcome("window", "", True) if (q > 1.0).any() or (q < 0.0).any() else None
+
+    def _window(self, r: Record) -> Outcome:
+        return Outcome("window", f"Reached the edge of the window at {self._where(r)}.", True)
+
+    def _stopped(self, records: list[Record], points: list[Point]) -> Outcome | None:
+        halt = self.ends.reached(points)
+        return None if halt is None else Outcome("stop", f"Stopped at {halt.label} at {self._where()}.", True)
+
+    def _hopf(self, records: list[Record], r: Record) -> Outcome | None:
+        """Whether the cycle shrank to an equilibrium: beyond, the branch goes over the same cycles again."""
+        c = self.c
+        now, before = c.u - c.u.mean(axis=0), c.before - c.before.mean(axis=0)
+        if float(np.sum(now * before)) > 0.0:
+            return None
+        a, b = np.sqrt(np.sum(before**2)), np.sqrt(np.sum(now**2))
+        fraction = float(a / (a + b))
+        q = records[-1].b[1:] + fraction * (r.b[1:] - records[-1].b[1:])
+        period = records[-1].b[0] + fraction * (r.b[0] - records[-1].b[0])
+        at = ", ".join(f"{k} = {w.from_unit(float(v)):.6g}" for (k, w), v in zip(self.windows.items(), q, strict=True))
+        words = f"The cycle shrinks to an equilibrium near {at} (a Hopf point, period {period:.6g}) and ends there."
+        return Outcome("hopf", words, True)
+
+    def _special(self, between: Between, a: Record, b: Record, index: int) -> list[Point]:
+        found: list[tuple[float, Point]] = []
+        for kind, r in locate(between, a, b):
+            place = r.arclength / between.length
+            point = point_of(between.c, r, kind, index + place, critical_multiplier(r, kind))
+            found.append((place, point))
+        if not self.held:
+            for q in self.at:
+                low, high = a.b[1], b.b[1]
+                if min(low, high) < q < max(low, high) or (q == high and q != low):
+                    fraction = (q - low) / (high - low)
+                    hit = between.at(float(fraction), 1, q)
+                    if hit is not None:
+                        found.append((float(fraction), point_of(between.c, hit, "UZ", index + float(fraction))))
+        # A branch that is born at a branch point turns there as well: that is no fold.
+        crossings = [p for _, p in found if p.label == "BPC"]
+        found = [
+            (x, p) for x, p in found
+            if p.label != "LPC" or not any(np.allclose(self._b_of(p), self._b_of(o), rtol=1e-5) for o in crossings)
+        ]  # fmt: skip
+        return [p for _, p in sorted(found, key=lambda pair: pair[0])]
+
+    def _out_of_bounds(self, r: Record) -> Outcome | None:
+        ends = self.ends
+        x = r.profile.states
+        for k, window in ends.bounds.items():
+            if x[:, k].min() < window.low or x[:, k].max() > window.high:
+                words = f"{self.system.states[k]} left its bounds ({window.low:g}, {window.high:g})"
+                return Outcome("bounds", f"The trace ended near {self._where(r)}: {words}.", True)
+        if ends.domain:
+            p = self.c.at(r.b).parameter_vector()
+            for tape, reason in ends.domain:
+                if any(not tape.evaluate([*state, *p])[0] >= 0.0 for state in x):
+                    words = f"The trace ended near {self._where(r)}: left the domain: {reason}."
+                    return Outcome("bounds", words, True)
+        if not np.max(np.abs(x)) < self.control.limit:
+            words = f"A state exceeded {self.control.limit:g} at {self._where(r)}."
+            return Outcome("too large", words, True)
+        error = abs(r.spectrum[0] - 1.0)
+        if not error < _HOPELESS:
+            words = (
+                f"The mesh of {self.c.intervals} intervals became too coarse at {self._where(r)}: the trivial "
+                f"multiplier is {r.spectrum[0].real:.3g}, expected 1; start with more intervals."
+            )
+            return Outcome("mesh too coarse", words, False)
+        return None
+
+    def _long(self, records: list[Record]) -> Outcome | None:
+        """Whether the period goes to infinity."""
+        if self.held or len(records) < 6:
+            return None
+        periods = np.array([r.b[0] for r in records])
+        if periods[-1] < _LONG * periods.min():
+            return None
+        late = list(records[-6:])
+        growth = np.log(late[-1].b[0] / late[0].b[0])
+        slope = abs(late[-1].b[1] - late[0].b[1]) / growth if growth > 0.0 else np.inf
+        if slope < _STEEP and all(b.b[0] > a.b[0] for a, b in itertools.pairwise(late)):
+            words = (
+                f"The period grows without bound at {self._where()} (it is {periods[-1]:.6g} there): the cycles "
+                "approach a homoclinic orbit or a heteroclinic cycle."
+            )
+            return Outcome("homoclinic", words, True)
+        return None
+
+    def _closed(self, records: list[Record], r: Record) -> bool:
+        """Whether the branch came back to its start."""
+        first = records[0]
+        if len(records) < 8:
+            return False
+        a, b = records[-1], r
+        low, high = np.minimum(a.b, b.b), np.maximum(a.b, b.b)
+        slack = 0.5 * (high - low) + 1e-9
+        if not ((first.b >= low - slack) & (first.b <= high + slack)).all():
+            return False
+        index = (
+            1
+            if (abs(b.b[1] - a.b[1]) > 1e-6 and a.b[1] <= first.b[1] <= b.b[1])
+            or (b.b[1] <= first.b[1] <= a.b[1] and a.b[1] != b.b[1])
+            else 0
+        )
+        if b.b[index] == a.b[index]:
+            return False
+        fraction = float((first.b[index] - a.b[index]) / (b.b[index] - a.b[index]))
+        if not 0.0 <= fraction <= 1.0:
+            return False
+        hit = Between(self.c).at(fraction, index, float(first.b[index]))
+        if hit is None:
+            return False
+        reach = np.abs(first.profile.highest) + np.abs(first.profile.lowest)
+        near = np.abs(hit.profile.highest - first.profile.highest) + np.abs(hit.profile.lowest - first.profile.lowest)
+        same = np.abs(hit.b - first.b) <= 1e-6 * (1.0 + np.abs(first.b))
+        mu = np.abs(hit.spectrum - first.spectrum) <= 1e-4 * (1e-2 + np.abs(first.spectrum))
+        return bool(same.all() and (near < 2e-2 * (reach + 1e-300)).all() and mu.all())
+
+    # -- all of it --------------------------------------------------------------------------------------------------
+
+    def branch(self) -> Branch:
+        c = self.c
+        first = record_of(c, 0.0)
+        begin = c.twin()
+        begin.spectrum[:] = c.spectrum
+        ahead = self._follow(first)
+        where = self._where(first)
+        started = Outcome("start", f"Started at {where}.", True)
+        if self.one_sided or ahead.closed:
+            records, points = ahead.records, ahead.points
+            outcome = (ahead.outcome if ahead.closed else started, ahead.outcome)
+        else:
+            begin.t *= -1.0
+            begin.tb *= -1.0
+            begin.begin()
+            self.c = begin
+            behind = self._follow(record_of(begin, 0.0))
+            n = len(behind.records)
+            # Tangents and determinants are those of the forward direction.
+            turned = [replace(r, tb=-r.tb, sign=-r.sign) for r in reversed(behind.records[1:])]
+            records = turned + ahead.records
+            points = [replace(p, index=n - 1 - p.index) for p in reversed(behind.points)]
+            points += [replace(p, index=n - 1 + p.index) for p in ahead.points]
+            outcome = (behind.outcome, ahead.outcome)
+        return branch_of(self.system, self.c, "cycles", records, points, outcome, ahead.closed)
+
+
+def _extent(r: Record | Point) -> float:
+    assert r.profile is not None
+    return float(np.max(r.profile.highest - r.profile.lowest))
+
+
+def extremes(c: Collocation) -> tuple[FloatArray, FloatArray]:
+    """Least and greatest values of the states at the present point."""
+    low, high = np.zeros(len(c.scale)), np.zeros(len(c.scale))
+    extrema(c.mesh, c.u * c.scale, low, high)
+    return low, high
+
+
+def _extremes_of(p: Profile) -> tuple[FloatArray, FloatArray]:
+    n = p.states.shape[1]
+    low, high = np.zeros(n), np.zeros(n)
+    extrema(np.array(p.mesh), np.array(p.states), low, high)
+    return low, high
+
+
+def branch_of(
+    system: object, c: Collocation, curve: str, records: list[Record], points: list[Point],
+    outcome: tuple[Outcome, Outcome], closed: bool,
+) -> Branch:  # fmt: skip
+    """Records as a branch with its measures."""
+    from gan_bifurcation.continuation.trace import _numbered
+
+    states = c.system.states
+    lows, highs = zip(*(_extremes_of(r.profile) for r in records), strict=True)
+    low, high = np.array(lows), np.array(highs)
+    spectrum = np.array([r.spectrum for r in records])
+    measures = {
+        "period": np.array([r.b[0] for r in records]),
+        "trivial_error": np.abs(spectrum[:, 0] - 1.0),
+        **{f"min_{s}": low[:, k] for k, s in enumerate(states)},
+        **{f"max_{s}": high[:, k] for k, s in enumerate(states)},
+    }
+    return Branch(
+        c.system,
+        tuple(c.free),
+        curve,
+        np.array([c.values(r.b[: 1 + len(c.free)]) for r in records]),
+        np.array([r.profile.states[0] for r in records]),
+        spectrum,
+        np.array([r.unstable for r in records], dtype=np.int64),
+        tuple(_numbered(points)),
+        outcome,
+        closed,
+        measures,
+        profiles=tuple(r.profile for r in records),
+    )
