@@ -227,11 +227,11 @@ class Detector:
         low, high = 0.0, 1.0
         deepest: Strip | None = None
         for _ in range(60):
-            inner = [
+            probes = [
                 self._project(ends[0].u[0] + f * chord, chord)
                 for f in (high - GOLDEN * (high - low), low + GOLDEN * (high - low))
             ]
-            one, two = inner
+            one, two = probes
             if one is None or two is None:
                 return []
             if side * margin(one) < side * margin(two):

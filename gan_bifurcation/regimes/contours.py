@@ -64,7 +64,7 @@ def contours(
     while step > 1:
         grid.ask([c for s in squares for c in _corners(s, step)])
         mixed = {s for s in squares if grid.mixed(_corners(s, step))}
-        mixed |= {tuple(step * int(v * fine / step) for v in seed) for seed in seeds}
+        mixed |= {(step * int(x * fine / step), step * int(y * fine / step)) for x, y in seeds}
         # A border may pass a square between its corners; the squares around a mixed one are looked at too.
         near = {
             s
