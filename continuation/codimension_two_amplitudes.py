@@ -85,6 +85,10 @@ class PairAmplitudes:
         return p / 2.0, q / 2.0, r / 2.0, s / 2.0
 
     @property
+    def has_quintic(self) -> bool:
+        return bool(np.isfinite([*self.first[1], *self.second[1]]).all())
+
+    @property
     def quintic(self) -> tuple[float, float]:
         """Theta and Delta of Kuznetsov (8.112): what remains of the quintic terms after a change of time."""
         (p, q), (a20, a11, a02) = self.first

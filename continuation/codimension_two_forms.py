@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation._coefficients import third
 from gan_bifurcation.continuation.codimension_two_amplitudes import FoldAmplitudes, PairAmplitudes
 from gan_bifurcation.continuation.codimension_two_series import Series, series
 from gan_bifurcation.continuation.codimension_two_spectra import PATTERNS, companions, critical_eigenvalues
@@ -56,8 +57,17 @@ def coefficients(point: Point) -> Form:
     s = series(point.system, joint, pattern.kinds, eigenvalues, pattern.order, pattern.resonance)
     if not s.regular:
         raise MisuseError(_SINGULAR)
-    form = _FORMS[point.label](s, eigenvalues, point.system.kind == "map")
+    is_map = point.system.kind == "map"
+    form = _FORMS[point.label](s, eigenvalues, is_map)
+    if pattern.further and _difficult(form):
+        further = series(point.system, joint, pattern.kinds, eigenvalues, pattern.further, pattern.resonance)
+        form = _FORMS[point.label](further, eigenvalues, is_map) if further.regular else form
     return form | {"vectors": {"q": s.q, "p": s.p}}
+
+
+def _difficult(form: Form) -> bool:
+    """Whether a torus bifurcates from the equilibrium of the amplitudes, so that quintic terms decide."""
+    return bool(form["p11"] * form["p22"] < 0.0 and form["theta"] * form["delta"] > 1.0)
 
 
 def _number(s: Series, *exponents: int) -> float:
@@ -168,17 +178,22 @@ def _pairs(amplitudes: PairAmplitudes, sizes: tuple[float, ...]) -> Form:
     form: Form = {"p11": p11, "p12": p12, "p21": p21, "p22": p22}
     if p11 and p22:
         form |= {"theta": p12 / p22, "delta": p21 / p11}
-    if p11 and p12 and p21 and p22:
+    if p11 and p12 and p21 and p22 and amplitudes.has_quintic:
         theta, delta = amplitudes.quintic
         form |= {"Theta": theta, "Delta": delta, "torus": amplitudes.torus}
     return form
+
+
+def _if_known(s: Series, exponents: tuple[int, ...]) -> complex:
+    """A coefficient, NaN where the series does not go that far."""
+    return s.coefficient(*exponents) if exponents in s.table.number else complex(np.nan)
 
 
 def _two_pairs(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> Form:
     """HH, NSNS: growth of |z1| by p11 |z1|^2 + p12 |z2|^2, of |z2| by p21 |z1|^2 + p22 |z2|^2."""
     one = [(2, 1, 0, 0), (1, 0, 1, 1), (3, 2, 0, 0), (2, 1, 1, 1), (1, 0, 2, 2)]
     two = [(1, 1, 1, 0), (0, 0, 2, 1), (2, 2, 1, 0), (1, 1, 2, 1), (0, 0, 3, 2)]
-    values = [tuple(s.coefficient(*e) for e in group) for group in (one, two)]
+    values = [tuple(_if_known(s, e) for e in group) for group in (one, two)]
     sizes = tuple(s.rounding(*e) for e in (one[0], one[1], two[0], two[1]))
     mu, nu = eigenvalues[0], eigenvalues[2]
     if is_map:
@@ -194,7 +209,7 @@ def _flip_pair(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> For
     one = [(3, 0, 0), (1, 1, 1), (5, 0, 0), (3, 1, 1), (1, 2, 2)]
     two = [(2, 1, 0), (0, 2, 1), (4, 1, 0), (2, 2, 1), (0, 3, 2)]
     mu = eigenvalues[1]
-    a, b = tuple(-s.coefficient(*e) for e in one), tuple(s.coefficient(*e) / mu for e in two)
+    a, b = tuple(-_if_known(s, e) for e in one), tuple(_if_known(s, e) / mu for e in two)
     sizes = tuple(s.rounding(*e) for e in (one[0], one[1], two[0], two[1]))
     return _pairs(PairAmplitudes.of_map(a, b), sizes) | {"angle": float(np.angle(mu))}
 
@@ -270,8 +285,14 @@ def _second(forms: Forms, q0: FloatArray, q1: FloatArray, p0: FloatArray, p1: Fl
     r20, r11 = 0.5 * forms.B(q0, q0), forms.B(q0, q1)
     h20 = -inverse @ r20
     h11 = inverse @ (-r11 - 2.0 * h20)
-    terms30 = [forms.power(q0, 3) / 6.0, forms.B(q0, h20)]
-    terms21 = [0.5 * forms.C(q0, q0, q1), forms.B(q0, h11), forms.B(q1, h20)]
+    length = float(np.linalg.norm(q1))
+    unit = q1 / length
+    cubes = np.empty((4, len(q0)))
+    third(forms._evaluator, forms.base, np.array([q0, unit, q0 + unit, q0 - unit]), cubes)
+    # C(a + b)^3 - C(a - b)^3 = 6 C(a, a, b) + 2 C(b, b, b)
+    mixed = (0.5 * (cubes[2] - cubes[3]) - cubes[1]) * (length / 3.0)
+    terms30 = [cubes[0] / 6.0, forms.B(q0, h20)]
+    terms21 = [0.5 * mixed, forms.B(q0, h11), forms.B(q1, h20)]
     c, c_size = _combine(p1, terms30)
     d, d_size = _combine(p1, terms21)
     d2, d2_size = _combine(p0, [3.0 * t for t in terms30])

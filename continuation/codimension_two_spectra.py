@@ -27,12 +27,15 @@ class Pattern:
         Order of the strong resonance, 0 without.
     double : bool
         Whether the eigenvalue is double with one eigenvector, a Jordan block.
+    further : int
+        The degree that is needed in the difficult case of two pairs, where quintic terms decide.
     """
 
     kinds: str
     order: int
     resonance: int = 0
     double: bool = False
+    further: int = 0
 
 
 PATTERNS: Final[dict[str, dict[str, Pattern]]] = {
@@ -41,7 +44,7 @@ PATTERNS: Final[dict[str, dict[str, Pattern]]] = {
         "BT": Pattern("00", 2, double=True),
         "GH": Pattern("zZ", 5),
         "ZH": Pattern("0zZ", 3),
-        "HH": Pattern("zZzZ", 5),
+        "HH": Pattern("zZzZ", 3, further=5),
     },
     "map": {
         "CP": Pattern("0", 3),
@@ -53,8 +56,8 @@ PATTERNS: Final[dict[str, dict[str, Pattern]]] = {
         "R4": Pattern("zZ", 3, resonance=4),
         "LPPD": Pattern("0-", 3),
         "LPNS": Pattern("0zZ", 3),
-        "PDNS": Pattern("-zZ", 5),
-        "NSNS": Pattern("zZzZ", 5),
+        "PDNS": Pattern("-zZ", 3, further=5),
+        "NSNS": Pattern("zZzZ", 3, further=5),
     },
 }
 LABELS: Final = tuple(dict.fromkeys(label for group in PATTERNS.values() for label in group))

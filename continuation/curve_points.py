@@ -125,7 +125,9 @@ class CurveScanner:
                 here += self._vanishing(pair, self._exact, DEGENERATE[self.label], _CHANGES)
             if not _beyond(problem, pair.u).any() if problem.condition == "pair" else not problem.has_kappa:
                 doubles = {p.label for _, p in here if p.label in DOUBLE}
-                here += self.crossings.scan(pair, doubles)
+                crossed = self.crossings.scan(pair, doubles)
+                # Where another eigenvalue crosses, the coefficient may change its sign without meaning.
+                here = [(f, p) for f, p in here if not any(abs(f - g) < 1e-6 for g, _ in crossed)] + crossed
             found += [replace(p, index=offset + i + f) for f, p in sorted(here, key=lambda e: e[0])]
         for a, b in zip(self._borders(), kept, strict=True):
             a[:] = b

@@ -321,7 +321,7 @@ def poincare(
     ...     "flow", {"x": "x*(a - x**2 - y**2) - y", "y": "y*(a - x**2 - y**2) + x"}, parameters={"a": 0.05}
     ... )
     >>> cycle = gb.point(gb.poincare(flow, "y"), {"x": 0.3})
-    >>> cycle.state["x"] ** 2, cycle.multipliers[0].real  # a and exp(-4 pi a)
+    >>> cycle.state["x"] ** 2, float(cycle.multipliers[0].real)  # a and exp(-4 pi a)
     (0.05, 0.5334880911)
     """
     if not isinstance(flow, System) or flow.kind != "flow":

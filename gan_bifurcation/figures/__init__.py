@@ -18,6 +18,7 @@ _HOMES: Final = {
         "paths": ("path_angle",),
         "sets": ("bifurcation_set", "regime_map"),
         "spectra": ("spectral_radius", "spectrum_path"),
+        "staircase": ("staircase",),
         "surfaces": ("heat_map", "landscape"),
         "style": ("figure", "save", "save_all"),
     }.items()

@@ -15,7 +15,7 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.regimes.noise import as_point, chosen_states, measured_spread
-from gan_bifurcation.regimes.noise_contours import square_faces, zero_lines
+from gan_bifurcation.regimes.noise_contours import square_faces, zero_between, zero_lines
 from gan_bifurcation.regimes.noise_draws import Draws, whole_batch
 from gan_bifurcation.regimes.noise_runs import moments_about, whole
 from gan_bifurcation.regimes.noise_theory import NoiseModel, derivative_of
@@ -41,7 +41,11 @@ class _Place(NamedTuple):
 class _Field:
     """The branch of fixed points over a window: at each place its margin of stability and its spread."""
 
-    def __init__(self, start: Point, window: Window, draws: Draws, step: float, chosen: FloatArray, cells: int) -> None:
+    def __init__(
+        self, start: Point, window: Window, draws: Draws, step: float, chosen: FloatArray, cells: int, squared: float
+    ) -> None:  # fmt: skip
+        # The variance with minibatches of one row that is allowed.
+        self.squared = squared
         self.system, self.window, self.chosen, self.cells = start.system, window, chosen, cells
         self.model = NoiseModel(self.system, draws)
         self.scale = step if self.system.kind == "flow" else 1.0
@@ -113,6 +117,20 @@ class _Field:
             self._known[key] = found or _Place(np.full(self.system.n, np.nan), math.nan, math.nan)
         return self._known[key]
 
+    def level(self, variance: float) -> float:
+        """Radius squared over the variance, less one; it goes on continuously where nothing attracts."""
+        if not variance > 0:
+            return math.nan if math.isnan(variance) else _MOST
+        return min(self.squared / variance, _MOST) - 1.0
+
+    def noisy(self, unit: FloatArray) -> float:
+        """Zero on the border under noise."""
+        return self.level(self.at(unit).variance)
+
+    def exact(self, unit: FloatArray) -> float:
+        """Zero on the border without noise."""
+        return self.at(unit, spread=False).margin
+
 
 @dataclass(frozen=True, eq=False)
 class NoisyBorder:
@@ -151,6 +169,7 @@ class NoisyBorder:
     fixed_points: tuple[FloatArray, ...]
     faces: tuple[tuple[str, Any], ...] = field(repr=False)
     draws: Draws = "terms"
+    _known: _Field | None = field(default=None, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -186,7 +205,7 @@ class NoisyBorder:
         Returns
         -------
         dict
-            ``noisy`` and ``exact``: sorted values of the other parameter, to the tolerance of the lines.
+            ``noisy`` and ``exact``: sorted values of the other parameter, exact to rounding.
         """
         if len(held) != 1:
             raise MisuseError(f"Hold one of the parameters {' and '.join(self.names)}, but got {len(held)}.")
@@ -194,7 +213,8 @@ class NoisyBorder:
         if name not in self.names:
             raise unknown_name("parameter of the border", name, self.names)
         index = self.names.index(name)
-        place = float(self.window.to_unit([value, value])[index])
+        own, across = self.window.ranges[name], self.window.ranges[self.names[1 - index]]
+        place = own.to_unit(float(value))
         found = {}
         for key, lines in (("noisy", self.lines), ("exact", self.exact)):
             hits: list[float] = []
@@ -203,10 +223,22 @@ class NoisyBorder:
                 a, b = unit[:-1], unit[1:]
                 cut = (a[:, index] > place) != (b[:, index] > place)
                 t = (place - a[cut, index]) / (b[cut, index] - a[cut, index])
-                other = a[cut, 1 - index] + t * (b[cut, 1 - index] - a[cut, 1 - index])
-                hits += self.window.from_unit(np.column_stack([other, other]))[:, 1 - index].tolist()
-            found[key] = sorted(hits)
+                hits += (a[cut, 1 - index] + t * (b[cut, 1 - index] - a[cut, 1 - index])).tolist()
+            found[key] = sorted(across.from_unit(self._polished(key, index, place, hit)) for hit in hits)
         return found
+
+    def _polished(self, key: str, index: int, place: float, hit: float) -> float:
+        """A crossing of a chord, moved along the held parameter's line to where the curve crosses."""
+        if self._known is None:
+            return hit
+        value = self._known.noisy if key == "noisy" else self._known.exact
+        for reach in (1e-4, 1e-3, 1e-2):
+            ends = np.full((2, 2), place)
+            ends[:, 1 - index] = np.clip([hit - reach, hit + reach], 0.0, 1.0)
+            zero = zero_between(value, ends[0], ends[1])
+            if zero is not None:
+                return float(zero[1 - index])
+        return hit
 
     def check(
         self, points: int = 3, *, runs: int = 16, steps: int | None = None, seed: int = 0, beyond: float = 3.0,
@@ -352,29 +384,19 @@ def noisy_border(
     if free.dimension != 2:
         raise MisuseError(f"A border under noise lies in a window of two parameters, but got {free.dimension}.")
     chosen = chosen_states(start.system, states)
-    if start.system.rule is not None and not start.system.smooth:
-        raise MisuseError(
-            f"'{start.system.name}' has kinks, at which there is no linear theory; use gb.simulate_noisy."
-        )
-    known = _Field(start, free, draws, step, chosen, cells)
+    known = _Field(start, free, draws, step, chosen, cells, radius**2 * size)
     if not np.any(known.margins > 0):
         raise MisuseError(
             "The fixed point attracts nowhere in the window, so nothing stays near it; choose another window or point."
         )
 
-    def within(variance: float) -> float:
-        return (
-            -1.0 if math.isinf(variance) else min(radius**2 * size / variance, _MOST) - 1.0 if variance > 0 else _MOST
-        )
-
-    corners = np.vectorize(lambda v: math.nan if math.isnan(v) else within(v))(known.variances)
-    lines = zero_lines(lambda unit: within(known.at(unit).variance), corners, tolerance)
-    exact = zero_lines(lambda unit: known.at(unit, spread=False).margin, known.margins, tolerance)
+    lines = zero_lines(known.noisy, np.vectorize(known.level)(known.variances), tolerance)
+    exact = zero_lines(known.exact, known.margins, tolerance)
     faces = []
     for polygon in square_faces([*lines, *exact]):
         place = known.at(shapely.get_coordinates(polygon.representative_point())[0])
         if math.isfinite(place.margin):
-            kind = "unstable" if place.margin <= 0 else "within" if within(place.variance) >= 0 else "beyond"
+            kind = "unstable" if place.margin <= 0 else "within" if known.level(place.variance) >= 0 else "beyond"
             faces.append((kind, polygon))
     return NoisyBorder(
         start.system, free, size, float(radius), tuple(states),
@@ -382,7 +404,7 @@ def noisy_border(
         tuple(free.from_unit(line) for line in exact),
         np.sqrt(known.variances / size),
         tuple(np.array([known.at(unit).x for unit in line]) for line in lines),
-        tuple(faces), draws,
+        tuple(faces), draws, known,
     )  # fmt: skip
 
 

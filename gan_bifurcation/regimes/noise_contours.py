@@ -52,7 +52,7 @@ def zero_lines(value: Value, corners: FloatArray, tolerance: float) -> list[Floa
             return None
         key = (a, b) if a < b else (b, a)
         if key not in found:
-            zero = _between(value, np.array(key[0]) / k, np.array(key[1]) / k)
+            zero = zero_between(value, np.array(key[0]) / k, np.array(key[1]) / k)
             if zero is None:
                 return None
             found[key] = zero
@@ -77,7 +77,7 @@ def zero_lines(value: Value, corners: FloatArray, tolerance: float) -> list[Floa
     return [_refined(value, shapely.get_coordinates(part), tolerance) for part in shapely.get_parts(merged)]
 
 
-def _between(value: Value, a: FloatArray, b: FloatArray) -> FloatArray | None:
+def zero_between(value: Value, a: FloatArray, b: FloatArray) -> FloatArray | None:
     """The zero on a straight line between two places at which the signs differ."""
 
     def along(t: float) -> float:
@@ -105,7 +105,7 @@ def _inserted(value: Value, a: FloatArray, b: FloatArray, tolerance: float, dept
     middle, normal = 0.5 * (a + b), np.array([-chord[1], chord[0]]) / length
     for reach in (0.05, 0.5):
         sides = [np.clip(middle + sign * reach * length * normal, 0.0, 1.0) for sign in (-1.0, 1.0)]
-        zero = _between(value, sides[0], sides[1])
+        zero = zero_between(value, sides[0], sides[1])
         if zero is not None:
             break
     else:

@@ -94,6 +94,11 @@ class NoiseModel:
                 "Adam divides by the root of a mean square that the noise itself makes, so there is no linear theory; "
                 "use gb.simulate_noisy, or another rule."
             )
+        if not system.smooth:
+            raise MisuseError(
+                f"'{system.name}' has kinks, across which noise carries training, so there is no linear theory; use "
+                "gb.simulate_noisy."
+            )
         self.system = system
         sampled = sampled_program(system, draws)
         drawn = [drawn for draw in sampled.drawn for drawn in draw.means]

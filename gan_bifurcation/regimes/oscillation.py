@@ -104,7 +104,16 @@ def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swin
     round_ones = np.flatnonzero(detail == CIRCLE)
     per_sample = rotation[round_ones] * stride[round_ones]
     scattered = scatter(records[round_ones], amplitude[round_ones], per_sample) > _SCATTERED
-    detail[round_ones[scattered]], confidence[round_ones[scattered]] = TORUS, 0.7
+    doubtful = round_ones[scattered]
+    if len(doubtful):
+        # Only if the rotation number itself is settled: near a resonance it is not, and mixes the phases up.
+        half = samples // 2
+        parts = [
+            rotation_numbers(r, lead[doubtful], crossings[doubtful] // 2)
+            for r in (records[doubtful, :, :half], records[doubtful, :, half:])
+        ]
+        tori = doubtful[np.abs(parts[1] - parts[0]) * samples < _SCATTERED]
+        detail[tori], confidence[tori] = TORUS, 0.7
     return Oscillations(detail, period.astype(float), rotation, confidence, exponent)
 
 
