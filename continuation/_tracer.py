@@ -1,4 +1,4 @@
-"""The compiled tracer: Newton's corrector and the march along a curve, one for every curve problem."""
+"""The compiled tracer: Newton's corrector and the march along a curve or branch, one for every curve problem."""
 
 from typing import Any
 

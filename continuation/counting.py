@@ -57,6 +57,14 @@ def neutral_width(kind: str, strip: Strip) -> FloatArray:
     return np.asarray(np.maximum(NEUTRAL * np.minimum(1.0, size), ROUNDING * size))
 
 
+def width_of(kind: str, spectrum: ComplexArray, structural: float = np.nan) -> float:
+    """The same for one spectrum."""
+    if kind == "map":
+        return NEUTRAL
+    size = float(np.fmax(np.max(np.where(np.abs(spectrum) < FAR, np.abs(spectrum), 0.0), initial=0.0), abs(structural)))
+    return max(NEUTRAL * min(1.0, size), ROUNDING * size)
+
+
 def transverse(problem: CurveProblem, strip: Strip) -> Strip:
     """Without the eigenvalues that a manifold of equilibria keeps on the boundary: they are put far away."""
     if not problem.k:

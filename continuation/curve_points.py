@@ -226,7 +226,8 @@ _CHANGES: Final = "The criticality changes here."
 def set_borders_at(problem: CurveProblem, u: FloatArray) -> None:
     """Take the borders of a point of the curve: those of the last point of a march may be far away."""
     critical = critical_eigenvalue(problem, u, complex(np.nan))
-    if problem.condition in ("real", "minus", "pair") and critical is not None and not problem.k:
+    branch = problem.k and problem.condition == "real"
+    if problem.condition in ("real", "minus", "pair") and critical is not None and not branch:
         problem.set_borders(condition_matrix(problem, u, critical))
         choose_components(problem, problem.jacobian_states(u))
 

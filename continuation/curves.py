@@ -28,8 +28,10 @@ from gan_bifurcation.ranges import Range
 FloatArray = NDArray[np.float64]
 
 
-def curve_problem(point: Point, windows: dict[str, Range], scale: FloatArray) -> CurveProblem:
-    """The problem of the curve that a labelled point lies on.
+def curve_problem(
+    point: Point, windows: dict[str, Range], scale: FloatArray, held: tuple[FloatArray, FloatArray] | None = None
+) -> CurveProblem:
+    """The problem of the curve that a labelled point lies on; `held` are pins and unfolding on a manifold.
 
     Raises
     ------
@@ -38,6 +40,7 @@ def curve_problem(point: Point, windows: dict[str, Range], scale: FloatArray) ->
     """
     system = point.system
     conditions = CONDITION_OF[system.kind]
+    pins, unfolding = held or (None, None)
     if point.condition in ("function", "focus", "structural", "structural minus") or point.level:
         unit = kappa_unit(system.kind, point.condition, point.critical)
         return CurveProblem(
@@ -45,8 +48,10 @@ def curve_problem(point: Point, windows: dict[str, Range], scale: FloatArray) ->
             windows,
             point.condition,  # type: ignore[arg-type]
             point.level,
-            scale=scale,
-            kappa_unit=unit,
+            pins,
+            unfolding,
+            scale,
+            unit,
         )
     if point.label not in conditions:
         what = point.name or point.label or "an ordinary point"
@@ -63,13 +68,29 @@ def curve_problem(point: Point, windows: dict[str, Range], scale: FloatArray) ->
     condition = conditions[point.label]
     if point.label != "BP":
         unit = kappa_unit(system.kind, condition, point.critical)
-        return CurveProblem(system, windows, condition, scale=scale, kappa_unit=unit)
-    a = np.ascontiguousarray(system.jacobian(point.x)[:, : system.n])
-    shifted = a - np.eye(len(a)) if system.kind == "map" else a
-    left, _, right = np.linalg.svd(shifted)
+        return CurveProblem(system, windows, condition, "", pins, unfolding, scale, unit)
+    left, _, right = np.linalg.svd(_shifted(point))
     return CurveProblem(
         system, windows, condition, pins=right[-1:].T.copy(), unfolding=left[:, -1:].copy(), scale=scale
     )
+
+
+def _shifted(point: Point) -> FloatArray:
+    """The Jacobian of the equation of an equilibrium or fixed point."""
+    a = np.ascontiguousarray(point.system.jacobian(point.x)[:, : point.system.n])
+    return a - np.eye(len(a)) if point.system.kind == "map" else a
+
+
+def neutral_directions(point: Point, label: str, condition: str) -> tuple[FloatArray, FloatArray] | None:
+    """Null vectors (right, left) at a point of a curve on a manifold of equilibria; None on others.
+
+    Also where the null space is what the curve is about.
+    """
+    if label in ("LP", "BP") or condition.startswith("structural"):
+        return None
+    left, s, right = np.linalg.svd(_shifted(point))
+    k = int(np.sum(s <= 1e-9 * s[0]))
+    return (right[-k:].T.copy(), left[:, -k:].copy()) if k else None
 
 
 def start_on_curve(problem: CurveProblem, point: Point) -> FloatArray:
@@ -167,9 +188,14 @@ def _trace_scaled(
 ) -> Branch:
     from gan_bifurcation.continuation.trace import _numbered
 
+    held = None
     problem = curve_problem(point, windows, scale)
     u = start_on_curve(problem, point)
     tangent, nullity = start_tangent(problem, u)
+    if nullity > 1 and (held := neutral_directions(point, point.label, point.condition)) is not None:
+        problem = curve_problem(point, windows, scale, held)
+        u = start_on_curve(problem, point)
+        tangent, nullity = start_tangent(problem, u)
     if nullity > 1:
         raise MisuseError(
             f"The equations of the {point.label} curve are singular at the start: a codimension-two point, a "
@@ -185,7 +211,7 @@ def _trace_scaled(
     scanners = []
     for direction in _directions(problem, u, point, tangent):
         begin = replace(first, t=direction * first.t, signs=direction * first.signs)
-        problem = curve_problem(point, windows, scale)
+        problem = curve_problem(point, windows, scale, held)
         start_on_curve(problem, point)
         problem.residual(u)
         scanner = CurveScanner(problem, label, coefficients)
@@ -218,10 +244,16 @@ def _trace_scaled(
     note = ""
     if problem.k:
         worst = float(np.max(np.abs(strip.u[:, problem.system.n : problem.system.n + problem.k])))
+        if held is not None:
+            note = (
+                f"Equilibria come in a manifold of dimension {problem.k}; the curve is that of the points with "
+                f"{problem.k} directions held."
+            )
         if worst > 1e-7:
             note = (
-                f"The unfolding multiplier reached {worst:.1e}: these are not branch points of a symmetric "
-                "system all along."
+                f"The unfolding multiplier reached {worst:.1e}: these are not "
+                + ("solutions" if held is not None else "branch points of a symmetric system")
+                + " all along."
             )
     return Branch(
         problem.system, tuple(windows), label, problem.parameters(strip.u), problem.states(strip.u),

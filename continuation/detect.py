@@ -27,6 +27,11 @@ ComplexArray = NDArray[np.complex128]
 # Eigenvalues that are equal by symmetry differ by rounding, or by its square root in a defective block.
 EQUAL: Final = 1e-6
 DEEPEST: Final = 30
+_EVENT_CUTS: Final = 12
+# A distance from the boundary that is no rounding of a simple eigenvalue near it.
+_SURE: Final = 1e-13
+# An interval that still changes after so many cuts is not one with a few crossings: rounding makes the changes.
+_MOST_CUTS: Final = 400
 _ON_MANIFOLD: Final = (
     "On a manifold of equilibria, located by its eigenvalue; the normal form of an isolated point does not apply."
 )
@@ -50,6 +55,7 @@ class Detector:
         self.at = [window.to_unit(v) for v in at]
         self.neutral_note = ""
         self._before: Strip | None = None
+        self._cuts = 0
 
     def precede(self, pair: Strip) -> None:
         """Take two points as what came before the next strip: the start has neighbours on both sides."""
@@ -76,9 +82,7 @@ class Detector:
         touched = self._touches(strip, suspicious)
         happened: dict[int, list[Event]] = {}
         for event in self.events:
-            value = event.along(self.problem, strip)
-            change = np.isfinite(value[:-1]) & np.isfinite(value[1:]) & ((value[:-1] > 0) != (value[1:] > 0))
-            for i in np.flatnonzero(change).tolist():
+            for i in np.flatnonzero(event.happened(self.problem, strip)).tolist():
                 happened.setdefault(i, []).append(event)
         q = strip.u[:, self.problem.q_slice.start]
         wanted: dict[int, list[float]] = {}
@@ -93,12 +97,13 @@ class Detector:
                 found += touched[i]
                 continue
             pair = strip.slice(slice(i, i + 2))
+            self._cuts = 0
             try:
                 here: list[Point] = self._resolve(pair, 0) if i in suspicious else []
             except Jump as jump:
                 raise Jump(i) from jump
             here += touched.get(i, [])
-            here += [p for event in happened.get(i, []) if (p := self._event(event, pair)) is not None]
+            here += [p for event in happened.get(i, []) for p in self._event(event, pair)]
             here += [p for target in wanted.get(i, []) if (p := self._user_point(pair, target)) is not None]
             found += self._placed(here, pair, offset + i)
         return found
@@ -121,16 +126,25 @@ class Detector:
         if len(strip) < 3 or not strip.spectra.shape[1]:
             return found
         kind = self.problem.system.kind
-        margin = margins(kind, strip.spectra)
-        d = np.where(np.abs(margin) <= neutral_width(kind, strip), np.inf, np.abs(margin)).min(axis=1)
+        distances = np.sort(np.abs(margins(kind, strip.spectra)), axis=1)
+        width = neutral_width(kind, strip)
+        neutral = np.sum(distances <= width, axis=1)
+        counts = count(self.problem, strip)
+        table = np.column_stack([counts.positive, counts.negative, counts.pairs, counts.structural])
+        # An eigenvalue that stays on the boundary does not touch it.
+        stay = np.minimum(np.minimum(neutral[:-2], neutral[1:-1]), neutral[2:])
+        distances = np.column_stack([distances, np.full(len(strip), np.inf)])
+        rows = np.arange(len(stay))
+        a, b, c = (distances[rows + k, stay] for k in range(3))
         size = 1.0 if kind == "map" else float(np.where(np.abs(strip.spectra) < FAR, np.abs(strip.spectra), 0.0).max())
         length = np.linalg.norm(np.diff(strip.u, axis=0), axis=1)
-        b = d[1:-1]
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            slope = np.diff(d) / length
-            curvature = np.diff(slope) / (length[:-1] + length[1:])
-            lowest = b - (slope[:-1] + curvature * length[:-1]) ** 2 / (4.0 * curvature)
-            hit = (slope[:-1] < 0.0) & (slope[1:] >= 0.0) & (lowest < 0.25 * b) & (b < 0.2 * size)
+            slope = (b - a) / length[:-1], (c - b) / length[1:]
+            curvature = (slope[1] - slope[0]) / (length[:-1] + length[1:])
+            lowest = b - (slope[0] + curvature * length[:-1]) ** 2 / (4.0 * curvature)
+            hit = (slope[0] < 0.0) & (slope[1] >= 0.0) & (lowest <= 0.25 * b) & (b < 0.2 * size)
+            # Rounding may take an eigenvalue on and off the boundary.
+            hit &= (np.minimum(a, c) > 10.0 * width[1:-1, 0]) & np.all(table[:-2] == table[2:], axis=1)
         for i in np.flatnonzero(hit).tolist():
             if not {first + i, first + i + 1} & changed:
                 for which, points in self._closest(strip.slice(slice(i, i + 3))):
@@ -176,15 +190,71 @@ class Detector:
                     new = [two, self._project(ends.u[0] + x[1] * chord, chord)]
         if distance(best) > float(neutral_width(kind, best)[0, 0]):
             return []
-        s = best.spectra[0]
-        nearest = s[np.argmin(np.abs(margins(kind, s)))]
-        if abs(nearest.imag) > REAL_PART * (1.0 + abs(nearest)):
-            label = "H" if kind == "flow" else "NS"
-        else:
-            label = "PD" if kind == "map" and nearest.real < 0.0 else "LP"
+        if crossings := self._crossings(three, best, where):
+            return [(where, crossings)]
+        label, nearest = self._sort(best)
         point = make_point(self.problem, best.u[0], label, complex(nearest.real, abs(nearest.imag)), "")
         note = "The critical eigenvalue only touches the boundary here: stability does not change."
         return [(where, [replace(point, note=note)])]
+
+    def _sort(self, strip: Strip) -> tuple[str, complex]:
+        """The eigenvalue nearest the boundary, and the label that speaks of it."""
+        kind = self.problem.system.kind
+        s = strip.spectra[0]
+        nearest = complex(s[np.argmin(np.abs(margins(kind, s)))])
+        if abs(nearest.imag) > REAL_PART * (1.0 + abs(nearest)):
+            return "H" if kind == "flow" else "NS", nearest
+        return "PD" if kind == "map" and nearest.real < 0.0 else "LP", nearest
+
+    def _crossings(self, three: Strip, best: Strip, where: int) -> list[Point]:
+        """Two crossings between which the eigenvalue stays within the width that counts as on the boundary.
+
+        Eigenvalues are known better than that: beyond the crossing the distance with its sign has its own extremum.
+        """
+        kind = self.problem.system.kind
+        label, _ = self._sort(best)
+        if label == "LP":
+            return []
+
+        def margin(strip: Strip) -> float:
+            return float(margins(kind, np.array([self._critical(label, strip.spectra[0])]))[0])
+
+        ends = [three.slice(slice(i, i + 1)) for i in (0, 2)]
+        side = np.sign(margin(ends[0]))
+        if side != np.sign(margin(ends[1])):
+            return []
+        chord = ends[1].u[0] - ends[0].u[0]
+        low, high = 0.0, 1.0
+        deepest: Strip | None = None
+        for _ in range(60):
+            probes = [
+                self._project(ends[0].u[0] + f * chord, chord)
+                for f in (high - GOLDEN * (high - low), low + GOLDEN * (high - low))
+            ]
+            one, two = probes
+            if one is None or two is None:
+                return []
+            if side * margin(one) < side * margin(two):
+                high, deepest = low + GOLDEN * (high - low), one
+            else:
+                low, deepest = high - GOLDEN * (high - low), two
+        if deepest is None or side * margin(deepest) > -_SURE:
+            return []
+        found = []
+        for outer in ends:
+            # Next to the extremum Newton's method goes anywhere: halve until the crossing is close.
+            inner, row = deepest, outer.u[0] - deepest.u[0]
+            for _ in range(40):
+                middle = self._project(0.5 * (inner.u[0] + outer.u[0]), row)
+                if middle is None:
+                    return []
+                if side * margin(middle) < 0.0:
+                    inner = middle
+                else:
+                    outer = middle
+            near = join([inner, outer])
+            found.append(self._locate(label, near, anywhere=True) or self._at_margin(label, near, 1, ""))
+        return found
 
     def _project(self, guess: FloatArray, row: FloatArray) -> Strip | None:
         new = project(self.problem, guess, row)
@@ -222,7 +292,8 @@ class Detector:
                 return [self._at_margin(label, pair, 1, _ON_MANIFOLD)]
         chord = float(np.linalg.norm(pair.u[1] - pair.u[0]))
         middle = None
-        if depth < DEEPEST and chord >= 1e-10:
+        if depth < DEEPEST and chord >= 1e-10 and self._cuts < _MOST_CUTS:
+            self._cuts += 1
             middle = self._project(0.5 * (pair.u[0] + pair.u[1]), pair.u[1] - pair.u[0])
         if middle is None or not 0.05 < self._fraction(pair, middle.u[0]) < 0.95:
             # A curve that passes from one point to the other is as straight as its steps are short; where it is not,
@@ -230,6 +301,8 @@ class Detector:
             along = np.abs(pair.t @ (pair.u[1] - pair.u[0]))
             if bool(np.any(along < (0.98 if depth else 0.9) * chord)):
                 raise Jump(0)
+            if label is not None and label != "BP" and (point := self._beside(label, pair)) is not None:
+                return [point]
             return [self._multiple(pair, change)]
         left = self._resolve(join([pair.slice(slice(0, 1)), middle]), depth + 1)
         return left + self._resolve(join([middle, pair.slice(slice(1, 2))]), depth + 1)
@@ -253,7 +326,25 @@ class Detector:
             group[0] if len(group) else spectrum[np.argmin(np.abs(margins(self.problem.system.kind, spectrum)))]
         )
 
-    def _locate(self, label: str, pair: Strip) -> Point | None:
+    def _beside(self, label: str, pair: Strip) -> Point | None:
+        """The solution next to a tiny interval in which an integer changes.
+
+        Integers change where the distance from the boundary is the width that counts as on it, not where it is zero: an
+        eigenvalue that all but turns back there is on the boundary further off.
+        """
+        kind = self.problem.system.kind
+        point = self._locate(label, pair, anywhere=True)
+        if point is None:
+            return None
+        u = self.problem.pack(point.x, values=point.parameters)
+        between = self._project(0.5 * (pair.u[0] + u), pair.t[0])
+        if between is None:
+            return None
+        critical = self._critical(label, between.spectra[0])
+        width = float(neutral_width(kind, between)[0, 0])
+        return point if abs(float(margins(kind, np.array([critical]))[0])) <= 2.0 * width else None
+
+    def _locate(self, label: str, pair: Strip, *, anywhere: bool = False) -> Point | None:
         kind = self.problem.system.kind
         ends = [self._critical(label, pair.spectra[i]) for i in (0, 1)]
         m = [float(margins(kind, np.array([e]))[0]) for e in ends]
@@ -262,10 +353,10 @@ class Detector:
         if label == "BP":
             return branch_points.locate(self.problem, guess, pair, self._inside)
         eigenvalue = ends[0] + min(max(fraction, 0.0), 1.0) * (ends[1] - ends[0])
-        return self._extended(label, CONDITION_OF[kind][label], "", guess, eigenvalue, pair)
+        return self._extended(label, CONDITION_OF[kind][label], "", guess, eigenvalue, None if anywhere else pair)
 
     def _extended(
-        self, label: str, condition: Condition, level: str, guess: FloatArray, eigenvalue: complex, pair: Strip
+        self, label: str, condition: Condition, level: str, guess: FloatArray, eigenvalue: complex, pair: Strip | None
     ) -> Point | None:
         """Newton on the square system of one label with the branch's parameter as the only free one."""
         base = self.problem
@@ -275,7 +366,7 @@ class Detector:
         if located is None:
             return None
         u, critical = located
-        if not self._inside(pair, u[: base.size]):
+        if pair is not None and not self._inside(pair, u[: base.size]):
             return None
         return make_point(problem, u, label, critical, level)
 
@@ -391,20 +482,24 @@ class Detector:
 
     # -- users' events ------------------------------------------------------------------------------------------------
 
-    def _event(self, event: Event, pair: Strip, depth: int = 0) -> Point | None:
+    def _event(self, event: Event, pair: Strip, depth: int = 0) -> list[Point]:
+        number = int(event.happened(self.problem, pair)[0])
         fraction_guess = 0.5 * (pair.u[0] + pair.u[1])
-        for condition, eigenvalue, level in event.candidates(self.problem, pair):
-            point = self._extended(event.name, condition, level, fraction_guess, eigenvalue, pair)
-            if point is not None:
-                return point
+        found: list[Point] = []
+        if number == 1 or depth >= _EVENT_CUTS:
+            for condition, eigenvalue, level in event.candidates(self.problem, pair):
+                point = self._extended(event.name, condition, level, fraction_guess, eigenvalue, pair)
+                if point is not None and all(abs(point.critical - p.critical) > 1e-6 for p in found):
+                    found.append(point)
+                if len(found) >= number:
+                    return found
         # Eigenvalues that meet depend on the parameter like a square root: from the ends of a long step,
-        # Newton's method misses.
-        middle = project(self.problem, fraction_guess, pair.u[1] - pair.u[0]) if depth < 12 else None
+        # Newton's method misses. Where several meet, each has its own part.
+        middle = project(self.problem, fraction_guess, pair.u[1] - pair.u[0]) if depth < _EVENT_CUTS else None
         if middle is None:
-            return None
-        first, half, _ = event.along(self.problem, join([pair.slice(slice(0, 1)), middle, pair.slice(slice(1, 2))])) > 0
-        ends = [pair.slice(slice(0, 1)), middle] if first != half else [middle, pair.slice(slice(1, 2))]
-        return self._event(event, join(ends), depth + 1)
+            return found
+        halves = [join([pair.slice(slice(0, 1)), middle]), join([middle, pair.slice(slice(1, 2))])]
+        return [p for h in halves if event.happened(self.problem, h)[0] for p in self._event(event, h, depth + 1)]
 
     def _user_point(self, pair: Strip, target: float) -> Point | None:
         row = np.zeros(self.problem.size)

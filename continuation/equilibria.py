@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.manifolds import manifold_beside, nearest_on_manifold
 from gan_bifurcation.continuation.problem import compute_spectrum
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.ranges import as_range
@@ -26,6 +27,8 @@ def _derivative(system: System, x: FloatArray) -> FloatArray:
     return a - np.eye(system.n) if system.kind == "map" else a
 
 
+# Newton's method may run off to where numbers overflow: such a start finds nothing, and no one need be warned.
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def damped_newton(
     system: System, x: FloatArray, known: list[FloatArray] | None = None, iterations: int = 60
 ) -> tuple[FloatArray, float, bool]:
@@ -119,7 +122,7 @@ def _minimum_norm(j: FloatArray, right: FloatArray) -> FloatArray:
 
 
 def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
-    """An equilibrium or fixed point, by Newton's method from a guess.
+    """An equilibrium or fixed point, by Newton's method from a guess; on a manifold of them, the one nearest to it.
 
     Parameters
     ----------
@@ -157,7 +160,15 @@ def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
             )
     else:
         x = system.state_vector(guess)
-    x, residual, converged = damped_newton(system, x)
+    guessed = x
+    # Beside a manifold a step of Newton's method divides by what is small and not zero: it may lead far away.
+    found = manifold_beside(system, guessed)
+    if found is not None:
+        return Point(
+            system, found, compute_spectrum(system, found), residual=relative_size(system, found),
+            note=_manifold_note(system, found),
+        )  # fmt: skip
+    x, residual, converged = damped_newton(system, guessed)
     if not converged:
         what = "a fixed point" if system.kind == "map" else "an equilibrium"
         raise MisuseError(
@@ -165,6 +176,8 @@ def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
             f"residual {residual:.1e}); "
             "give a closer guess, or search with gb.find_equilibria."
         )
+    if (k := nullity(system, x)) and (closer := nearest_on_manifold(system, guessed, x, k)) is not None:
+        x, residual = closer, relative_size(system, closer)
     return Point(system, x, compute_spectrum(system, x), residual=residual, note=_manifold_note(system, x))
 
 

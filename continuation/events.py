@@ -101,15 +101,21 @@ class Event:
             out[i] = self.tape.evaluate([*x[i], *p])[0]
         return out
 
+    def happened(self, problem: CurveProblem, strip: Strip) -> NDArray[np.int64]:
+        """How many times the event happens between consecutive points of a strip, as far as their ends tell."""
+        if self.kind == "focus":
+            s = strip.spectra
+            pairs = np.sum(s.imag > 1e-10 * (1.0 + np.abs(s)), axis=1)
+            return np.asarray(np.abs(np.diff(pairs)), dtype=np.int64)
+        value = self.along(problem, strip)
+        finite = np.isfinite(value[:-1]) & np.isfinite(value[1:])
+        return np.asarray(finite & ((value[:-1] > 0) != (value[1:] > 0)), dtype=np.int64)
+
     def along(self, problem: CurveProblem, strip: Strip) -> NDArray[np.float64]:
-        """A function that changes sign where the event happens, at each point of a strip."""
+        """A function that changes sign where a rate or a function has its value, at each point of a strip."""
         if self.kind == "function":
             return self.values(problem, strip)
         s = strip.spectra
-        if self.kind == "focus":
-            number = np.sum(s.imag > 1e-10 * (1.0 + np.abs(s)), axis=1)
-            # Only changes count: odd and even have different signs.
-            return np.where(number % 2 == 0, 1.0, -1.0)
         largest = np.max(s.real if problem.system.kind == "flow" else np.abs(s), axis=1, initial=-np.inf)
         if problem.structural_multiplicity:
             c = strip.structural

@@ -140,7 +140,7 @@ def transverse_spectrum(point: Point) -> TransverseSpectrum:
         dimension,
         gap,
         tangent,
-        dimension > 0 and all(_continues(point, direction, system.n - dimension) for direction in tangent.T),
+        dimension > 0 and all(_continues(system, x, direction, system.n - dimension) for direction in tangent.T),
         eigenvalues[order],
         neutral > dimension,
         _stability(sizes),
@@ -172,18 +172,78 @@ def _quotient(jacobian: FloatArray, power: FloatArray, neutral: int) -> FloatArr
     return np.asarray(basis.T @ jacobian @ basis)
 
 
-def _continues(point: Point, direction: FloatArray, rank: int) -> bool:
+def nearest_on_manifold(system: System, guess: FloatArray, x: FloatArray, dimension: int) -> FloatArray | None:
+    """The point nearest to a guess on the manifold of equilibria through another point, if there is one.
+
+    Parameters
+    ----------
+    system : System
+    guess : array (n,)
+    x : array (n,)
+        An equilibrium whose Jacobian has a null space of this dimension.
+    dimension : int
+
+    Returns
+    -------
+    array or None
+        None if equilibria are not found in all directions of the null space, or the way back leads astray.
+    """
+    rank = system.n - dimension
+    if rank < 1:
+        return None
+    tangent = np.linalg.svd(_equation(system, x)[1])[2][rank:]
+    if not all(_continues(system, x, direction, rank) for direction in tangent):
+        return None
+    here, converged = _nearest(system, guess, rank)
+    if not converged:
+        here = x
+    for _ in range(_MOST_FEET):
+        # The foot of the perpendicular: what is left of the way to the guess has no part along the manifold.
+        tangent = np.linalg.svd(_equation(system, here)[1])[2][rank:]
+        slide = tangent.T @ (tangent @ (guess - here))
+        if np.max(np.abs(slide)) <= 1e-12 * max(1.0, float(np.max(np.abs(here)))):
+            break
+        moved, converged = _nearest(system, here + slide, rank)
+        if not (converged and np.linalg.norm(moved - guess) < np.linalg.norm(here - guess)):
+            break
+        here = moved
+    return here if np.linalg.norm(here - guess) <= np.linalg.norm(x - guess) else None
+
+
+_MOST_FEET: Final = 20
+# Beside a manifold the singular values that are zero on it are this small, relative to the largest.
+_SMALL: Final = 1e-2
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
+def manifold_beside(system: System, guess: FloatArray) -> FloatArray | None:
+    """The nearest point of a manifold of equilibria that a guess lies beside; None if it lies beside none."""
+    _, jacobian = _equation(system, guess)
+    if not np.isfinite(jacobian).all():
+        return None
+    s = np.linalg.svd(jacobian, compute_uv=False)
+    for dimension in range(1, int(np.sum(s <= _SMALL * s[0])) + 1):
+        rank = system.n - dimension
+        if rank < 1:
+            return None
+        x, converged = _nearest(system, guess, rank)
+        if converged and _null_space(_equation(system, x)[1])[0] == dimension:
+            return nearest_on_manifold(system, guess, x, dimension)
+    return None
+
+
+def _continues(system: System, x: FloatArray, direction: FloatArray, rank: int) -> bool:
     """Whether equilibria lie on both sides in a direction of the null space."""
-    x = np.asarray(point.x, dtype=float)
     distance = _NEARBY * max(1.0, float(np.max(np.abs(x))))
     for sign in (1.0, -1.0):
-        found, converged = _nearest(point.system, x + sign * distance * direction, rank)
+        found, converged = _nearest(system, x + sign * distance * direction, rank)
         moved = sign * float((found - x) @ direction)
         if not converged or not 0.5 * distance < moved < 1.5 * distance:
             return False
     return True
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def _nearest(system: System, x: FloatArray, rank: int) -> tuple[FloatArray, bool]:
     """The equilibrium beside a point, by Newton's steps across the manifold only.
 

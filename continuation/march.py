@@ -117,6 +117,36 @@ def start_tangent(problem: CurveProblem, u: FloatArray) -> tuple[FloatArray, int
     return right[-1], nullity
 
 
+def undetermined(problem: CurveProblem, u: FloatArray, t: FloatArray) -> bool:
+    """Whether rounding alone decides where the curve goes on: on a manifold of solutions that nothing holds.
+
+    Rounding of the equations moves a solution by its size over the least singular value of [D; t]. If that value is
+    another one there, it is no property of the curve, and neither is the sign of the determinant.
+    """
+    least, direction, largest = _least(problem, u, t)
+    if not least > _ZERO * largest:
+        return True
+    moved = np.finfo(float).eps * (1.0 + float(np.max(np.abs(u)))) / least
+    if moved < _CERTAIN:
+        return False
+    beside, _, _ = _least(problem, u + min(moved, _FARTHEST) * direction, t)
+    return not abs(beside - least) < 0.5 * least
+
+
+_ZERO: Final = 1e-13
+_CERTAIN: Final = 1e-9
+_FARTHEST: Final = 1e-3
+
+
+def _least(problem: CurveProblem, u: FloatArray, t: FloatArray) -> tuple[float, FloatArray, float]:
+    """The least singular value of [D; t], its right vector, and the largest one."""
+    d = np.vstack([problem.residual(u)[1], t])
+    if not np.isfinite(d).all():
+        return 0.0, t, 1.0
+    _, s, right = np.linalg.svd(d)
+    return float(s[-1]), right[-1], float(s[0])
+
+
 def project(problem: CurveProblem, guess: FloatArray, row: FloatArray) -> Strip | None:
     """The point of the curve in the plane through `guess` with normal `row`."""
     u, ok = problem.newton(guess, row, float(row @ guess))

@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import _tracer
-from gan_bifurcation.continuation.march import Jump, StepControl, Strip, join, march, outcome_of, record
+from gan_bifurcation.continuation.march import (
+    Jump,
+    StepControl,
+    Strip,
+    join,
+    march,
+    outcome_of,
+    record,
+    undetermined,
+)
 from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem
 from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
 from gan_bifurcation.observables import observable_tape
@@ -176,6 +185,16 @@ def follow(problem: CurveProblem, first: Strip, control: StepControl, scanner: S
             last = (chunk if len(chunk) else strips[-1]).u[-1]
             outcome = outcome_of(reason, control, _where(problem, last))
         if not len(chunk):
+            break
+        if problem.condition == "none" and all(
+            undetermined(problem, chunk.u[i], chunk.t[i]) for i in (-1, len(chunk) // 2, 0)
+        ):
+            outcome = Outcome(
+                "singular",
+                f"The trace ended near {_where(problem, strips[-1].u[-1])}: from there on the equations are singular "
+                "in more directions than one, as on a manifold of equilibria; start at a point of it (gb.point).",
+                False,
+            )
             break
         stitched = join([strips[-1].slice(slice(-1, None)), chunk])
         out = ends.first_outside(problem, chunk)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.continuation.conditions import choose_components, condition_matrix, kappa_of
+from gan_bifurcation.continuation.curves import neutral_directions
 from gan_bifurcation.continuation.problem import CONDITION_OF, Condition, CurveProblem
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import MisuseError
@@ -274,11 +275,15 @@ def _distances(points: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArra
 
 
 def curve_equations(branch: Branch, row: int, condition: Condition, level: str, window: Window) -> CurveProblem:
-    """The equations of a curve that was traced; branch points need the null vectors at one of its points."""
+    """The equations of a curve that was traced.
+
+    Branch points, and curves on a manifold of equilibria, need the null vectors at one of their points.
+    """
     free = dict(window.ranges)
-    if branch.curve != "BP":
-        return CurveProblem(branch.system, free, condition, level)
     p = branch.point(row)
+    if branch.curve != "BP":
+        pins, unfolding = neutral_directions(p, branch.curve, condition) or (None, None)
+        return CurveProblem(branch.system, free, condition, level, pins, unfolding)
     a = np.ascontiguousarray(p.system.jacobian(p.x)[:, : p.system.n])
     shifted = a - np.eye(len(a)) if p.system.kind == "map" else a
     left, _, right = np.linalg.svd(shifted)

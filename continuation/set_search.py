@@ -84,9 +84,7 @@ def starting_points(
 
 def searched(system: System, box: Mapping[str, Any] | None, seed: int, starts: int) -> tuple[list[Point], str]:
     """What a search finds, without points of plateaus and of manifolds; and what it says of itself."""
-    # Newton's method may run off to where states overflow: such a start finds nothing, and no one need be warned.
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = find_equilibria(system, box, starts=starts, seed=seed)
+    found = find_equilibria(system, box, starts=starts, seed=seed)
     plain = [p for p in found.points if not p.note]
     usual = _usual_slope(system, seed) if plain else 0.0
     return [p for p in plain if _slope(system, p.x) > _FLAT * usual], f"Search: {found.unexplored}"

@@ -99,7 +99,8 @@ class _Table(sympy.Atom):  # type: ignore[misc]
 class Mean(sympy.Expr):  # type: ignore[misc]
     """The weighted sum of an expression over the rows of a table.
 
-    The columns of the table are bound: they are no free symbols, and nothing from outside is put in their place.
+    The columns of the table are bound: they are no free symbols, and nothing from outside is put in their place. An
+    expectation may hold another one that does not depend on its columns: a number, as far as it is concerned.
 
     Examples
     --------
@@ -120,8 +121,11 @@ class Mean(sympy.Expr):  # type: ignore[misc]
     def __new__(cls, body: sympy.Expr, table: "NodeTable | _Table") -> sympy.Expr:
         body = sympy.sympify(body, strict=True)
         inner = table.table if isinstance(table, _Table) else table
-        if body.has(Mean):
-            raise MisuseError("An expectation inside an expectation was given: use one over a product_table instead.")
+        if any(mean.free_symbols.intersection(inner.columns) for mean in body.atoms(Mean)):
+            raise MisuseError(
+                "An expectation inside an expectation depends on the variables of both: use one over a product_table "
+                "instead."
+            )
         if not body.free_symbols.intersection(inner.columns):
             total = inner.total_weight
             # The weights of a quadrature rule sum to one but for rounding.
@@ -155,7 +159,7 @@ class Mean(sympy.Expr):  # type: ignore[misc]
         if self in rule:
             return rule[self], True
         columns = set(self.table.columns)
-        free = {old: new for old, new in rule.items() if old not in columns}
+        free = {old: _set_apart(new, columns) for old, new in rule.items() if old not in columns}
         body, changed = self.body._xreplace(free)
         if not changed:
             return self, False
@@ -171,9 +175,9 @@ class Mean(sympy.Expr):  # type: ignore[misc]
 
     def as_sum(self) -> sympy.Expr:
         """The expectation written out, one term for each row."""
-        columns, rows = self.table.columns, self.table.nodes.tolist()
+        columns, rows, body = self.table.columns, self.table.nodes.tolist(), explicit(self.body)
         terms = [
-            sympy.Float(weight) * self.body.xreplace({c: sympy.Float(v) for c, v in zip(columns, row, strict=True)})
+            sympy.Float(weight) * body.xreplace({c: sympy.Float(v) for c, v in zip(columns, row, strict=True)})
             for weight, row in zip(self.table.weights.tolist(), rows, strict=True)
         ]
         return sympy.Add(*terms)
@@ -188,6 +192,28 @@ class Mean(sympy.Expr):  # type: ignore[misc]
         power = "" if exp is None else f"^{{{exp}}}"
         names = ", ".join(printer._print(column) for column in self.table.columns)
         return rf"\mathbb{{E}}_{{{names}}}{power}\left[{printer._print(self.body)}\right]"
+
+
+def _set_apart(expression: sympy.Basic, taken: set[sympy.Symbol]) -> sympy.Basic:
+    """An expression whose expectations are over none of these names, so that it can stand inside an expectation."""
+    renamed = {}
+    for mean in expression.atoms(Mean):
+        if not taken.isdisjoint(mean.table.columns):
+            used = taken | mean.body.free_symbols
+            columns = tuple(_fresh(column, used) for column in mean.table.columns)
+            table = NodeTable(mean.table.name, columns, mean.table.nodes, mean.table.weights)
+            body = mean.body.xreplace(dict(zip(mean.table.columns, columns, strict=True)))
+            renamed[mean] = Mean(body, table)
+    return expression.xreplace(renamed) if renamed else expression
+
+
+def _fresh(column: sympy.Symbol, used: set[sympy.Symbol]) -> sympy.Symbol:
+    """A name like this one that is not used yet, which it then is."""
+    number = 1
+    while (name := symbol(f"{column.name}_{number}")) in used:
+        number += 1
+    used.add(name)
+    return name
 
 
 def explicit(expression: sympy.Expr) -> sympy.Expr:

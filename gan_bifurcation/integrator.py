@@ -25,8 +25,9 @@ _CHUNK: Final = 100_000
 _ROOM: Final = 64
 # So many steps in a row at the border of stability mean that accuracy does not set the step (Hairer and Wanner).
 _STIFF: Final = 15
-# So many switches between smooth pieces without any progress in time are chattering.
+# So many switches between smooth pieces within this part of the time are chattering.
 _CHATTER: Final = 200
+_BRIEF: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -218,12 +219,12 @@ def integrate(
                 g = np.zeros((system.tape.slots, 0))
     found: list[tuple[FloatArray, FloatArray, NDArray[np.int64]]] = []
     switch_times: list[float] = []
+    chattering = False
     passages: list[Passage] = []
     stopped_by = -1
-    stalled = 0
     count = clock.counts[0]
     while True:
-        before, since = int(count[0]), float(clock.real[0, 0])
+        before = int(count[0])
         settings = fs.Settings(
             float(tolerance), float(tolerance), float(largest_step), float(bound), min(_CHUNK, most_steps - before)
         )
@@ -240,7 +241,8 @@ def integrate(
                 if count[7] == fk.STOPPED and not own[-1]:
                     time = float(clock.real[0, 0])
                     switch_times.append(time)
-                    stalled = stalled + 1 if abs(time - since) <= 1e-14 * abs(duration) else 0
+                    recent = switch_times[-_CHATTER:]
+                    chattering = len(recent) == _CHATTER and abs(time - recent[0]) <= _BRIEF * abs(duration)
                     beside = _beside(modes.coincident(course, y[0], time), events, found, time, y)
                     found.append(beside)
                     stopping = [q for q in beside[2].tolist() if events[q].action == "stop"]
@@ -253,8 +255,8 @@ def integrate(
                     if stopping:
                         stopped_by = ended
                         break
-                    if stalled > _CHATTER or int(count[0]) >= most_steps:
-                        count[7] = fk.STEP_TOO_SMALL if stalled > _CHATTER else fk.STEP_LIMIT
+                    if chattering or int(count[0]) >= most_steps:
+                        count[7] = fk.STEP_LIMIT
                         break
                     continue
         full = count[7] == fk.FULL or (count[7] == fk.STEP_LIMIT and int(count[0]) < most_steps)
@@ -288,7 +290,9 @@ def integrate(
         event_times,
         *split(event_states),
         event_indices,
-        _outcome(int(count[7]), float(clock.real[0, 0]), events, event_indices, bound, most_steps, stiff),
+        _chattering(float(clock.real[0, 0]))
+        if chattering
+        else _outcome(int(count[7]), float(clock.real[0, 0]), events, event_indices, bound, most_steps, stiff),
         int(count[0]),
         int(count[1]),
         int(count[2]),
@@ -346,6 +350,15 @@ def _wanted(times: Iterable[float] | None, duration: float) -> FloatArray:
     if np.any(np.diff(inside) < 0.0):
         raise MisuseError("The requested times are not in the order of the integration; sort them.")
     return wanted
+
+
+def _chattering(time: float) -> Outcome:
+    return Outcome(
+        "chattering",
+        f"At time {time:g} the motion goes to and fro between smooth pieces without getting on: it slides along the "
+        "surfaces of two kinks at once, for which no rule is known here; replace one of them by a smooth function.",
+        False,
+    )
 
 
 def _outcome(

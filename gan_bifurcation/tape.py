@@ -313,6 +313,10 @@ class _Builder:
             return self._piecewise(e)
         if isinstance(e, Root):
             return self._solve(e)
+        if isinstance(e, Mean):
+            # Inside another one, of which it is independent: hoisting brought it here, before that one's loop.
+            self.lower_means([e])
+            return self.known[e]
         if isinstance(e, Called):
             return self._call(e)
         raise MisuseError(

@@ -72,10 +72,39 @@ def test_two_flips_closer_than_a_step_for_any_start(where: float, start: float, 
     system = equations("map", {"x": "-(1 + e - (a - c)**2)*x + x**3"}, {"a": start, "c": where, "e": gap**2})
     branch = gb.trace(gb.point(system, [0.0]), {"a": (-1, 1)}, coefficients=False)
     expected = sorted(v for v in (where - gap, where + gap))  # multiplier -1 where (a - c)^2 = e
-    if min(abs(start - v) for v in expected) > 1e-6:
-        assert sorted(p.parameters["a"] for p in branch.special_points if p.label == "PD") == pytest.approx(
-            expected, abs=1e-9
-        )
+    assert sorted(p.parameters["a"] for p in branch.special_points if p.label == "PD") == pytest.approx(
+        expected, abs=1e-9
+    )
+
+
+@pytest.mark.parametrize("gap", [1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_trace_starts_on_one_of_two_flips(gap: float, side: int) -> None:
+    system = equations("map", {"x": "-(1 + e - a**2)*x + x**3"}, {"a": side * gap, "e": gap**2})
+    branch = gb.trace(gb.point(system, [0.0]), {"a": (-1, 1)}, coefficients=False)
+    assert labels(branch) == ["PD", "PD"]
+    assert values(branch, "a") == pytest.approx([-gap, gap], abs=1e-9)  # multiplier -1 where a^2 = e
+
+
+@pytest.mark.parametrize("gap", [2e-5, 1e-5, 3e-6])
+def test_two_crossings_with_less_between_them_than_counts_as_neutral(gap: float) -> None:
+    # Between them the multiplier is -(1 + gap^2) at most: less than 1e-9 beyond the boundary.
+    flips = equations("map", {"x": "-(1 + e - a**2)*x + x**3"}, {"a": -0.53, "e": gap**2})
+    branch = gb.trace(gb.point(flips, [0.0]), {"a": (-1, 1.03)}, coefficients=False)
+    assert labels(branch) == ["PD", "PD"]
+    assert values(branch, "a") == pytest.approx([-gap, gap], abs=1e-3 * gap)
+    field = {"x": "(e - a**2)*x - y - x*(x**2 + y**2)", "y": "x + (e - a**2)*y - y*(x**2 + y**2)"}
+    branch = gb.trace(gb.point(equations("flow", field, {"a": -0.53, "e": gap**2}), [0, 0]), {"a": (-1, 1.03)})
+    assert values(branch, "a") == pytest.approx([-gap, gap], abs=1e-3 * gap)
+
+
+def test_two_pairs_that_form_in_one_step_are_both_found() -> None:
+    # Eigenvalues -1 +- sqrt(-a) and -2 +- sqrt(0.001 - a): pairs form at a = 0 and at a = 0.001.
+    field = {"x": "-x + y", "y": "-a*x - y", "z": "-2*z + w", "w": "(0.001 - a)*z - 2*w"}
+    start = gb.point(equations("flow", field, {"a": -0.5}), np.zeros(4))
+    control = gb.StepControl(first=0.05, largest=0.05)
+    branch = gb.trace(start, {"a": (-1, 1)}, events=[gb.Event.focus()], control=control)
+    assert values(branch, "a") == pytest.approx([0, 0.001], abs=1e-9)
 
 
 @pytest.mark.parametrize("e", [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6])
@@ -111,6 +140,58 @@ def test_neutral_saddles_get_no_label() -> None:
     assert labels(gb.trace(gb.point(flow, [0, 0]), {"a": (-0.4, 0.4)})) == []
     saddle = equations("map", {"x": "(2 + a)*x", "y": "y/2"}, {"a": -0.3})
     assert labels(gb.trace(gb.point(saddle, [0, 0]), {"a": (-0.9, 0.9)})) == []
+
+
+# -- manifolds --------------------------------------------------------------------------------------------------------
+
+# A circle of equilibria, x^2 + y^2 = 1, and across it the rate -2.
+CIRCLE = {"x": "x*(1 - x**2 - y**2)", "y": "y*(1 - x**2 - y**2)"}
+
+
+@pytest.mark.parametrize("off", [1e-9, 1e-7, 1e-4, 0.05])
+def test_a_point_of_a_manifold_is_the_nearest_one(off: float) -> None:
+    circle = equations("flow", CIRCLE)
+    for angle in (0.3, 2.0, 4.4):
+        on, along = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+        guess = on + off * (0.8 * on + 0.6 * along)
+        # The nearest point of a circle to a point is in its direction.
+        assert gb.point(circle, guess).x == pytest.approx(guess / np.linalg.norm(guess), abs=1e-12)
+    # A line of equilibria l = -r = -1.2 that another one, l = r, crosses far away; 1e-7 off it, Newton's method went
+    # to the other one.
+    interval = gb.system(gb.models.interval_gan(), gb.Flow())
+    guess = np.array([-1.2, 1.2, 0.0]) + off * np.array([0.6, 0.0, 0.8])
+    assert np.linalg.norm(gb.point(interval, guess).x - guess) < 1.5 * off
+
+
+def test_a_trace_that_nothing_determines_ends_at_once() -> None:
+    # Where the interval [a, b] is closed and u = -m, two manifolds of equilibria meet: every derivative vanishes.
+    steps = gb.tie(gb.system(gb.models.symmetric_mixture_gan(), gb.Simultaneous()), eta_g="eta_d")
+    x = np.array([-1.0436268477718547, -1.0436269023788756, 0.4999999738713413])
+    branch = gb.trace(gb.Point(steps, x, np.ones(3, dtype=complex)), {"m": (0.3, 1.0)})
+    assert [o.code for o in branch.outcome] == ["singular", "singular"]
+    assert len(branch) == 1
+    assert "manifold" in branch.outcome[0].message
+
+
+@pytest.mark.parametrize(("rule", "label", "factor"), [("Simultaneous", "NS", 1.0), ("Alternating", "PD", 3**0.5 - 1)])
+def test_curves_on_a_manifold_of_equilibria(rule: str, label: str, factor: float) -> None:
+    steps = gb.tie(gb.system(gb.models.interval_gan(), getattr(gb, rule)()), eta_g="eta_d")
+    branch = gb.trace(gb.point(steps), {"eta_d": (0.01, 12)}, coefficients=False)
+    assert labels(branch) == [label]
+    # On the line of intervals [true - 1, true + 1], at eta density(1) = 1 or sqrt(3) - 1 (mixture sheet), wherever
+    # the truth is.
+    critical = factor * np.sqrt(2 * np.pi) * np.exp(0.5)
+    assert values(branch, "eta_d") == pytest.approx([critical], rel=1e-10)
+    curve = gb.trace(branch[f"{label}1"], {"eta_d": (0.01, 12), "true": (-1, 1)})
+    assert (curve.column("true").min(), curve.column("true").max()) == (-1.0, 1.0)
+    assert curve.column("eta_d") == pytest.approx(np.full(len(curve), critical), rel=1e-9)
+    assert "manifold of dimension 1" in curve.note
+
+
+def test_a_search_whose_starts_run_off_warns_of_nothing() -> None:
+    # Steps lead to where exp(exp(x)) overflows; warnings are errors here.
+    wild = equations("flow", {"x": "exp(x) - x**3 + y**7", "y": "exp(exp(x)) - 2*y"})
+    assert gb.find_equilibria(wild, {"x": (-50, 50), "y": (-50, 50)}).unexplored
 
 
 # -- symmetry ---------------------------------------------------------------------------------------------------------

@@ -226,6 +226,33 @@ def test_cells_by_category_have_a_colour_and_a_word_each() -> None:
         gb.figures.heat_map(table, categories=["works", "collapses"], axes=new())
 
 
+def test_eight_panels_take_two_rows_and_do_not_overlap() -> None:
+    names = [f"rule {k}" for k in range(8)]
+    table = Table(axes={"a": [0, 1, 2], "b": [0, 1]}, fields={n: np.eye(3, 2) for n in names})
+    drawn = gb.figures.heat_map(table, names)
+    figure = drawn[0].figure
+    figure.canvas.draw()
+    boxes = [ax.get_tightbbox() for ax in drawn]
+    assert len(drawn) == 8
+    assert not any(p.overlaps(q) for p, q in itertools.combinations(boxes, 2))
+    assert len({round(ax.get_position().y0, 3) for ax in drawn}) == 2
+
+
+def test_equilibria_whose_spectrum_does_not_decide_are_half_filled() -> None:
+    centre = gb.System.from_equations("flow", {"x": "-y + x**2/7", "y": "x"})
+    circle = gb.System.from_equations("flow", {"x": "x*(1 - x**2 - y**2)", "y": "y*(1 - x**2 - y**2)"})
+    for system, state in ((centre, (0.0, 0.0)), (circle, (0.6, 0.8))):
+        # Eigenvalues +-i, and 0 and -2: rounding would call either stable or not.
+        ax = gb.figures.vector_field(system, equilibria=[gb.point(system, state)], ax=new())
+        assert [line.get_fillstyle() for line in ax.lines] == ["bottom"]
+        assert [t.get_text() for t in ax.get_legend().get_texts()] == [
+            "equilibrium, neutral: a centre, or one of a manifold"
+        ]
+    repelling = gb.System.from_equations("flow", {"x": "x", "y": "-y"})
+    ax = gb.figures.vector_field(repelling, equilibria=[gb.point(repelling, (0, 0))], ax=new())
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["equilibrium, not stable"]
+
+
 def test_long_lines_are_thinned_to_what_a_page_resolves() -> None:
     y = np.zeros(100_001)
     y[77_777] = 5.0

@@ -16,6 +16,7 @@ from gan_bifurcation.errors import MisuseError, UnknownNameError
 from gan_bifurcation.expressions import Mean, gauss_hermite, symbol
 from gan_bifurcation.facts import DomainBound, Equilibrium, Symmetry
 from gan_bifurcation.game import Game, Player
+from gan_bifurcation.reports.equations import as_text
 from gan_bifurcation.rules import (
     Alternating,
     Flow,
@@ -26,6 +27,7 @@ from gan_bifurcation.rules import (
     rule_to_table,
     system,
 )
+from gan_bifurcation.tape import build
 
 PSI, THETA, GAMMA = symbol("psi"), symbol("theta"), symbol("gamma")
 RULES = [
@@ -329,3 +331,33 @@ def test_a_rule_with_memory_extends_symmetries_and_equilibria() -> None:
     multipliers = np.linalg.eigvals(bilinear.jacobian(np.zeros(4))[:, :4])
     # Best step of optimistic descent-ascent on the bilinear game: A = 1/2 with spectral radius 1/sqrt(2) (C.4).
     assert np.abs(multipliers).max() == pytest.approx(1 / math.sqrt(2), rel=1e-7)
+
+
+SMALL = [name for name in gb.models.names() if name not in ("kernel_gan", "functional_gan")]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_printed_steps_of_every_model_say_what_the_steps_do(name: str) -> None:
+    """The second player's expectations hold the first player's, whose random variables then have other names."""
+    steps = system(gb.models.get(name)(), Alternating())
+    moved = steps.equations()
+    assert all(str(m) for m in moved.values())
+    inputs = [*steps.states, *steps.parameters]
+    state = np.linspace(0.3, 0.9, steps.n)
+    shown = build((), list(moved.values()), inputs).evaluate([*state, *steps.parameter_vector()])
+    # The same steps with every intermediate kept, on the system's own tape.
+    assert shown == pytest.approx(steps.rhs(state).tolist(), rel=1e-12, abs=1e-14)
+    assert f"{steps.states[-1]}+ =" in as_text(steps)[-1]
+
+
+def test_an_expectation_may_stand_inside_another_one_if_it_depends_on_neither() -> None:
+    x, eps = symbol("x"), symbol("eps")
+    table = gauss_hermite("eps", 20)
+    inner = Mean((x + eps) ** 2, table)  # x**2 + 1
+    outer = Mean((symbol("y") + eps) ** 2, table).xreplace({symbol("y"): inner})
+    # E (x^2 + 1 + eps)^2 = (x^2 + 1)^2 + 1, at x = 2: 26; the inner variable has another name.
+    assert float(outer.xreplace({x: sympy.Integer(2)})) == pytest.approx(26.0, rel=1e-13)
+    assert build((), [outer], ["x"]).evaluate([2.0])[0] == pytest.approx(26.0, rel=1e-13)
+    assert "eps_1" in str(outer)
+    with pytest.raises(MisuseError, match="product_table"):
+        Mean(Mean(eps * symbol("z"), gauss_hermite("z", 3)) * eps, gauss_hermite("eps", 3))

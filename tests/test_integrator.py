@@ -291,3 +291,14 @@ def test_misuse_is_one_sentence(keywords: dict[str, Any], words: str) -> None:
 def test_a_map_is_not_integrated() -> None:
     with pytest.raises(MisuseError, match="Only a flow"):
         integrate(System.from_equations("map", {"x": "x/2"}), [1.0], 1.0)
+
+
+def test_sliding_on_two_surfaces_at_once_is_refused_in_words() -> None:
+    corner = System.from_equations("flow", {"x": "-sign(x)", "y": "-sign(y)"})
+    found = integrate(corner, [1.0, 1.5], 3.0, times=[0.5, 1.2, 2.0])
+    # x slides from time 1 on, y comes to zero at 1.5; then no smooth piece leads on.
+    assert found.outcome.code == "chattering"
+    assert not found.outcome.converged
+    assert "two kinks at once" in found.outcome.message
+    assert found.states == pytest.approx(np.array([[0.5, 1.0], [0.0, 0.3]]), abs=1e-12)
+    assert found.final_time == pytest.approx(1.5, abs=1e-9)

@@ -12,6 +12,7 @@ import shapely
 import gan_bifurcation as gb
 from gan_bifurcation.models.kernel_theory import kernel_curvature
 from gan_bifurcation.regimes import RegimeMap, from_json
+from gan_bifurcation.regimes.arrangement import Line, arrange, merged
 
 
 def rotation(name="rotation"):
@@ -47,6 +48,37 @@ def disc():
 @pytest.fixture(scope="module")
 def r1():
     return gb.regime_map(dirac(gb.Simultaneous()), {"eta_d": (0.05, 6.0), "gamma": (0.05, 2.0)}, steps=500)
+
+
+def test_faces_that_meet_through_slivers_alone_are_joined() -> None:
+    """Curves of two symmetric equilibria coincide but for rounding; what lies between them is no border."""
+    y = np.linspace(0.0, 1.0, 9)
+    wave = 1e-7 * np.cos(4 * np.pi * y)
+    lines = [Line(np.column_stack([0.5 + sign * wave, y]), k, "NS") for k, sign in enumerate((1.0, -1.0))]
+    arrangement = arrange(lines)
+    wide = [k for k, face in enumerate(arrangement.faces) if face.area > 0.1]
+    assert len(wide) == 2
+    keys = ["same" if k in wide else f"sliver {k}" for k in range(len(arrangement.faces))]
+    _, polygons = merged(arrangement, keys, thin=1e-4)
+    assert [p.area for p in polygons] == pytest.approx([1.0], abs=1e-9)
+    keys[wide[0]] = "other"
+    # The square's halves.
+    assert [p.area for p in merged(arrangement, keys, thin=1e-4)[1]] == pytest.approx([0.5, 0.5], abs=1e-6)
+
+
+def test_a_thin_face_that_no_sample_meets_is_found_by_its_spectra() -> None:
+    """A real multiplier passes that of a rotation, 0.7, in a strip alone: no bifurcation, so no curve leads there."""
+    width, place = 0.008, "a - 0.35 - 0.05*b"
+    strip = gb.System.from_equations(
+        "map",
+        {"x": f"(0.5 + 0.4*exp(-(({place})/{width})**2))*x", "y": "0.42*y - 0.56*z", "z": "0.56*y + 0.42*z"},
+        parameters={"a": 0.5, "b": 0.5},
+    )
+    made = gb.regime_map(strip, {"a": (0, 1), "b": (0, 1)}, steps=200, tolerance=1e-3)
+    assert [f.detail for f in made.faces if f.area > 0.1] == ["spiralling", "spiralling"]
+    # 0.5 + 0.4 exp(-(d/w)^2) = 0.7 at d = w sqrt(log 2).
+    (thin,) = (f for f in made.faces if f.detail == "monotone")
+    assert thin.area == pytest.approx(2 * width * math.sqrt(math.log(2)), rel=1e-2)
 
 
 # -- planes whose borders are known --------------------------------------------------------------------------------

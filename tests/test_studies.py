@@ -13,6 +13,7 @@ import gan_bifurcation as gb
 from gan_bifurcation.studies.plan import plan
 from gan_bifurcation.studies.reading import parse_study, read_study, shipped_studies
 from gan_bifurcation.studies.running import Progress
+from gan_bifurcation.studies.schema import MapSpec, SystemSpec
 from gan_bifurcation.studies.systems import all_systems, evaluate
 
 HENON = (Path(__file__).parent / "henon.toml").read_text()
@@ -406,3 +407,14 @@ def test_a_results_folder_does_not_hide_the_shipped_study(tmp_path: Path, monkey
     (tmp_path / "kernel-gan").mkdir()
     monkeypatch.chdir(tmp_path)
     assert read_study("kernel-gan").name == "kernel-gan"
+
+
+def test_a_map_has_a_box_for_its_search_and_a_system_a_list_of_words_as_a_setting(tmp_path: Path) -> None:
+    section = MapSpec.model_validate({"name": "m", "free": {"a": [0.0, 1.0]}, "box": {"x": [-1.5, 1.5]}})
+    assert (section.box["x"].low, section.box["x"].high) == (-1.5, 1.5)
+    assert SystemSpec(model="m", rule="flow", settings={"words": ["one", "two"]}).settings == {"words": ["one", "two"]}
+    text = HENON + '\n[[map]]\nname = "boxed"\nfree = {a = [0.0, 0.3]}\nbox = {z = [0, 1]}\n'
+    path = tmp_path / "henon.toml"
+    path.write_text(text)
+    with pytest.raises(gb.errors.StudyFileError, match="state 'z'"):
+        gb.run_study(path, tmp_path / "out")

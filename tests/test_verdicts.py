@@ -415,3 +415,12 @@ def test_numbers_of_states_and_parameters_must_fit() -> None:
         classify_many(LOGISTIC, [[0.3], [0.4]], np.full((3, 1), 3.0))
     with pytest.raises(MisuseError, match="not by steps"):
         classify(a_flow(x="-x"), [1.0], steps=100)
+
+
+def test_a_flow_with_friction_rests_where_it_must() -> None:
+    """Dry friction takes 2 mu off every half turn; the orbit sticks once |x| <= mu: 3 - 7 * 0.4 = 0.2, on the left."""
+    friction = gb.System.from_equations("flow", {"x": "y", "y": "-x - 0.2*sign(y)"})
+    verdict = classify(friction, {"x": 3.0, "y": 0.0}, duration=200.0)
+    assert verdict.kind == "stalls"
+    assert verdict.limit["x"] == pytest.approx(-0.2, abs=1e-7)
+    assert verdict.limit["y"] == pytest.approx(0.0, abs=1e-9)

@@ -1,7 +1,7 @@
 """Vector fields in a plane of two states, with orbits and equilibria."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -41,7 +41,8 @@ def vector_field(
     window : mapping of state to (low, high), optional
         By default what the orbits cover, or [-2, 2].
     equilibria : iterable of Point, optional
-        Filled where stable, open where not. By default those found in the window of a system of two states, or
+        Filled where stable, open where not, half filled where the spectrum does not decide (a centre, or a point of a
+        manifold of equilibria). By default those found in the window of a system of two states, or
         the known one.
     rest : mapping of state to float, optional
         The other states; by default as at the known equilibrium, or zero.
@@ -79,15 +80,42 @@ def vector_field(
     found = list(equilibria) if equilibria is not None else _equilibria(system, (first, second), limits)
     for point in found:
         x, y = point.state[first], point.state[second]
-        ax.plot(
-            [x], [y], marker="o", ls="", ms=6, color=BLACK, mfc=BLACK if point.stable else "white", mew=1.2, zorder=6
-        )
+        ax.plot([x], [y], ls="", ms=6, zorder=6, **_MARKERS[stability(point)])
     ax.set_xlim(*limits[0])
     ax.set_ylim(*limits[1])
     ax.set_xlabel(math_name(first))
     ax.set_ylabel(math_name(second))
     _legend(ax, system.kind, bool(paths), found)
     return ax
+
+
+def stability(point: Point) -> str:
+    """ "stable", "not stable", or "neutral" where an eigenvalue lies on the boundary within rounding and none beyond.
+
+    >>> from gan_bifurcation import System, point
+    >>> centre = System.from_equations("flow", {"x": "-y", "y": "x"})
+    >>> stability(point(centre, {"x": 0.0, "y": 0.0}))
+    'neutral'
+    """
+    from gan_bifurcation.continuation.counting import margins, width_of
+
+    kind = point.system.kind
+    margin, width = margins(kind, point.spectrum), width_of(kind, point.spectrum)
+    if np.any(margin > width):
+        return "not stable"
+    return "neutral" if np.any(margin >= -width) else "stable"
+
+
+_MARKERS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "stable": {"marker": "o", "color": BLACK, "mew": 1.2},
+    "not stable": {"marker": "o", "color": BLACK, "mfc": "white", "mew": 1.2},
+    "neutral": {"marker": "o", "color": BLACK, "mew": 1.2, "fillstyle": "bottom", "markerfacecoloralt": "white"},
+}
+_WORDS: Final = {
+    "stable": "stable {}",
+    "not stable": "{}, not stable",
+    "neutral": "{}, neutral: a centre, or one of a manifold",
+}
 
 
 def plane(system: System) -> tuple[str, str]:
@@ -166,11 +194,8 @@ def _equilibria(system: System, names: tuple[str, str], limits: Any) -> list[Poi
 
 def _legend(ax: Axes, kind: str, orbits: bool, found: Sequence[Point]) -> None:
     what = "equilibrium" if kind == "flow" else "fixed point"
-    handles = []
-    if any(p.stable for p in found):
-        handles.append(Line2D([], [], marker="o", ls="", color=BLACK, label=f"stable {what}"))
-    if any(not p.stable for p in found):
-        handles.append(Line2D([], [], marker="o", ls="", color=BLACK, mfc="white", label=f"{what}, not stable"))
+    kinds = {stability(p) for p in found}
+    handles = [Line2D([], [], ls="", label=_WORDS[k].format(what), **_MARKERS[k]) for k in _MARKERS if k in kinds]
     if orbits:
         handles.append(
             Line2D(

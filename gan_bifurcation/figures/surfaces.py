@@ -33,6 +33,7 @@ from gan_bifurcation.figures.text import label_of
 from gan_bifurcation.tables import Table
 
 _MOST_CELLS: Final = 200
+_MOST_IN_A_ROW: Final = 4
 _LEVELS: Final = 24
 # From so many cells on, half a cell is no more than a line is wide.
 _FINE: Final = 60
@@ -213,6 +214,16 @@ def _on_top(ax: Axes, over: Mapping[str, Any], plane: _Plane, words: Mapping[str
     return handles
 
 
+def panel_grid(count: int) -> tuple[int, int]:
+    """Rows and columns for a number of panels: at most four in a row, and rows as equal as they can be.
+
+    >>> panel_grid(3), panel_grid(6), panel_grid(8)
+    ((1, 3), (2, 3), (2, 4))
+    """
+    rows = -(-count // _MOST_IN_A_ROW)
+    return rows, -(-count // rows)
+
+
 @styled
 def heat_map(
     table: Table,
@@ -248,7 +259,7 @@ def heat_map(
     labels : mapping of name to words, optional
         ``labels["colour"]`` names the colour bar, ``labels["threshold"]`` what is above the threshold.
     axes : array of Axes, optional
-        As many as fields.
+        As many as fields, or a grid of a few more (`panel_grid`), whose last ones are taken away.
 
     Returns
     -------
@@ -261,8 +272,13 @@ def heat_map(
         import matplotlib.pyplot as plt
 
         size = WIDTHS["page" if len(shown) > 1 else "column"]
-        axes = plt.subplots(1, len(shown), figsize=(size, 3.0), layout="constrained")[1]
-    every = np.atleast_1d(axes)
+        rows, across = panel_grid(len(shown))
+        axes = plt.subplots(rows, across, figsize=(size, 0.4 + 2.6 * rows), layout="constrained", squeeze=False)[1]
+    grid = np.atleast_1d(axes)
+    across = grid.shape[-1]
+    for ax in grid.ravel()[len(shown) :]:
+        ax.remove()
+    every = grid.ravel()[: len(shown)]
     values = {name: plane.values(name) for name in shown}
     known = {} if categories else {"norm": _shared_scale(values, threshold, log)}
     mesh = None
@@ -289,8 +305,11 @@ def heat_map(
         tidy(ax)
         if len(shown) > 1 or name in words:
             ax.set_title(words.get(name, name.replace("_", " ")))
-        ax.set_xlabel(label_of(plane.x, words))
-        if number == 0:
+        if number + across >= len(shown):
+            ax.set_xlabel(label_of(plane.x, words))
+        else:
+            ax.tick_params(labelbottom=False)
+        if number % across == 0:
             ax.set_ylabel(label_of(plane.y, words))
         else:
             ax.tick_params(labelleft=False)

@@ -211,6 +211,12 @@ def merged(
         for i, neighbour in settled.items():
             parent[i] = neighbour
         waiting -= set(settled)
+    # Faces that met through slivers alone are neighbours now.
+    key_of = {root(i): keys[i] for i in range(len(arrangement.faces)) if i not in slivers | specks}
+    for piece in arrangement.pieces:
+        a, b = (root(f) for f in piece.faces)
+        if a != b and a in key_of and b in key_of and key_of[a] == key_of[b]:
+            parent[a] = b
     roots = sorted({root(i) for i in range(len(arrangement.faces))})
     number = {r: k for k, r in enumerate(roots)}
     numbers = [number[root(i)] for i in range(len(arrangement.faces))]

@@ -16,7 +16,16 @@ _FINE: Final = 32
 _MOST_POINTS: Final = 1200
 
 
-def contours(keys: Keys, face: Any, tolerance: float, inset: float) -> tuple[list[FloatArray], bool]:
+def contours(
+    keys: Keys,
+    face: Any,
+    tolerance: float,
+    inset: float,
+    *,
+    fine: int = _FINE,
+    most: int = _MOST_POINTS,
+    seeds: Sequence[Any] = (),
+) -> tuple[list[FloatArray], bool]:
     """Polylines between parts of a face in which `keys` differ.
 
     Parameters
@@ -29,15 +38,21 @@ def contours(keys: Keys, face: Any, tolerance: float, inset: float) -> tuple[lis
         Contour points are exact to this along the sides of the squares.
     inset : float
         Nothing is asked for closer to the border of the face than this; contours go on straight from there.
+    fine : int
+        Smallest squares along a side of the window, a power of two times 16.
+    most : int
+        Points to ask for, at most.
+    seeds : sequence of pair of float
+        Places next to which a border is known to be, although it may pass between the corners of the largest squares.
 
     Returns
     -------
     lines, finished
         Polylines (N, 2) clipped to the face, and whether nothing was left out for lack of points.
     """
-    grid = _Grid(keys, face, inset)
+    grid = _Grid(keys, face, inset, fine)
     low_x, low_y, high_x, high_y = face.bounds
-    step = _FINE // _COARSE
+    step = fine // _COARSE
     shapely.prepare(face)
     squares = [
         (i, j)
@@ -49,6 +64,7 @@ def contours(keys: Keys, face: Any, tolerance: float, inset: float) -> tuple[lis
     while step > 1:
         grid.ask([c for s in squares for c in _corners(s, step)])
         mixed = {s for s in squares if grid.mixed(_corners(s, step))}
+        mixed |= {(step * int(x * fine / step), step * int(y * fine / step)) for x, y in seeds}
         # A border may pass a square between its corners; the squares around a mixed one are looked at too.
         near = {
             s
@@ -58,10 +74,26 @@ def contours(keys: Keys, face: Any, tolerance: float, inset: float) -> tuple[lis
         half = step // 2
         squares = [(i + a, j + b) for i, j in sorted(near) for a in (0, half) for b in (0, half)]
         step = half
-        if len(grid.known) > _MOST_POINTS:
+        if len(grid.known) > most:
             break
     grid.ask([c for s in squares for c in _corners(s, step)])
-    finished = len(grid.known) <= _MOST_POINTS
+    # A thin part shows in few of the larger squares: its border is followed from there.
+    taken = set(squares)
+    edge = squares
+    while step == 1 and edge and len(grid.known) <= most:
+        mixed = {s for s in edge if grid.mixed(_corners(s, 1))}
+        around = {(i + a, j + b) for i, j in mixed for a in (-1, 0, 1) for b in (-1, 0, 1)} - taken
+        edge = sorted(
+            s
+            for s in around
+            if min(s) >= 0
+            and max(s) < fine
+            and face.intersects(shapely.box(s[0] / fine, s[1] / fine, (s[0] + 1) / fine, (s[1] + 1) / fine))
+        )
+        grid.ask([c for s in edge for c in _corners(s, 1)])
+        taken.update(around)
+        squares = [*squares, *edge]
+    finished = len(grid.known) <= most
     sides: dict[tuple[Any, Any], FloatArray] = {}
     for s in squares:
         c = _corners(s, step)
@@ -96,9 +128,10 @@ def _corners(square: tuple[int, int], step: int) -> list[tuple[int, int]]:
 class _Grid:
     """Keys at grid points, each asked for once; a point without a decision takes that of the nearest point with one."""
 
-    def __init__(self, keys: Keys, face: Any, inset: float) -> None:
+    def __init__(self, keys: Keys, face: Any, inset: float, fine: int) -> None:
         self.keys = keys
         self.face = face
+        self.fine = fine
         # Next to a border of stability orbits are too slow for a decision.
         inner = [face.buffer(-d) for d in (inset, 0.1 * inset)]
         self.inner = next((f for f in inner if not f.is_empty), face)
@@ -109,7 +142,7 @@ class _Grid:
         new = [c for c in dict.fromkeys(corners) if c not in self.known]
         if not new:
             return
-        self.known.update(zip(new, self.at(np.array(new) / _FINE), strict=True))
+        self.known.update(zip(new, self.at(np.array(new) / self.fine), strict=True))
 
     def at(self, units: FloatArray) -> list[Hashable]:
         """Keys of points, those outside the face at the nearest place inside."""
@@ -142,8 +175,8 @@ def _bisect(grid: _Grid, sides: Sequence[tuple[Any, Any]], tolerance: float) -> 
     """Where the key changes on each side, all sides at once."""
     if not sides:
         return []
-    a = np.array([s[0] for s in sides]) / _FINE
-    b = np.array([s[1] for s in sides]) / _FINE
+    a = np.array([s[0] for s in sides]) / grid.fine
+    b = np.array([s[1] for s in sides]) / grid.fine
     first = [grid.known[s[0]] for s in sides]
     while float(np.max(np.linalg.norm(b - a, axis=1))) > tolerance:
         middle = 0.5 * (a + b)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gan_bifurcation import flow_kernels as fk
 from gan_bifurcation import flow_steps as fs
 from gan_bifurcation import lanes
+from gan_bifurcation.integrator import integrate
 from gan_bifurcation.observables import guarded_tape
 from gan_bifurcation.simulate import outside
 from gan_bifurcation.system import System
@@ -23,6 +24,12 @@ IntArray = NDArray[np.int64]
 # Beyond the codes of `lanes.sweep`: a flow that needs too many steps.
 STUCK: Final = -1
 _MOST_STEPS: Final = 200_000
+_CODES: Final = {
+    "finished": lanes.INSIDE,
+    "too large": lanes.TOO_LARGE,
+    "step limit": STUCK,
+    "chattering": STUCK,
+}
 # Looks at a flow per window.
 _LOOKS: Final = 64
 # How often neighbouring orbits are drawn near again.
@@ -148,15 +155,18 @@ class Cells:
         clock.real[:, 2] = self._h[cells]
         times = np.linspace(0.0, ticks * self.tick, samples + 1)
         states = np.zeros((len(cells), samples + 1, n))
-        settings = fs.Settings(self.tolerance, self.tolerance, np.inf, self.bound, _MOST_STEPS)
-        scratch = fs.make_scratch(system.tape, n)
-        fk.march(system.tape.data, p, y, clock, settings, times, states, scratch, None, None)
-        ended = clock.counts[:, 7]
-        codes = np.select(
-            [ended == fk.FINISHED, ended == fk.TOO_LARGE, ended == fk.STEP_LIMIT],
-            [lanes.INSIDE, lanes.TOO_LARGE, STUCK],
-            lanes.NOT_FINITE,
-        )
+        if system.switching_functions:
+            codes = self._march_by_pieces(y, p, clock, times, states)
+        else:
+            settings = fs.Settings(self.tolerance, self.tolerance, np.inf, self.bound, _MOST_STEPS)
+            scratch = fs.make_scratch(system.tape, n)
+            fk.march(system.tape.data, p, y, clock, settings, times, states, scratch, None, None)
+            ended = clock.counts[:, 7]
+            codes = np.select(
+                [ended == fk.FINISHED, ended == fk.TOO_LARGE, ended == fk.STEP_LIMIT],
+                [lanes.INSIDE, lanes.TOO_LARGE, STUCK],
+                lanes.NOT_FINITE,
+            )
         reached = clock.counts[:, 4]
         for cell in np.flatnonzero(reached < samples + 1):
             states[cell, reached[cell] :] = y[cell]
@@ -172,3 +182,24 @@ class Cells:
         self.ticks[cells] += taken
         self.effort[cells] = clock.counts[:, 0]
         return states
+
+    def _march_by_pieces(
+        self, y: FloatArray, p: FloatArray, clock: fs.Clock, times: FloatArray, states: FloatArray
+    ) -> IntArray:
+        """One orbit after the other, from one smooth piece of the right-hand side to the next; returns the codes.
+
+        Control of the step alone would leave an error of its own at every kink, and where an orbit slides along a
+        surface it would go to and fro for ever.
+        """
+        codes = np.zeros(len(y), dtype=np.int64)
+        for cell in range(len(y)):
+            parameters = dict(zip(self.system.parameters, p[cell].tolist(), strict=True))
+            found = integrate(
+                self.system, y[cell], float(times[-1]), times=times, parameters=parameters, tolerance=self.tolerance,
+                bound=self.bound, most_steps=_MOST_STEPS,
+            )  # fmt: skip
+            reached = len(found.times)
+            states[cell, :reached], y[cell] = found.states, found.final_state
+            clock.counts[cell, 0], clock.counts[cell, 4], clock.real[cell, 0] = found.steps, reached, found.final_time
+            codes[cell] = _CODES.get(found.outcome.code, lanes.NOT_FINITE)
+        return codes

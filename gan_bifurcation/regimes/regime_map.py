@@ -31,6 +31,12 @@ _logger = logging.getLogger(__name__)
 # Chords lie this much closer to a curve than the tolerance of the map.
 _CHORDS: Final = 0.25
 _SAMPLES: Final = 96
+# Spectra cost little: a face that these points miss is smaller than a few thousandths of the window.
+_SPECTRA: Final = 512
+_ODD: Final = 4
+# Squares and points for borders by spectra.
+_FINE: Final = 128
+_MOST_POINTS: Final = 6000
 # Next to a border of stability runs are too slow for a decision; spectra are not.
 _SLOW: Final = 1e-2
 _EXACT: Final = 1e-5
@@ -191,7 +197,32 @@ def _sample(arrangement: Arrangement, evaluator: Evaluator) -> list[list[Cell]]:
             places[hits[0]].append(q)
     flat = [q for inside in places for q in inside]
     found = iter(evaluator(flat, "regimes"))
-    return [[c for c in (next(found) for _ in inside) if c is not None] for inside in places]
+    cells = [[c for c in (next(found) for _ in inside) if c is not None] for inside in places]
+    odd = _odd_places(arrangement, cells, tree, evaluator)
+    more = iter(evaluator([q for inside in odd for q in inside], "regimes"))
+    for known, inside in zip(cells, odd, strict=True):
+        known += [c for c in (next(more) for _ in inside) if c is not None]
+    return cells
+
+
+def _odd_places(
+    arrangement: Arrangement, cells: Sequence[Sequence[Cell]], tree: Any, evaluator: Evaluator
+) -> list[list[FloatArray]]:
+    """For each face places where spectra say what none of its samples said."""
+    places: list[list[FloatArray]] = [[] for _ in arrangement.faces]
+    found: dict[tuple[int, Any], int] = {}
+    units = spread(_SPECTRA)
+    for q, cell in zip(units, evaluator(units, "spectra", "spectra"), strict=True):
+        if cell is None:
+            continue
+        point = shapely.Point(*q)
+        for k in tree.query(point).tolist():
+            if arrangement.faces[k].contains(point) and all(c.local != cell.local for c in cells[k]):
+                if arrangement.faces[k].boundary.distance(point) > 2e-3 and found.get((k, cell.local), 0) < _ODD:
+                    found[k, cell.local] = found.get((k, cell.local), 0) + 1
+                    places[k].append(q)
+                break
+    return places
 
 
 def spread(number: int) -> FloatArray:
@@ -223,9 +254,16 @@ def _disagreement(
 
     kinds = {c.simulated for c in inside if c.decided}
     question = by_spectra if spectra else (by_escape if "diverges" in kinds and len(kinds) == 2 else by_runs)
-    found, finished = contours(
-        question, face, _CHORDS * tolerance if spectra else tolerance, _EXACT if spectra else _SLOW
-    )
+    if spectra:
+        usual = max((c.local for c in inside), key=lambda k: sum(c.local == k for c in inside))
+        seeds = [c.unit for c in inside if c.local != usual]
+        # What few points meet may be thin.
+        fine = _FINE if 10 * len(seeds) < len(inside) else _FINE // 4
+        found, finished = contours(
+            question, face, _CHORDS * tolerance, _EXACT, fine=fine, most=_MOST_POINTS, seeds=seeds
+        )
+    else:
+        found, finished = contours(question, face, tolerance, _SLOW)
     label = "global"
     if spectra:
         # The same equilibria attract, by another slowest mode; or something that has no curve happened to one.

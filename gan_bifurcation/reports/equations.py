@@ -59,7 +59,7 @@ def as_latex(system: System) -> list[str]:
 
 def _rows(system: System) -> list[tuple[str, Any]]:
     size = sum(e.count_ops() for _, e in system.assignments) + sum(e.count_ops() for e in system.rhs_expressions)
-    # An expectation cannot be written inside another one: such steps stay steps.
+    # Expectations inside of expectations are hard to read: such steps stay steps.
     nested = any(e.has(Mean) for _, e in system.assignments)
     if size <= _MOST_SUBSTITUTED and not nested:
         return list(system.equations().items())

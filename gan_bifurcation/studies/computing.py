@@ -193,7 +193,7 @@ def _regime_map(section: MapSpec, system: System, seed: int, tell: Tell | None) 
     initial = _guess(system, section.initial)
     return regime_map(
         system, dict(section.free), initial=initial, steps=section.steps, tolerance=section.tolerance,
-        seed=seed if section.seed is None else section.seed, progress=tell,
+        box=dict(section.box) or None, seed=seed if section.seed is None else section.seed, progress=tell,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from gan_bifurcation import figures
 from gan_bifurcation.branch import Branch
 from gan_bifurcation.errors import MisuseError, Outcome
+from gan_bifurcation.figures.surfaces import panel_grid
 from gan_bifurcation.simulate import Orbit
 from gan_bifurcation.studies.schema import FigureSpec
 from gan_bifurcation.system import System
@@ -100,8 +101,9 @@ class Drawer:
             return figure
         fields = section.fields or [name for name in table.fields if name != section.contour]
         # Panels are as high as three of them side by side are wide.
-        aspect = _aspect(section) if len(fields) == 1 else 1.32 / max(len(fields), 2)
-        figure, axes = figures.figure(section.size, aspect, 1, len(fields))
+        rows, across = panel_grid(len(fields))
+        aspect = _aspect(section) if len(fields) == 1 else 1.32 * rows / max(across, 2)
+        figure, axes = figures.figure(section.size, aspect, rows, across)
         curves = {field: [self.get(name) for name in names] for field, names in section.panels.items()}
         for group in curves.values():
             _demand(section, dict(enumerate(group)), "curves in its panels", lambda part: isinstance(part, Branch))

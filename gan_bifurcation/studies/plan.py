@@ -143,7 +143,8 @@ def _check(systems: Mapping[str, System], name: str, section: Any, where: str) -
     try:
         for parameter in (*getattr(section, "free", {}), *getattr(section, "parameters", {})):
             system.parameter_index(parameter)
-        for state in getattr(section, "start", None) or getattr(section, "initial", None) or {}:
+        named = getattr(section, "start", None) or getattr(section, "initial", None) or {}
+        for state in (*named, *getattr(section, "box", {})):
             if state not in system.states:
                 raise unknown_name("state", state, system.states)
     except MisuseError as error:

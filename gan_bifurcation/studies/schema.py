@@ -18,7 +18,7 @@ Expression = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 # A special point of a branch: "name of the branch:label".
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,60}:.{1,60}$")]
 Number = int | float
-Setting = bool | Number | str | list[Number] | list[list[Number]]
+Setting = bool | Number | str | list[Number | str] | list[list[Number]]
 TableSetting = bool | Number | str | list[Number | str] | list[list[Number | str]]
 
 
@@ -42,7 +42,7 @@ def read_range(value: Any) -> Range:
 
 
 class _Free(Section):
-    @field_validator("free", mode="before", check_fields=False)
+    @field_validator("free", "box", mode="before", check_fields=False)
     @classmethod
     def _ranges(cls, value: Any) -> Any:
         if not isinstance(value, dict):
@@ -162,6 +162,8 @@ class MapSpec(_Free):
     parameters: dict[str, float] = Field(default_factory=dict)
     free: dict[str, Range] = Field(min_length=1, max_length=2)
     initial: dict[str, float] | None = None
+    # Where to search for equilibria; the known one is always there.
+    box: dict[str, Range] = Field(default_factory=dict, max_length=200)
     steps: int = Field(default=2000, ge=10, le=MOST_STEPS)
     tolerance: float = Field(default=1e-4, gt=0, lt=1)
     seed: int | None = Field(default=None, ge=0)
