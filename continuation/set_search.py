@@ -77,7 +77,7 @@ def starting_points(
     if not found and needed:
         raise MisuseError(
             f"'{system.name}' has no known equilibrium in this window and a search found none; give "
-            "start=gb.point(system, guess), or initial=state for a map by runs alone."
+            "start=gb.point(system, guess); a regime map can also be made by runs alone, with initial=state."
         )
     return found, said
 
