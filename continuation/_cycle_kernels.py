@@ -25,13 +25,12 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation._cycle_linear import (
     factor,
     lower,
-    lower_transposed,
     subtract,
     subtract_row,
     upper,
     upper_row,
 )
-from gan_bifurcation.continuation._linear_algebra import lu_factor, lu_solve, lu_solve_transposed
+from gan_bifurcation.continuation._linear_algebra import lu_factor, lu_solve
 from gan_bifurcation.evaluation import (
     EVALUATOR,
     INDEX,
@@ -414,44 +413,6 @@ def solve_final(s: Any, count: int) -> None:
     """`s.right` by the factors of the last system."""
     size = s.n + count
     lu_solve(s.final[:size, :size], s.pivots_final[:size], s.right[:size])
-
-
-@jit
-def solve_transposed(s: Any, which: IntArray, psi: FloatArray) -> None:
-    """The left solution y (N, q) of K^T y + C^T g = 0, B^T y + D^T g = (what is in `s.right[n:]`); g into `s.db`."""
-    n, cin = s.n, s.inner
-    count = which.shape[0]
-    size = n + count
-    for c in range(n):
-        s.right[c] = 0.0
-    lu_solve_transposed(s.final[:size, :size], s.pivots_final[:size], s.right[:size])
-    for k in range(count):
-        s.db[which[k]] = s.right[n + k]
-    carry = np.zeros(n)
-    for c in range(n):
-        carry[c] = s.right[c]
-    v = np.zeros(2 * n)
-    for i in range(s.intervals - 1, -1, -1):
-        y = psi[i]
-        if i > 0:
-            for c in range(n):
-                v[c] = 0.0
-                v[n + c] = carry[c]
-                for k in range(count):
-                    v[c] -= s.right[n + k] * s.rowsx[which[k], i, c]
-            lower_transposed(s.s[i], s.ps[i], v)
-            for c in range(n):
-                carry[c] = v[c]
-                y[cin + c] = v[n + c]
-        else:
-            for c in range(n):
-                y[cin + c] = carry[c]
-        for c in range(cin):
-            total = 0.0
-            for k in range(count):
-                total -= s.right[n + k] * s.rowi[which[k], i, c]
-            y[c] = total
-        lower_transposed(s.a[i], s.pa[i], y)
 
 
 @jit
