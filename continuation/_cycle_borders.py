@@ -55,7 +55,13 @@ def set_column(s: Any, k: int, values: FloatArray) -> None:
 
 @jit
 def border_parts(
-    s: Any, rows: IntArray, cols: IntArray, columns: FloatArray, starts: FloatArray, ends: FloatArray, corner: FloatArray
+    s: Any,
+    rows: IntArray,
+    cols: IntArray,
+    columns: FloatArray,
+    starts: FloatArray,
+    ends: FloatArray,
+    corner: FloatArray,
 ) -> None:
     """What the last system knows of borders: columns (n, k), rows at x_0 and at x_N (k, n), corner (k, k)."""
     for c in range(cols.shape[0]):

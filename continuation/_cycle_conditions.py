@@ -1,9 +1,14 @@
 """Conditions on cycles: the bordered scalars of folds, flips and Neimark-Sacker points, and their derivatives.
 
 With M the variational equations of a cycle, closed by x(1) = z x(0) with z = 1, -1 or e^{i theta} (for a fold together
-with the period and the phase condition), the bordered system [[M, beta], [gamma^T, 0]] [phi; g] = [0; 1] has g = 0 where
-z is a multiplier; g is smooth, and dg = -psi^T dM phi with the left solution psi (Govaerts 2000, ch. 4; Doedel, Govaerts,
-Kuznetsov: Computation of periodic solution bifurcations in ODEs using bordered systems, SIAM J. Numer. Anal. 41 (2003)).
+with the period and the phase condition), the bordered system [[M, beta], [gamma^T, 0]] [phi; g] = [0; 1] has g = 0
+where z is a multiplier; g is smooth, and dg = -psi^T dM phi with the left solution psi.
+
+References
+----------
+Govaerts: Numerical Methods for Bifurcations of Dynamical Equilibria (2000), chapter 4.
+Doedel, Govaerts, Kuznetsov: Computation of periodic solution bifurcations in ODEs using bordered systems, SIAM J.
+Numer. Anal. 41 (2003), 401-435.
 """
 
 from typing import Final

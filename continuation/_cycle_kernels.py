@@ -36,13 +36,11 @@ from gan_bifurcation.evaluation import (
     INDEX,
     MATRIX,
     VECTOR,
-    jacobian,
     make_evaluator,
     structref,
     types,
-    value,
 )
-from gan_bifurcation.kernels import FloatArray, TapeData, inner, jit
+from gan_bifurcation.kernels import FloatArray, TapeData, inner, jit, run_jacobian, run_value
 
 IntArray = NDArray[np.int64]
 BLOCKS: Final[Any] = types.Array(types.float64, 3, "C")
@@ -62,11 +60,11 @@ structref.define_boxing(_CycleType, Cycle)
 
 CYCLE: Final[Any] = _CycleType(
     [(name, types.int64) for name in ("n", "m", "intervals", "q", "inner", "nf", "nb", "k", "rhs")]
-    + [(name, VECTOR) for name in ("h", "omega", "scale", "p", "low", "high", "slope", "z", "f", "x", "sign")]
-    + [(name, VECTOR) for name in ("right", "b0", "b1", "bn", "tb", "tb1", "db", "weights")]
+    + [(name, VECTOR) for name in ("h", "omega", "scale", "p", "low", "high", "slope", "z", "x", "sign")]
+    + [(name, VECTOR) for name in ("right", "kept", "b0", "b1", "bn", "tb", "tb1", "db", "weights")]
     + [(name, INDEX) for name in ("free", "log", "pivots_final")]
-    + [(name, MATRIX) for name in ("d", "w", "fv", "fm", "j", "ends", "colf", "corner", "final", "tq", "tp")]
-    + [(name, MATRIX) for name in ("u0", "tu", "u1", "tu1", "un", "du")]
+    + [(name, MATRIX) for name in ("d", "w", "fv", "fm", "ends", "colf", "corner", "final", "tq", "tp")]
+    + [(name, MATRIX) for name in ("u0", "tu", "u1", "tu1", "un", "du", "spare")]
     + [(name, BLOCKS) for name in ("jac", "a", "s", "coli", "cols", "rows", "rowi", "rowsx", "rowf")]
     + [(name, PIVOTS) for name in ("pa", "ps")]
     + [("e", EVALUATOR)]
@@ -117,15 +115,16 @@ def make_cycle(
     s.log = np.zeros(nf, dtype=np.int64)
     for i in range(nf):
         s.log[i] = np.int64(window[2, i])
-    s.z, s.f, s.x, s.sign = np.zeros(tape.n_inputs), np.zeros(n), np.zeros(max(n, s.q)), np.zeros(4)
-    s.right = np.zeros(n + s.k)
+    s.z, s.x, s.sign = np.zeros(tape.n_inputs), np.zeros(max(n, s.q)), np.zeros(4)
+    s.right, s.kept = np.zeros(n + s.k), np.zeros(s.k)
     s.b0, s.b1, s.bn, s.tb, s.tb1, s.db, s.weights = bio[0], bio[1], bio[2], bio[3], bio[4], bio[5], bio[6]
     s.pivots_final = np.zeros(n + s.k, dtype=np.int64)
-    s.fv, s.fm, s.j = np.zeros((intervals * m, n)), np.zeros((intervals, n)), np.zeros((n, tape.n_inputs))
+    s.fv, s.fm = np.zeros((intervals * m, n)), np.zeros((intervals, n))
     s.ends, s.colf, s.corner = np.zeros((intervals + 1, n)), np.zeros((s.k, n)), corner
     s.final = np.zeros((n + s.k, n + s.k))
     s.tq, s.tp = pencil[0], pencil[1]
     s.u0, s.tu, s.u1, s.tu1, s.un, s.du = io[0], io[1], io[2], io[3], io[4], io[5]
+    s.spare = np.zeros(io[0].shape)
     s.jac = np.zeros((intervals * m, n, n + nf))
     s.a, s.s = np.zeros((intervals, n * (m + 1), s.q)), np.zeros((intervals, 3 * n, 2 * n))
     s.coli, s.cols = np.zeros((s.k, intervals, s.q)), np.zeros((s.k, intervals, 2 * n))
@@ -160,9 +159,12 @@ def evaluate(s: Any, u: FloatArray, b: FloatArray, order: int) -> None:
     """f at the Gauss points; with order 1 also its Jacobian, with order 2 then f at the mesh points as well."""
     n, m, nf = s.n, s.m, s.nf
     load_parameters(s, b)
-    e, z, f, w, j, scale, fv, fm, jac, free, slope = (
-        s.e, s.z, s.f, s.w, s.j, s.scale, s.fv, s.fm, s.jac, s.free, s.slope
-    )  # fmt: skip
+    tape, v, grad = s.e.tape, s.e.v, s.e.g
+    outputs = tape.outputs
+    z, w, scale, fv, fm, jac, free, slope = s.z, s.w, s.scale, s.fv, s.fm, s.jac, s.free, s.slope
+    for c in range(tape.n_inputs):
+        v[c] = z[c]
+    start = 0
     for i in range(s.intervals):
         for g in range(m + 1 if order == 2 else m):
             at = i * m + g
@@ -171,25 +173,28 @@ def evaluate(s: Any, u: FloatArray, b: FloatArray, order: int) -> None:
                     total = 0.0
                     for k in range(m + 1):
                         total += w[g, k] * u[i * m + k, c]
-                    z[c] = total * scale[c]
+                    v[c] = total * scale[c]
             else:
                 for c in range(n):
-                    z[c] = u[i * m, c] * scale[c]
+                    v[c] = u[i * m, c] * scale[c]
             if order == 0 or g == m:
-                value(e, z, f)
+                # What depends on parameters only is computed once.
+                run_value(tape, v, start)
+                start = tape.prefix
             else:
-                jacobian(e, z, f, j)
+                run_jacobian(tape, v, grad)
                 for r in range(n):
+                    out = outputs[r]
                     for c in range(n):
-                        jac[at, r, c] = j[r, c] * scale[c] / scale[r]
+                        jac[at, r, c] = grad[out, c] * scale[c] / scale[r]
                     for c in range(nf):
-                        jac[at, r, n + c] = j[r, n + free[c]] * slope[c] / scale[r]
+                        jac[at, r, n + c] = grad[out, n + free[c]] * slope[c] / scale[r]
             if g < m:
                 for r in range(n):
-                    fv[at, r] = f[r] / scale[r]
+                    fv[at, r] = v[outputs[r]] / scale[r]
             else:
                 for r in range(n):
-                    fm[i, r] = f[r] / scale[r]
+                    fm[i, r] = v[outputs[r]] / scale[r]
 
 
 @jit

@@ -264,6 +264,8 @@ class Collocation:
             if good:
                 touched = True
                 size = self._settle(self.trial, self.trial_b)
+                # What is left of the error falls to rounding with the new factors, at no further evaluation.
+                steps.polish(s, self.which, self.trial, self.trial_b, self.period or self.trial_b[0])
                 good = bool(1.0 / size > np.cos(min(2.0 * step[steps.ANGLE], 1.4)))
             if good:
                 break

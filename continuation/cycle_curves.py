@@ -91,9 +91,7 @@ class _Curve:
 
     def _record(self, ds: float) -> Record:
         c = self.c
-        return Record(
-            ds, c.b[: c.nb].copy(), c.tb[: c.nb].copy(), c.spectrum.copy(), 0.0, c.profile(c.u, c.b)
-        )
+        return Record(ds, c.b[: c.nb].copy(), c.tb[: c.nb].copy(), c.spectrum.copy(), 0.0, c.profile(c.u, c.b))
 
     def _adapt(self) -> None:
         c = self.c
@@ -187,7 +185,9 @@ class _Curve:
         size = np.linalg.norm(a) * np.linalg.norm(b)
         return float(a @ b / size) if size > 0.0 else 1.0
 
-    def _frame(self, records: list[Record], points: list[Point], ds: float) -> tuple[list[Record], list[Point], Outcome]:
+    def _frame(
+        self, records: list[Record], points: list[Point], ds: float
+    ) -> tuple[list[Record], list[Point], Outcome]:
         c = self.c
         q0, q1 = c.b[1:3].copy(), c.trial_b[1:3].copy()
         k = int(np.argmax(np.maximum(q1 - 1.0, -q1)))

@@ -76,8 +76,7 @@ def trace(
             "(0, 1)}."
         )
     run = _Run(start, windows, at, ends, control or DEFAULT_CONTROL, held)
-    branch = run.branch()
-    return branch
+    return run.branch()
 
 
 @dataclass(frozen=True, eq=False)
