@@ -13,7 +13,7 @@ from gan_bifurcation.continuation._cycle_kernels import (
     residual,
     solve_final,
 )
-from gan_bifurcation.continuation._cycle_linear import lower_transposed, subtract, upper
+from gan_bifurcation.continuation._cycle_linear import lower_transposed, subtract, turned_back, upper
 from gan_bifurcation.kernels import FloatArray, jit
 
 IntArray = NDArray[np.int64]
@@ -126,7 +126,7 @@ def spread_adjoint(s: Any, last: FloatArray, rows: IntArray, weights: FloatArray
                 v[n + c] = carry[c]
                 for k in range(rows.shape[0]):
                     v[c] -= weights[k] * s.rowsx[rows[k], i, c]
-            lower_transposed(s.s[i], s.ps[i], v)
+            turned_back(s.turns[i], v, s.work)
             for c in range(n):
                 carry[c] = v[c]
                 y[cin + c] = v[n + c]

@@ -3,8 +3,9 @@
 A cycle's states are, in each interval of the mesh, polynomials of degree m through m + 1 equidistant nodes, and
 satisfy u' = T f(u, p) at the m Gauss points. The linear system of a Newton step is almost block diagonal: the rows of
 an interval know its inner nodes, its right and its left end. LU with pivoting removes the inner nodes and leaves n rows
-R x_{i+1} + L x_i, with R triangular; the intervals are then joined one after the other, by LU with pivoting of the two
-blocks that know the common end, so that growing and decaying solutions do no harm. What remains knows x_0 and x_N:
+R x_{i+1} + L x_i, with R triangular; the intervals are then joined one after the other, by orthogonal reduction of the
+two blocks that know the common end (with pivoting alone, errors can grow with the number of intervals: Wright, SIAM J.
+Sci. Comput. 14 (1993), 231-238). What remains knows x_0 and x_N:
 P x_0 + Q x_N. Borders (period, parameters, phase condition, arclength, conditions on the cycle) are taken through the
 same factors as single columns and rows, so the factors serve every problem on the same cycle, closed by any factor s:
 x_N = s x_0.
@@ -27,6 +28,8 @@ from gan_bifurcation.continuation._cycle_linear import (
     lower,
     subtract,
     subtract_row,
+    triangularise,
+    turned,
     upper,
     upper_row,
 )
@@ -60,13 +63,13 @@ structref.define_boxing(_CycleType, Cycle)
 
 CYCLE: Final[Any] = _CycleType(
     [(name, types.int64) for name in ("n", "m", "intervals", "q", "inner", "nf", "nb", "k", "rhs")]
-    + [(name, VECTOR) for name in ("h", "omega", "scale", "p", "low", "high", "slope", "z", "x", "sign")]
+    + [(name, VECTOR) for name in ("h", "omega", "scale", "p", "low", "high", "slope", "z", "x", "work", "sign")]
     + [(name, VECTOR) for name in ("right", "kept", "b0", "b1", "bn", "tb", "tb1", "db", "weights")]
     + [(name, INDEX) for name in ("free", "log", "pivots_final")]
     + [(name, MATRIX) for name in ("d", "w", "fv", "fm", "ends", "colf", "corner", "final", "tq", "tp")]
     + [(name, MATRIX) for name in ("u0", "tu", "u1", "tu1", "un", "du", "spare")]
-    + [(name, BLOCKS) for name in ("jac", "a", "s", "coli", "cols", "rows", "rowi", "rowsx", "rowf")]
-    + [(name, PIVOTS) for name in ("pa", "ps")]
+    + [(name, BLOCKS) for name in ("jac", "a", "s", "coli", "cols", "rows", "rowi", "rowsx", "rowf", "turns")]
+    + [(name, PIVOTS) for name in ("pa",)]
     + [("e", EVALUATOR)]
 )
 
@@ -130,7 +133,11 @@ def make_cycle(
     s.coli, s.cols = np.zeros((s.k, intervals, s.q)), np.zeros((s.k, intervals, 2 * n))
     s.rows, s.rowi = rows, np.zeros((s.k, intervals, max(s.inner, 1)))
     s.rowsx, s.rowf = np.zeros((s.k, intervals, n)), np.zeros((s.k, 2, n))
-    s.pa, s.ps = np.zeros((intervals, s.q), dtype=np.int32), np.zeros((intervals, 2 * n), dtype=np.int32)
+    s.pa, s.turns, s.work = (
+        np.zeros((intervals, s.q), dtype=np.int32),
+        np.zeros((intervals, 2 * n, 2 * n)),
+        np.zeros(2 * n),
+    )
     s.e = make_evaluator(tape, 1, n, 1)
     return s
 
@@ -243,7 +250,7 @@ def residual(s: Any, u: FloatArray, b: FloatArray) -> None:
 def factorise(s: Any) -> None:
     """The factors of all blocks; the sign of what they contribute to a determinant into `s.sign[0]`."""
     n, m, cin = s.n, s.m, s.inner
-    blocks, stages, pa, ps, tq, tp = s.a, s.s, s.pa, s.ps, s.tq, s.tp
+    blocks, stages, pa, turns, tq, tp = s.a, s.s, s.pa, s.turns, s.tq, s.tp
     sign = 1.0
     for i in range(s.intervals):
         a = blocks[i]
@@ -266,7 +273,7 @@ def factorise(s: Any) -> None:
                 t[c, n + r] = a[m * n + c, cin + r]
                 t[n + c, n + r] = a[cin + c, cin + r] if r <= c else 0.0
                 t[2 * n + c, n + r] = 0.0
-        sign *= factor(t, ps[i])
+        sign *= triangularise(t, turns[i])
         for c in range(n):
             if t[c, c] < 0.0:
                 sign = -sign
@@ -280,7 +287,8 @@ def factorise(s: Any) -> None:
 def forward(s: Any, k: int) -> None:
     """Column k through the factors, in place."""
     n, cin = s.n, s.inner
-    last, blocks, stages, pa, ps, coli, cols = s.colf[k], s.a, s.s, s.pa, s.ps, s.coli[k], s.cols[k]
+    last, blocks, pa, coli, cols = s.colf[k], s.a, s.pa, s.coli[k], s.cols[k]
+    turns, work = s.turns, s.work
     for i in range(s.intervals):
         v = coli[i]
         lower(blocks[i], pa[i], v)
@@ -289,7 +297,7 @@ def forward(s: Any, k: int) -> None:
             for r in range(n):
                 t[r] = last[r]
                 t[n + r] = v[cin + r]
-            lower(stages[i], ps[i], t)
+            turned(turns[i], t, work)
             for r in range(n):
                 last[r] = t[n + r]
         else:
