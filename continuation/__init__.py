@@ -8,6 +8,7 @@ _HOMES: Final = {
     name: f"gan_bifurcation.continuation.{module}"
     for module, names in {
         "trace": ("trace",),
+        "codimension_two_starts": ("curves_from",),
         "circles": ("neimark_sacker_to_circles", "orbit_to_circle"),
         "tongues": ("Tongue", "arnold_tongue", "arnold_tongues"),
         "march": ("StepControl",),
@@ -15,6 +16,8 @@ _HOMES: Final = {
         "equilibria": ("find_equilibria", "point"),
         "manifolds": ("transverse_spectrum",),
         "normal_forms": ("normal_form",),
+        "bifurcation_set": ("BifurcationSet", "bifurcation_set"),
+        "sensitivity": ("Sensitivity", "sensitivity"),
         "starts": ("Start", "branch_point_to_branch", "flip_to_period_two"),
         "spectra": ("spectrum",),
         "collocation_starts": ("fixed_period", "hopf_to_cycles", "orbit_to_cycle"),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.codimension_two_location import DOUBLE, Crossings, solve_double
 from gan_bifurcation.continuation.conditions import (
     choose_components,
     condition_matrix,
@@ -47,6 +48,7 @@ class CurveScanner:
         self.frames: dict[int, Raw] = {}
         self.forms = Coefficients(problem.system, label) if self.coefficients else None
         self.end: Outcome | None = None
+        self.crossings = Crossings(problem, label)
 
     def raw(self, u: FloatArray, near: Raw | None = None) -> Raw | None:
         """The coefficient with its null vectors, oriented as those of a point nearby; None where there is none."""
@@ -75,10 +77,15 @@ class CurveScanner:
             return np.nan
         return self.forms.deciding(self.problem.joint(u), critical)
 
+    def _exact(self, u: FloatArray) -> float:
+        """The same with its rounding: where it vanishes is found better than where it has a sign."""
+        raw = self.raw(u)
+        return np.nan if raw is None else raw.value.real
+
     def _regular(self, u: FloatArray, near: Raw) -> float:
         """The coefficient times <w,q> of unit vectors: it has no pole where the eigenvalue becomes double."""
         raw = self.raw(u, near)
-        return np.nan if raw is None else signed(raw.total.real, raw.size)
+        return np.nan if raw is None else raw.total.real
 
     def _overlap(self, u: FloatArray, near: Raw) -> float:
         raw = self.raw(u, near)
@@ -95,9 +102,11 @@ class CurveScanner:
                     if real:
                         raw = self.raw(strip.u[i], self.frames.get(k - 1))
                         self.values[k] = np.nan
-                        if raw is not None:
+                        if raw is not None and raw.regular:
                             self.frames[k] = raw
                             self.values[k] = signed(raw.value.real, raw.rounding)
+                    elif double_at(problem, strip.u[i, -1]):
+                        self.values[k] = np.nan
                     else:
                         self.values[k] = self.coefficient(strip.u[i])
         # The march goes on with the borders of its last point, so those of an interval are only borrowed.
@@ -112,14 +121,24 @@ class CurveScanner:
                         here += self._at_kappa(pair, target, name)
             if self.coefficients and real:
                 here += self._real_points(pair, offset + i)
-            elif self.coefficients and (self.values[offset + i] > 0.0) != (self.values[offset + i + 1] > 0.0):
-                here += self._vanishing(pair, self.coefficient, DEGENERATE[self.label], _CHANGES)
+            elif self.coefficients and self._changes(offset + i):
+                here += self._vanishing(pair, self._exact, DEGENERATE[self.label], _CHANGES)
+            if not _beyond(problem, pair.u).any() if problem.condition == "pair" else not problem.has_kappa:
+                doubles = {p.label for _, p in here if p.label in DOUBLE}
+                crossed = self.crossings.scan(pair, doubles)
+                # Where another eigenvalue crosses, the coefficient may change its sign without meaning.
+                here = [(f, p) for f, p in here if not any(abs(f - g) < 1e-6 for g, _ in crossed)] + crossed
             found += [replace(p, index=offset + i + f) for f, p in sorted(here, key=lambda e: e[0])]
         for a, b in zip(self._borders(), kept, strict=True):
             a[:] = b
         if problem.condition == "pair" and _beyond(problem, strip.u[-1:]).any():
             self.end = Outcome("real", "The pair became real.", True)
         return found
+
+    def _changes(self, k: int) -> bool:
+        """Whether the coefficient has another sign at the next point; not where one of the two is a double point."""
+        a, b = self.values[k], self.values[k + 1]
+        return bool(np.isfinite(a + b)) and (a > 0.0) != (b > 0.0)
 
     def _borders(self) -> tuple[Any, ...]:
         arrays = self.problem.arrays
@@ -132,12 +151,25 @@ class CurveScanner:
             return here
         frame, following = self.frames[k], self.frames[k + 1]
         if signed(frame.total.real, frame.size) * signed(following.total.real, following.size) <= 0.0:
-            here += self._vanishing(pair, lambda u: self._regular(u, frame), DEGENERATE[self.label], _CHANGES)
+            text = "" if self.label == "LP" else _CHANGES
+            here += self._vanishing(pair, lambda u: self._regular(u, frame), DEGENERATE[self.label], text)
         if frame.overlap.real * following.overlap.real <= 0.0:
             double = "R2" if self.label == "PD" else ("R1" if self.problem.system.kind == "map" else "BT")
             text = "The critical eigenvalue is double here: the curve of a pair ends at this point."
-            here += self._vanishing(pair, lambda u: self._overlap(u, frame), double, text)
+            here += [
+                (f, self._polished(p))
+                for f, p in self._vanishing(pair, lambda u: self._overlap(u, frame), double, text)
+            ]
         return here
+
+    def _polished(self, point: Point) -> Point:
+        """The point by Newton's method on the extended system of a double eigenvalue."""
+        u = solve_double(self.problem, self.problem.pack(point.x, values=point.parameters), point.label)
+        if u is None:
+            return point
+        exact = make_point(self.problem, u, point.label, point.critical, "")
+        near = np.allclose(self.problem.parameters(u), [point.parameters[k] for k in self.problem.free], rtol=1e-5)
+        return replace(exact, note=point.note) if near else point
 
     def _fraction(self, pair: Strip, u: FloatArray) -> float:
         chord = pair.u[1] - pair.u[0]
@@ -209,7 +241,14 @@ def solve_at_kappa(problem: CurveProblem, pair: Strip, target: float) -> FloatAr
     return u if ok else None
 
 
+def double_at(problem: CurveProblem, kappa: float) -> str:
+    """The label of a pair that is double and real at this kappa, "" for none."""
+    if problem.system.kind == "flow":
+        return "BT" if abs(kappa) < 1e-9 else ""
+    return "" if abs(abs(kappa) - 1.0) > 1e-9 else ("R1" if kappa > 0.0 else "R2")
+
+
 def _beyond(problem: CurveProblem, u: FloatArray) -> NDArray[np.bool_]:
     """Where the pair of a pair's curve is real."""
     k = u[:, -1]
-    return np.asarray(np.abs(k) > 1.0 + 1e-12 if problem.system.kind == "map" else k < 0.0)
+    return np.asarray(np.abs(k) > 1.0 + 1e-12 if problem.system.kind == "map" else k < -1e-12)

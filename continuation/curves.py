@@ -1,11 +1,13 @@
 """Curves of special points in two parameters, by minimally augmented systems."""
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.continuation.codimension_two import with_coefficients
 from gan_bifurcation.continuation.conditions import (
     choose_components,
     condition_matrix,
@@ -15,8 +17,8 @@ from gan_bifurcation.continuation.conditions import (
     make_point,
 )
 from gan_bifurcation.continuation.counting import margins
-from gan_bifurcation.continuation.curve_points import CurveScanner, _beyond, solve_at_kappa
-from gan_bifurcation.continuation.march import StepControl, Strip, record, start_tangent
+from gan_bifurcation.continuation.curve_points import CurveScanner, _beyond, double_at, solve_at_kappa
+from gan_bifurcation.continuation.march import StepControl, Strip, join, record, start_tangent
 from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem, full_spectrum
 from gan_bifurcation.continuation.run import Ends, Run, follow
 from gan_bifurcation.continuation.scales import in_natural_units, natural_scale
@@ -100,7 +102,7 @@ def start_on_curve(problem: CurveProblem, point: Point) -> FloatArray:
     return np.asarray(u)
 
 
-def _cut_pair(problem: CurveProblem, run: Run) -> tuple[Run, Point | None]:
+def _cut_pair(problem: CurveProblem, run: Run, scanner: CurveScanner) -> Run:
     """End a pair's curve exactly where the pair becomes real.
 
     1:1 and 1:2 resonance of maps, Bogdanov-Takens of flows.
@@ -108,32 +110,42 @@ def _cut_pair(problem: CurveProblem, run: Run) -> tuple[Run, Point | None]:
     k = run.strip.u[:, -1]
     is_map = problem.system.kind == "map"
     if problem.condition != "pair":
-        return run, None
+        return run
     beyond = _beyond(problem, run.strip.u)
+    starts_double = double_at(problem, k[0])
+    if starts_double and len(run.strip) > 1 and not beyond[1]:
+        critical = complex(np.round(k[0]) if is_map else 0.0)
+        begin = make_point(problem, run.strip.u[0], starts_double, critical, "")
+        run = replace(run, points=[replace(begin, index=0.0), *run.points])
     if not beyond.any():
-        return run, None
+        return run
     i = int(np.argmax(beyond))
     if i == 0:
-        return run, None
+        return run
     target = float(np.sign(k[i])) if is_map else 0.0
     label = ("R1" if target > 0.0 else "R2") if is_map else "BT"
+    if i == 1 and starts_double:
+        # The curve was started at the double point itself, and this is the side of neutral saddles.
+        outcome = Outcome(label, _CUT.format(label=label), True)
+        return replace(run, strip=run.strip.slice(slice(0, 1)), points=[], outcome=outcome, closed=False)
     u = solve_at_kappa(problem, run.strip.slice(slice(i - 1, i + 1)), target)
     kept = run.strip.slice(slice(0, i))
     fraction = float((target - k[i - 1]) / (k[i] - k[i - 1]))
     points = [p for p in run.points if p.index <= i - 1 + fraction]
-    text = (
-        f"The pair became real at {label}; beyond it the condition holds at a neutral saddle, which is no bifurcation."
-    )
-    outcome = Outcome(label, text, True)
+    outcome = Outcome(label, _CUT.format(label=label), True)
     if u is None:
-        return replace(run, strip=kept, points=points, outcome=outcome, closed=False), None
+        return replace(run, strip=kept, points=points, outcome=outcome, closed=False)
     final = record(problem, u, run.strip.t[i])
     if final is not None:
-        from gan_bifurcation.continuation.march import join
-
         kept = join([kept, final])
+        points += [replace(p, index=i - 1 + f) for f, p in scanner.crossings.scan(kept.slice(slice(-2, None)), set())]
     point = replace(make_point(problem, u, label, complex(target if is_map else 0.0), ""), index=float(len(kept) - 1))
-    return replace(run, strip=kept, points=[*points, point], outcome=outcome, closed=False), point
+    return replace(run, strip=kept, points=[*points, point], outcome=outcome, closed=False)
+
+
+_CUT: Final = (
+    "The pair became real at {label}; beyond it the condition holds at a neutral saddle, which is no bifurcation."
+)
 
 
 def trace_curve(
@@ -144,7 +156,10 @@ def trace_curve(
     def attempt(scale: FloatArray, cautious: StepControl) -> Branch:
         return _trace_scaled(point, windows, ends, cautious, coefficients, scale)
 
-    return in_natural_units(attempt, natural_scale(point.system, point.x, {}), control)
+    branch = in_natural_units(attempt, natural_scale(point.system, point.x, {}), control)
+    if not coefficients:
+        return branch
+    return replace(branch, special_points=tuple(with_coefficients(p) for p in branch.special_points))
 
 
 def _trace_scaled(
@@ -168,14 +183,14 @@ def _trace_scaled(
     label = point.label
     runs = []
     scanners = []
-    for direction in (1.0, -1.0):
+    for direction in _directions(problem, u, point, tangent):
         begin = replace(first, t=direction * first.t, signs=direction * first.signs)
         problem = curve_problem(point, windows, scale)
         start_on_curve(problem, point)
         problem.residual(u)
         scanner = CurveScanner(problem, label, coefficients)
         run = follow(problem, begin, control, scanner, ends)
-        run, _ = _cut_pair(problem, run)
+        run = _cut_pair(problem, run, scanner)
         runs.append(run)
         scanners.append(scanner)
         if run.closed:
@@ -188,12 +203,8 @@ def _trace_scaled(
         }
         outcome = (runs[1].outcome, runs[0].outcome)
     else:
-        strip, points, values, outcome = (
-            runs[0].strip,
-            runs[0].points,
-            scanners[0].values,
-            (runs[0].outcome, runs[0].outcome),
-        )
+        strip, points, values = runs[0].strip, runs[0].points, scanners[0].values
+        outcome = (runs[0].outcome if runs[0].closed else runs[0].start_outcome, runs[0].outcome)
     measures: dict[str, FloatArray] = {}
     if problem.condition == "pair":
         k = strip.u[:, -1]
@@ -218,6 +229,17 @@ def _trace_scaled(
         tuple(_numbered(points)), outcome, runs[0].closed, measures, note, point.level, problem.condition,
         _critical_along(problem, strip),
     )  # fmt: skip
+
+
+def _directions(problem: CurveProblem, u: FloatArray, point: Point, tangent: FloatArray) -> tuple[float, ...]:
+    """Both directions; or the one away from a codimension-two point at which the curve begins."""
+    outward = point.vectors.get("outward")
+    if outward is None or len(outward) != problem.system.n + len(point.free):
+        return (1.0, -1.0)
+    n = problem.system.n
+    home = {k: point.parameters[k] - float(d) for k, d in zip(point.free, outward[n:].real, strict=True)}
+    away = u[: problem.q_slice.stop] - problem.pack(point.x - outward[:n].real, values=home)[: problem.q_slice.stop]
+    return (1.0 if float(away @ tangent[: problem.q_slice.stop]) >= 0.0 else -1.0,)
 
 
 def _critical_along(problem: CurveProblem, strip: Strip) -> NDArray[np.complex128]:

@@ -15,7 +15,7 @@ from gan_bifurcation.errors import MisuseError, Outcome
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
-CHUNK: Final = 64
+CHUNK: Final = 256
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation._coefficients import FLIP, FOLD, HOPF, NEIMARK_SACKER, coefficient
+from gan_bifurcation.continuation.codimension_two_spectra import LABELS
 from gan_bifurcation.continuation.forms import Forms
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.evaluation import make_evaluator
@@ -254,7 +255,8 @@ def normal_form(point: Point) -> dict[str, Any]:
     Parameters
     ----------
     point : Point
-        With label LP (coefficient `a`), H (`l1`, `omega`), PD (`b`), NS (`d` complex, `theta`) or BP (`kind`).
+        With label LP (coefficient `a`), H (`l1`, `omega`), PD (`b`), NS (`d` complex, `theta`) or BP (`kind`), or of
+        codimension two (CP, BT, ...).
 
     Returns
     -------
@@ -281,6 +283,10 @@ def normal_form(point: Point) -> dict[str, Any]:
         from gan_bifurcation.continuation.branch_points import branch_point_form
 
         return branch_point_form(point)
+    if point.label in LABELS and not point.level:
+        from gan_bifurcation.continuation.codimension_two import codimension_two_form
+
+        return codimension_two_form(point)
     if point.label not in _KINDS:
         raise MisuseError(
             f"A point labelled '{point.label or 'none'}' has no normal form here; expected LP, BP, H, PD or NS."

@@ -24,7 +24,7 @@ _SHORTER = 32.0
 _CAREFUL = 128
 
 # Labels of special points on curves.
-CODIMENSION_TWO = ("CP", "GH", "GPD", "CH", "R1", "R2", "R3", "R4", "BT")
+CODIMENSION_TWO = ("CP", "GH", "GPD", "CH", "R1", "R2", "R3", "R4", "BT", "ZH", "HH", "LPPD", "LPNS", "PDNS", "NSNS")
 # Labels of special points on branches of cycles.
 OF_CYCLES = ("LPC", "BPC", "PD", "NS")
 

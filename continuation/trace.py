@@ -228,9 +228,19 @@ def _trace_scaled(
         if problem.system.kind == "flow"
         else ("fixed points" if problem.system.iterations == 1 else f"points of period {problem.system.iterations}")
     )
+    parameters, states = problem.parameters(strip.u), problem.states(strip.u)
+    measures: dict[str, FloatArray] = {}
+    if (section := problem.system.section) is not None:
+        rows = [problem.joint(u)[problem.system.n :] for u in strip.u]
+        measures = section.measures(states, rows, problem.system.iterations)
+        values, periods = parameters[:, 0], measures["period"]
+        outcome = (
+            section.ending(outcome[0], name, values[::-1], periods[::-1]),
+            section.ending(outcome[1], name, values, periods),
+        )
     return Branch(
-        problem.system, (name,), kind, problem.parameters(strip.u), problem.states(strip.u), spectrum,
-        unstable_count(problem, strip), tuple(points), outcome, forward.closed,
+        problem.system, (name,), kind, parameters, states, spectrum,
+        unstable_count(problem, strip), tuple(points), outcome, forward.closed, measures=measures,
         note=detector.neutral_note or _pin_note(problem),
     )  # fmt: skip
 
@@ -304,9 +314,12 @@ def _numbered(points: Sequence[Point]) -> list[Point]:
     named = []
     for p in points:
         number = seen[p.label] = seen.get(p.label, 0) + 1
-        if p.label.isalpha() and p.label.isupper():
-            name = f"{p.label}{number}"
-        else:
-            name = p.label if number == 1 else f"{p.label} {number}"
-        named.append(replace(p, name=name))
+        named.append(replace(p, name=numbered_name(p.label, number)))
     return named
+
+
+def numbered_name(label: str, number: int) -> str:
+    """A label and its number; labels with a digit or small letters are numbered from the second on."""
+    if label.isalpha() and label.isupper():
+        return f"{label}{number}"
+    return label if number == 1 else f"{label} {number}"

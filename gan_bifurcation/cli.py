@@ -309,7 +309,15 @@ def _of_point(point: Any) -> dict[str, Any]:
         "label": point.label,
         "criticality": point.criticality,
         "parameters": {k: point.parameters[k] for k in point.free},
+        **_turning(point),
     }
+
+
+def _turning(point: Any) -> dict[str, float]:
+    """The period of a cycle or the rotation number of a circle."""
+    if point.profile is None:
+        return {}
+    return {"period": point.period} if point.kind == "cycle" else {"rotation_number": point.rotation_number}
 
 
 @contextmanager
@@ -365,16 +373,24 @@ def _bars() -> Iterator[Callable[[Any], None]]:
     help="Two free parameters: the special point of the first one's branch.",
 )
 @click.option(
+    "--switch",
+    "switches",
+    multiple=True,
+    metavar="LABEL",
+    help="Go on to what begins at this special point: cycles at H1, circles at NS1, ...; again for a point of those.",
+)
+@click.option(
     "--figure", type=click.Path(path_type=Path), default=None, help="Write a figure (SVG and PNG) under this name."
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def trace(
     model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
-    free: tuple[str, ...], begin: str, figure: Path | None, as_json: bool,
+    free: tuple[str, ...], begin: str, switches: tuple[str, ...], figure: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Trace the model's equilibrium over a parameter, or the curve of one of its special points over two."""
+    """Trace the model's equilibrium over a parameter, what begins at its special points, or their curve over two."""
     from gan_bifurcation.continuation.equilibria import point
     from gan_bifurcation.continuation.trace import trace as follow
+    from gan_bifurcation.studies.beginnings import begin_at
     from gan_bifurcation.studies.computing import inside
 
     windows = _ranges(free)
@@ -387,16 +403,21 @@ def trace(
         made.parameter_index(name)
     made = inside(made, {}, windows)
     first = dict([next(iter(windows.items()))])
-    branch = follow(point(made), first)
-    found = follow(branch[begin], windows) if begin else branch
+    branches = [follow(point(made), first)]
+    for label in switches:
+        branches.append(follow(begin_at(branches[-1][label]), first))
+    found = follow(branches[-1][begin], windows) if begin else branches[-1]
     if figure is not None:
         from gan_bifurcation import figures
 
         drawn, ax = figures.figure()
-        (figures.bifurcation_set if begin else figures.spectral_radius)(found, ax=ax)
+        if switches and not begin:
+            figures.bifurcation_diagram(branches, ax=ax)
+        else:
+            (figures.bifurcation_set if begin else figures.spectral_radius)(found, ax=ax)
         figures.save(drawn, figure)
     if as_json:
-        columns = {name: found.column(name) for name in found.free}
+        columns = {name: found.column(name) for name in (*found.free, *(found.measures if found.profiles else ()))}
         _json({
             "curve": found.curve, "points": columns, "unstable": found.unstable,
             "special_points": [_of_point(p) for p in found.special_points],
@@ -406,7 +427,9 @@ def trace(
     click.echo(f"{len(found)} points of {found.curve} over {', '.join(found.free)}")
     for p in found.special_points:
         where = ", ".join(f"{k} = {p.parameters[k]:.10g}" for k in found.free)
-        click.echo(f"  {p.name:<6} {where}" + (f"  ({p.criticality})" if p.criticality else ""))
+        more = [f"{k.replace('_', ' ')} {v:.10g}" for k, v in _turning(p).items()]
+        words = ", ".join([*more, *([p.criticality] if p.criticality else [])])
+        click.echo(f"  {p.name:<6} {where}" + (f"  ({words})" if words else ""))
     for outcome in found.outcome:
         click.echo(f"  {outcome.message}")
 

@@ -1,13 +1,13 @@
 """What is known of a game: its symmetries, where it means something, and its equilibria."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
 
-from gan_bifurcation.errors import MisuseError, quoted
+from gan_bifurcation.errors import MisuseError, quoted, unknown_name
 from gan_bifurcation.expressions import parse, symbol
 
 __all__ = ["DomainBound", "Equilibrium", "Field", "Symmetry", "as_expression", "checked_parameters"]
@@ -131,6 +131,22 @@ def checked_parameters(parameters: Mapping[str, Any], owner: str) -> dict[str, f
                 f"The parameter '{name}' of {owner} needs a finite number, but got {quoted(repr(value))}."
             )
         values[name] = number
+    return values
+
+
+def checked_periods(periods: Mapping[str, Any], states: Sequence[str], owner: str) -> dict[str, float]:
+    """Lengths of a turn of states that are angles.
+
+    >>> checked_periods({"theta": 6.283}, ("theta", "psi"), "the game 'g'")
+    {'theta': 6.283}
+    """
+    for name in periods:
+        if name not in states:
+            raise unknown_name(f"state with a period in {owner}", name, states)
+    values = checked_parameters(periods, owner)
+    for name, value in values.items():
+        if value <= 0.0:
+            raise MisuseError(f"The period of the angle '{name}' in {owner} is positive, but got {value!r}.")
     return values
 
 

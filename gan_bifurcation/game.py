@@ -10,7 +10,15 @@ import sympy
 
 from gan_bifurcation.errors import MisuseError, quoted, unknown_name
 from gan_bifurcation.expressions import Mean, NodeTable, derivative, is_smooth, parse, symbol
-from gan_bifurcation.facts import DomainBound, Equilibrium, Field, Symmetry, as_expression, checked_parameters
+from gan_bifurcation.facts import (
+    DomainBound,
+    Equilibrium,
+    Field,
+    Symmetry,
+    as_expression,
+    checked_parameters,
+    checked_periods,
+)
 
 __all__ = ["DomainBound", "Equilibrium", "Game", "Player", "Symmetry"]
 
@@ -64,6 +72,8 @@ class Game:
         Bounds of a state, such as clipped weights, as text in the parameters: ``{"psi": ("-clip", "clip")}``. Under an
         update rule the state is put back between them after each of its own steps; in a flow it does not move outwards
         at a bound.
+    periods : mapping of str to float
+        States that are angles, with the length of a turn.
     paper : str
         Key of the citation in the models' references.
     description : str
@@ -91,6 +101,7 @@ class Game:
     description: str = ""
     why_not_smooth: str = ""
     projection: Mapping[str, tuple[str, str]] = dataclass_field(default_factory=dict)
+    periods: Mapping[str, float] = dataclass_field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("symmetries", "domain", "equilibria"):
@@ -100,6 +111,7 @@ class Game:
         self._check_expressions()
         self._check_facts()
         self._check_projection()
+        object.__setattr__(self, "periods", checked_periods(self.periods, self.states, f"the game '{self.name}'"))
 
     @classmethod
     def from_strings(

@@ -11,6 +11,7 @@ from gan_bifurcation import flow_kernels as fk
 from gan_bifurcation import flow_steps as fs
 from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
 from gan_bifurcation.flow_modes import Course, Modes, careful
+from gan_bifurcation.jet_transport import Passage, Piece
 from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.system import System
 
@@ -83,6 +84,8 @@ class Trajectory:
         Whether stability, and not accuracy, kept the steps small for a while.
     switch_times : array (S,)
         When a right-hand side with kinks went over from one smooth piece to another.
+    passages : tuple of Passage
+        The parts of the orbit in smooth pieces, one after the other.
     """
 
     times: FloatArray
@@ -101,6 +104,7 @@ class Trajectory:
     evaluations: int
     stiff: bool
     switch_times: FloatArray
+    passages: tuple[Passage, ...] = ()
 
 
 def integrate(
@@ -214,6 +218,8 @@ def integrate(
                 g = np.zeros((system.tape.slots, 0))
     found: list[tuple[FloatArray, FloatArray, NDArray[np.int64]]] = []
     switch_times: list[float] = []
+    passages: list[Passage] = []
+    stopped_by = -1
     stalled = 0
     count = clock.counts[0]
     while True:
@@ -237,10 +243,15 @@ def integrate(
                     stalled = stalled + 1 if abs(time - since) <= 1e-14 * abs(duration) else 0
                     beside = _beside(modes.coincident(course, y[0], time), events, found, time, y)
                     found.append(beside)
+                    stopping = [q for q in beside[2].tolist() if events[q].action == "stop"]
+                    begun = sum(passage.duration for passage in passages)
+                    ended = stopping[-1] if stopping else int(met[2][-1])
+                    passages.append(Passage(_piece(course), time - begun, course.piece.watched, ended))
                     course = modes.switch(course, int(met[2][-1]) - len(events), y[0])
                     data, p_row, scratch, guards, g = _unpacked(course)
                     careful(clock)
-                    if any(events[q].action == "stop" for q in beside[2].tolist()):
+                    if stopping:
+                        stopped_by = ended
                         break
                     if stalled > _CHATTER or int(count[0]) >= most_steps:
                         count[7] = fk.STEP_TOO_SMALL if stalled > _CHATTER else fk.STEP_LIMIT
@@ -257,6 +268,15 @@ def integrate(
     def split(rows: FloatArray) -> tuple[FloatArray, FloatArray | None]:
         return rows[..., :n].copy(), rows[..., n:].reshape(*rows.shape[:-1], n, k).copy() if k else None
 
+    if stopped_by < 0:
+        # The last part, to its end or to the event that stopped it.
+        stopped_by = int(event_indices[-1]) if count[7] == fk.STOPPED else -1
+        watched = observable_tape(system, texts) if modes is None and events else None
+        piece = Piece(system.tape, p)
+        if modes is not None:
+            piece, watched = _piece(course), course.piece.watched
+        rest = float(clock.real[0, 0]) - sum(passage.duration for passage in passages)
+        passages.append(Passage(piece, rest, watched if stopped_by >= 0 else None, max(stopped_by, 0)))
     stiff = bool(count[6] >= _STIFF)
     final_state, final_tangent = split(y[0])
     return Trajectory(
@@ -274,7 +294,12 @@ def integrate(
         int(count[2]),
         stiff,
         np.array(switch_times),
+        tuple(passages),
     )
+
+
+def _piece(course: Course) -> Piece:
+    return Piece(course.piece.tape, course.p[0].copy())
 
 
 def _unpacked(course: Course) -> tuple[Any, FloatArray, fs.Scratch, fs.Guards, FloatArray]:

@@ -35,6 +35,11 @@ ComplexArray = NDArray[np.complex128]
 _A = DOP853.a
 _E5 = DOP853.error5
 _E3 = DOP853.error3
+# Stages and weights of methods of order 2 and 4, for short jets.
+_MIDPOINT: Final = np.array([[0.0, 0.0], [0.5, 0.0], [0.0, 1.0]])
+_CLASSICAL: Final = np.array(
+    [[0, 0, 0, 0], [0.5, 0, 0, 0], [0, 0.5, 0, 0], [0, 0, 1, 0], [1 / 6, 1 / 3, 1 / 3, 1 / 6]], dtype=float
+)
 # The step with a jet in the place of the time is exact up to the order of the method.
 MOST_ORDER: Final = 8
 _MOST_STEPS: Final = 1_000_000
@@ -128,8 +133,8 @@ def _march(tape: TapeData, s: ComplexArray, y: ComplexArray, duration: float, to
         fresh = False
         five = three = 0.0
         for k in range(width):
-            # A coefficient counts on the scale of all coefficients of its order.
-            scale[k] = 1.0 if k == 0 else 1e-300
+            # A coefficient counts on the scale of all coefficients of its order, and of the orders between.
+            scale[k] = 1.0 if k == 0 else (1e-300 if k == 1 else scale[k - 1])
             for i in range(n):
                 scale[k] = max(scale[k], abs(y[i, k]), abs(new[i, k]))
             for i in range(n):
@@ -187,14 +192,17 @@ class _Loaded:
 
     def stepped(self, y: ComplexArray, times: ComplexArray) -> ComplexArray:
         """The jets after times that are a jet themselves, with 0 as their first coefficient."""
-        slopes: list[ComplexArray] = []
-        for stage in range(STAGES + 1):
+        order = len(times) - 1
+        table = _MIDPOINT if order <= 2 else (_CLASSICAL if order <= 4 else _A)
+        stages = len(table) - 1 if order <= 4 else STAGES
+        moves: list[ComplexArray] = []
+        for stage in range(stages + 1):
             argument = y.copy()
             for j in range(stage):
-                if _A[stage, j] != 0.0:
-                    argument += _A[stage, j] * _product(times, slopes[j])
-            if stage < STAGES:
-                slopes.append(self.outputs(argument)[: self.n])
+                if table[stage, j] != 0.0:
+                    argument += table[stage, j] * moves[j]
+            if stage < stages:
+                moves.append(_product(times, self.outputs(argument)[: self.n]))
         return argument
 
 
@@ -225,7 +233,7 @@ def _landed(field: _Loaded, watched: _Loaded, index: int, y: ComplexArray) -> tu
         return np.full_like(y, np.nan), times
     moved = y
     # Each pass makes one more order right.
-    for _ in range(width):
+    for _ in range(width - 1):
         miss = watched.outputs(moved)[index]
         times[1:] -= miss[1:] / rate
         moved = field.stepped(y, times)

@@ -67,6 +67,33 @@ class Profile:
         """Degree of the polynomials of a cycle; 0 for a circle."""
         return (len(self.phases) - 1) // (len(self.mesh) - 1) if len(self.mesh) else 0
 
+    def at(self, phases: "FloatArray | Sequence[float]") -> FloatArray:
+        """The states at any phases, shape (len(phases), n): of the trigonometric polynomial, or of the pieces.
+
+        Examples
+        --------
+        >>> turn = np.arange(8) / 8
+        >>> circle = Profile(turn, np.cos(2 * np.pi * turn)[:, None])
+        >>> bool(abs(circle.at([1 / 3])[0, 0] + 0.5) < 1e-12)
+        True
+        """
+        turn = np.mod(np.asarray(phases, dtype=float), 1.0)
+        if not len(self.mesh):
+            count = len(self.phases)
+            modes = np.fft.rfft(self.states, axis=0) / count
+            # Of a real function every mode but the mean stands for two; the last one of an even number for itself.
+            modes[1 : (count + 1) // 2] *= 2.0
+            waves = np.exp(2j * np.pi * np.outer(turn - self.phases[0], np.arange(len(modes))))
+            return np.asarray((waves @ modes).real)
+        piece = np.clip(np.searchsorted(self.mesh, turn, side="right") - 1, 0, len(self.mesh) - 2)
+        rows = piece[:, None] * self.degree + np.arange(self.degree + 1)
+        nodes = self.phases[rows]
+        # Lagrange's formula: the product of (t - other nodes)/(own node - other nodes).
+        gaps = nodes[:, :, None] - nodes[:, None, :]
+        ratios = (turn[:, None, None] - nodes[:, None, :]) / np.where(gaps == 0.0, 1.0, gaps)
+        own = np.eye(self.degree + 1, dtype=bool)
+        return np.asarray(np.einsum("tk,tkn->tn", np.where(own, 1.0, ratios).prod(axis=2), self.states[rows]))
+
     @property
     def lowest(self) -> FloatArray:
         """The least of each state among the points of the profile, shape (n,)."""

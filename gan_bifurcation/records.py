@@ -16,9 +16,10 @@ from gan_bifurcation import opcodes as op
 from gan_bifurcation.branch import Point
 from gan_bifurcation.errors import ResultsError
 from gan_bifurcation.expressions import LogSigmoid, Mean, NodeTable, Sigmoid, Softplus, symbol
+from gan_bifurcation.poincare import poincare
 from gan_bifurcation.profiles import Profile
 from gan_bifurcation.roots import Root
-from gan_bifurcation.system import System
+from gan_bifurcation.system import System, iterate
 from gan_bifurcation.tape import Tape
 
 Arrays = dict[str, NDArray[Any]]
@@ -28,7 +29,15 @@ MOST_BYTES = 1 << 30
 
 
 def system_record(system: System) -> tuple[dict[str, Any], Arrays]:
-    """A system as JSON-ready data and arrays: its tape, not its source."""
+    """A system as JSON-ready data and arrays: its tape, not its source; a return map as its flow and its section."""
+    if (section := system.section) is not None:
+        flow, flow_arrays = system_record(section.flow)
+        facts = {
+            key: getattr(section, key) for key in ("expression", "direction", "eliminated", "longest", "tolerance")
+        }
+        return {
+            "section": facts, "flow": flow, "parameters": dict(system.parameters), "iterations": system.iterations
+        }, flow_arrays  # fmt: skip
     tape = system.tape
     arrays: Arrays = {"tape_code": tape.code, "tape_constants": tape.constants, "tape_outputs": tape.outputs}
     for k, (nodes, weights) in enumerate(tape.tables):
@@ -43,6 +52,7 @@ def system_record(system: System) -> tuple[dict[str, Any], Arrays]:
         "prefix": tape.prefix,
         "tables": len(tape.tables),
         "description": system.description,
+        "periods": dict(system.periods),
     }
     return text, arrays
 
@@ -52,6 +62,8 @@ def system_from_record(text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any
 
     The tape is checked operand by operand, for compiled code trusts it.
     """
+    if "section" in text:
+        return _return_map(text, arrays)
     states = tuple(str(s) for s in text["states"])
     parameters = {str(k): float(v) for k, v in text["parameters"].items()}
     tables = tuple(
@@ -73,7 +85,20 @@ def system_from_record(text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any
     return System(
         text["kind"], str(text["name"]), states, parameters, assignments, rhs, int(text["iterations"]),
         tuple((str(e), str(r)) for e, r in text["domain"]), description=str(text["description"]), _tape=tape,
+        periods={str(k): float(v) for k, v in text.get("periods", {}).items()},
     )  # fmt: skip
+
+
+def _return_map(text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> System:
+    facts, flow = text["section"], system_from_record(text["flow"], arrays)
+    made = poincare(
+        flow, str(facts["expression"]), direction=int(facts["direction"]), eliminate=str(facts["eliminated"]),  # type: ignore[arg-type]
+        longest=float(facts["longest"]), tolerance=float(facts["tolerance"]),
+    )  # fmt: skip
+    values = {str(k): float(v) for k, v in text["parameters"].items()}
+    if set(values) != set(made.parameters):
+        raise ResultsError("A saved return map with tied parameters cannot be read again; tie those of its flow.")
+    return iterate(made.with_parameters(**values), int(text["iterations"]))
 
 
 def check_tape(tape: Tape) -> None:

@@ -17,10 +17,12 @@ from gan_bifurcation import evaluation
 from gan_bifurcation import tape as tapes
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.expressions import parse, symbol
+from gan_bifurcation.facts import checked_periods
 from gan_bifurcation.linear_states import find_linear_states
 
 if TYPE_CHECKING:
     from gan_bifurcation.game import Game, Symmetry
+    from gan_bifurcation.poincare import Section
     from gan_bifurcation.rules import Memory, Rule, Update
 
 FloatArray = NDArray[np.float64]
@@ -51,6 +53,10 @@ class System:
         Inequalities ``expression >= 0`` that hold inside the domain, each with the reason why leaving it matters.
     symmetries, known_equilibria, game, rule, memory
         Provenance, where the system was made from a game; `memory` are the states that the rule adds.
+    section : Section or None
+        Of a return map made by :func:`gan_bifurcation.poincare`: the section and the flow.
+    periods : mapping of str to float
+        States that are angles, with the length of a turn: winding orbits oscillate, rather than diverge.
     """
 
     kind: Kind
@@ -67,10 +73,13 @@ class System:
     game: "Game | None" = None
     rule: "Rule | None" = None
     memory: "tuple[Memory, ...]" = ()
+    section: "Section | None" = None
+    periods: Mapping[str, float] = field(default_factory=dict)
     _tape: tapes.Tape | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+        object.__setattr__(self, "periods", checked_periods(self.periods, self.states, f"'{self.name}'"))
         if self.kind not in ("flow", "map"):
             raise MisuseError(f"A system's kind is 'flow' or 'map', got {self.kind!r}.")
         if not self.states:
@@ -104,6 +113,7 @@ class System:
         parameters: Mapping[str, float] | None = None,
         name: str = "system",
         domain: Sequence[tuple[str, str]] = (),
+        periods: Mapping[str, float] | None = None,
     ) -> "System":
         """A system from equations as text, parsed safely (nothing is executed).
 
@@ -116,6 +126,8 @@ class System:
         name : str
         domain : sequence of (expression, reason)
             Inside the domain every expression is >= 0.
+        periods : mapping of str to float, optional
+            States that are angles, with the length of a turn.
 
         Returns
         -------
@@ -135,7 +147,7 @@ class System:
         parameters = dict(parameters or {})
         names = {n: symbol(n) for n in (*equations, *parameters)}
         rhs = tuple(parse(text, names) for text in equations.values())
-        return cls(kind, name, tuple(equations), parameters, (), rhs, domain=tuple(domain))
+        return cls(kind, name, tuple(equations), parameters, (), rhs, domain=tuple(domain), periods=periods or {})
 
     @classmethod
     def from_residual(
@@ -266,6 +278,7 @@ class System:
         game: "Game | None" = None,
         rule: "Rule | None" = None,
         description: str = "",
+        periods: Mapping[str, float] | None = None,
     ) -> "System":
         """A system from what an update rule assembled of a game (see :mod:`gan_bifurcation.rules`)."""
         return cls(
@@ -282,6 +295,7 @@ class System:
             rule=rule,
             memory=tuple(update.memory),
             description=description,
+            periods=periods or {},
         )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Gonzalez-Prieto, Mozo, Talavera, Gomez-Canaval: Dynamics of Fourier Modes in Tor
 Mathematics 9 (2021) 325.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
@@ -129,6 +130,7 @@ def torus_gan(
         values,
         domain=domain,
         equilibria=_correct(discriminator) + (_CORNERS if discriminator == "slope" else ()),
+        periods={"omega": 2.0 * math.pi, "theta": 2.0 * math.pi},
         paper=PAPER,
         description=f"An angle of a generator of exponentials against an angle ({objective}, {discriminator}).",
     )

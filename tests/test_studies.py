@@ -262,7 +262,7 @@ def test_values_of_claims_are_arithmetic_only() -> None:
         ),
         ("parameters = {a = 0.2}", "parameters = {A = 0.2}", "Did you mean 'a'"),
         ('from = "fixed:PD1"\nfree = {a = [-1, 2]}', 'from = "fixed:PD7"\nfree = {a = [-1, 2]}', "Did you mean 'PD1'"),
-        ('from = "fixed:PD1"\nfree = {a = [-1, 2]}', 'from = "fixed:LP1"\nfree = {a = [-1, 2]}', "a BP .* or a PD"),
+        ('from = "fixed:PD1"\nfree = {a = [-1, 2]}', 'from = "fixed:LP1"\nfree = {a = [-1, 2]}', "a BP .* a PD .* NS"),
         ("y = 0.5}\nsteps = 200", "y = 0.5}\nduration = 3.0", "give 'steps'"),
         ("start = {x = 0.1, y = 0.1}", "start = {x = 0.1, y = 0.1}\nparameters = {a = 9.0}", "outside its window"),
         ("cells = 8", "cells = 1000000", "whole number from 2 to 1000"),

@@ -173,9 +173,9 @@ def test_cycles_of_the_logistic_map_have_their_known_periods(r: float, period: i
 
 
 @pytest.mark.parametrize(("system", "start"), [(HENON, [0.1, 0.1]), (LOGISTIC.with_parameters(r=3.9), [0.3])])
-def test_chaos_is_irregular(system: System, start: list[float]) -> None:
+def test_chaos_is_chaotic(system: System, start: list[float]) -> None:
     verdict = run(system, start)
-    assert (verdict.kind, verdict.detail) == ("oscillates", "irregular")
+    assert (verdict.kind, verdict.detail) == ("oscillates", "chaotic")
     assert math.isnan(verdict.rotation)
 
 
@@ -228,9 +228,9 @@ def test_cycles_and_tori_of_flows() -> None:
     assert (torus.kind, torus.detail) == ("oscillates", "torus")
 
 
-def test_the_lorenz_attractor_is_irregular_and_has_periodic_windows() -> None:
+def test_the_lorenz_attractor_is_chaotic_and_has_periodic_windows() -> None:
     lorenz = a_flow({"r": 28.0}, x="10*(y - x)", y="x*(r - z) - y", z="x*y - 8*z/3")
-    assert run(lorenz, [1.0, 1.0, 1.0], duration=200.0).detail == "irregular"
+    assert run(lorenz, [1.0, 1.0, 1.0], duration=200.0).detail == "chaotic"
     # A stable symmetric cycle at r = 160 (Sparrow 1982: window 145 < r < 166), equilibria stable at r = 10.
     assert run(lorenz, [1.0, 1.0, 1.0], duration=200.0, parameters={"r": 160.0}).detail == "cycle"
     still = run(lorenz, [1.0, 1.0, 1.0], parameters={"r": 10.0})

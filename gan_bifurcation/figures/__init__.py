@@ -8,13 +8,17 @@ _HOMES: Final = {
     name: f"gan_bifurcation.figures.{module}"
     for module, names in {
         "branches": ("bifurcation_diagram",),
+        "circles": ("staircase", "tongues"),
+        "cycles": ("profile", "profiles", "resolution"),
         "field_panels": ("field_panels", "mescheder_games", "mescheder_rules", "orbit_panels"),
         "fields": ("vector_field",),
         "graphs": ("regime_graph",),
         "lines": ("lines", "time_series"),
+        "noise": ("noise_map",),
         "paths": ("path_angle",),
         "sets": ("bifurcation_set", "regime_map"),
         "spectra": ("spectral_radius", "spectrum_path"),
+        "staircase": ("staircase",),
         "surfaces": ("heat_map", "landscape"),
         "style": ("figure", "save", "save_all"),
     }.items()

@@ -1,7 +1,7 @@
-"""The bifurcation diagram: a state against the parameter."""
+"""The bifurcation diagram: a state, a period or a rotation number against the parameter."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,10 +9,13 @@ from matplotlib.lines import Line2D
 
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.figures.bands import OTHER_AXES, band_handles, draw_band, mark_band
 from gan_bifurcation.figures.polylines import nodes
 from gan_bifurcation.figures.scales import looks_logarithmic, tidy
 from gan_bifurcation.figures.style import LINE_COLOURS, as_list, axes_or_new, mark_of, styled
-from gan_bifurcation.figures.text import math_name, place_labels
+from gan_bifurcation.figures.text import label_of, math_name, place_labels
+
+_AXES: Final = {"period": "period", "rotation_number": "rotation number"}
 
 
 @styled
@@ -21,12 +24,16 @@ def bifurcation_diagram(
 ) -> Axes:
     """A state against the free parameter: stable solid, unstable dashed, special points marked and named.
 
+    Cycles and invariant circles are bands from the least to the largest value of the state; the tongues that a branch
+    of circles passes over are marks across its band.
+
     Parameters
     ----------
     branches : Branch or sequence of Branch
         All over the same parameter.
     state : str, optional
-        Which state; by default the one that varies most, or else the last one (of the generator).
+        Which state; by default the one that varies most, or else the last one (of the generator). With "period" or
+        "rotation_number", that of the cycles or circles among the branches.
     amplitude : bool
         Whether to draw, at each H, NS and PD, the extent of what is born there to first order of its normal form: solid
         where that is stable (supercritical), dashed where it is not. Drawn up to 15 % of the window away.
@@ -48,15 +55,23 @@ def bifurcation_diagram(
     shown = as_list(branches, Branch)
     parameter = _common_parameter(shown)
     state = state or _varying_state(shown)
+    if state in OTHER_AXES and not any(state in b.system.states for b in shown):
+        shown = _with_measure(shown, state)
     ax = axes_or_new(ax)
-    curves, labels = [], []
+    curves: list[Any] = []
+    labels: list[tuple[float, float, str, str]] = []
     for number, branch in enumerate(shown):
-        curves.append(_draw(ax, branch, state, LINE_COLOURS[number % len(LINE_COLOURS)]))
-        labels += _mark(ax, branch, parameter, state)
+        colour = LINE_COLOURS[number % len(LINE_COLOURS)]
+        if branch.profiles:
+            curves += draw_band(ax, branch, state, colour)
+        else:
+            curves.append(_draw(ax, branch, state, colour))
     values = np.concatenate([b.column(parameter) for b in shown])
     if looks_logarithmic(shown[0], parameter):
         ax.set_xscale("log")
     ax.set_xlim(values.min(), values.max())
+    for branch in shown:
+        labels += mark_band(ax, branch, state) if branch.profiles else _mark(ax, branch, parameter, state)
     if amplitude:
         for branch in shown:
             for point in branch.special_points:
@@ -64,7 +79,7 @@ def bifurcation_diagram(
     _open_up(ax)
     tidy(ax)
     ax.set_xlabel(math_name(parameter))
-    ax.set_ylabel(math_name(state))
+    ax.set_ylabel(label_of(state, _AXES))
     _legend(ax, shown, amplitude)
     place_labels(ax, labels, curves)
     return ax
@@ -82,11 +97,24 @@ def _common_parameter(shown: Sequence[Any]) -> str:
     return str(shown[0].free[0])
 
 
+def _with_measure(shown: Sequence[Branch], name: str) -> list[Branch]:
+    """The branches that have a period or a rotation number."""
+    kept = [b for b in shown if b.profiles and name in b.measures]
+    if not kept:
+        owner = "cycles" if name == "period" else "circles"
+        raise MisuseError(f"None of the branches has a {_AXES[name]}; add a branch of {owner}, or draw a state.")
+    return kept
+
+
+def _spread(branch: Branch, state: str) -> float:
+    columns = [f"min_{state}", f"max_{state}"] if branch.profiles and f"min_{state}" in branch.measures else [state]
+    return float(np.ptp([branch.column(c) for c in columns])) if len(branch) else 0.0
+
+
 def _varying_state(shown: Sequence[Branch]) -> str:
     states = shown[0].system.states
-    spread = np.max([np.ptp(b.column(s)) if len(b) else 0.0 for b in shown for s in states if s in b.system.states])
-    if spread > 1e-9:
-        ranges = {s: max(float(np.ptp(b.column(s))) for b in shown if s in b.system.states) for s in states}
+    ranges = {s: max(_spread(b, s) for b in shown if s in b.system.states) for s in states}
+    if max(ranges.values()) > 1e-9:
         game = shown[0].system.game
         # What training is about is the generator; its states are taken if they move at all.
         generator = [s for s in (game.generator.states if game else ()) if ranges.get(s, 0.0) > 1e-9]
@@ -166,4 +194,9 @@ def _legend(ax: Axes, shown: Sequence[Branch], amplitude: bool) -> None:
         handles.append(Line2D([], [], color=colour, marker=marker, ls="", label="supercritical"))
     if amplitude and any("amplitude" in p.normal_form for p in points):
         handles.append(Line2D([], [], color="0.4", lw=0.9, label="extent, first order"))
-    ax.legend(handles=handles, loc="best")
+    handles += band_handles(shown)
+    if any(b.profiles for b in shown):
+        # Bands leave no room inside.
+        ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, frameon=False)
+    else:
+        ax.legend(handles=handles, loc="best")

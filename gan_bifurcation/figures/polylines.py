@@ -43,7 +43,10 @@ def nodes(branch: Branch) -> Nodes:
     """The nodes of a branch."""
     index = np.arange(len(branch), dtype=float)
     parameters, states = branch.parameters, branch.states
-    extra = [p for p in branch.special_points if np.isfinite(p.index)]
+    # Tongues on a branch of circles are no circles.
+    extra = [
+        p for p in branch.special_points if np.isfinite(p.index) and (p.profile is not None or not branch.profiles)
+    ]
     if extra:
         at = np.array([p.index for p in extra])
         index = np.concatenate([index, at])
@@ -65,6 +68,9 @@ def _stability(branch: Branch, index: FloatArray, parameters: FloatArray, states
             stable[k] = branch.unstable[int(a)] == 0
         elif b == int(b):
             stable[k] = branch.unstable[int(b)] == 0
+        elif branch.profiles:
+            # What lies between two bifurcations in one step is other than at both its ends.
+            stable[k] = branch.unstable[int(a)] != 0
         else:
             middle = 0.5 * (parameters[k] + parameters[k + 1])
             stable[k] = bool(
@@ -81,6 +87,8 @@ def spectrum_at(branch: Branch, parameters: FloatArray, state: FloatArray) -> An
 
 
 def size_of(point: Point, spectrum: Any = None) -> float:
-    """Largest modulus (maps) or real part (flows)."""
+    """Largest modulus (maps) or real part (flows); of cycles and circles the largest modulus beside the trivial 1."""
     values = point.spectrum if spectrum is None else spectrum
+    if point.profile is not None:
+        return float(np.max(np.abs(values[1:]), initial=0.0))
     return float(np.max(values.real if point.system.kind == "flow" else np.abs(values)))

@@ -10,6 +10,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path as OutlinePath
 
 from gan_bifurcation.branch import Branch
+from gan_bifurcation.continuation.bifurcation_set import BifurcationSet
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.figures.scales import set_window, spans_decades
 from gan_bifurcation.figures.style import (
@@ -56,7 +57,7 @@ _DISC: Final[Any] = {"boxstyle": "circle,pad=0.18", "fc": "white", "ec": "0.5", 
 
 @styled
 def bifurcation_set(
-    curves: Branch | Sequence[Branch] = (),
+    curves: BifurcationSet | Branch | Sequence[Branch] = (),
     regime_map: Any = None,
     *,
     fill: bool = True,
@@ -67,7 +68,7 @@ def bifurcation_set(
 
     Parameters
     ----------
-    curves : Branch or sequence of Branch
+    curves : BifurcationSet, Branch or sequence of Branch
         Curves over the same two parameters; the first is drawn along x.
     regime_map : RegimeMap, optional
         Its regimes are filled, and its borders drawn if no curves are given.
@@ -82,7 +83,8 @@ def bifurcation_set(
         Supercritical parts solid, subcritical parts dashed, dotted where no attractor changes (node-focus borders).
         Points of codimension two are marked and named.
     """
-    return _draw(as_list(curves, Branch), regime_map, fill, legend, False, ax)
+    given = curves.curves if isinstance(curves, BifurcationSet) else curves
+    return _draw(as_list(given, Branch), regime_map, fill, legend, False, ax)
 
 
 @styled

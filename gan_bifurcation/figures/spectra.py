@@ -22,6 +22,7 @@ from gan_bifurcation.figures.text import math_name, place_labels
 _PLACES = 320
 # Eigenvalues closer than this, relative to their size, are drawn as one with their number beside it.
 _SAME = 1e-6
+_ON = 1e-6
 
 
 @styled
@@ -43,11 +44,12 @@ def spectrum_path(branch: Branch, *, colour_bar: bool = True, ax: Axes | None = 
     """
     name = _parameter(branch)
     ax = axes_or_new(ax, aspect=0.85)
+    kind = _kind(branch)
     values, spectra = _dense_spectra(branch, name)
     logarithmic = looks_logarithmic(branch, name)
     norm = LogNorm(values.min(), values.max()) if logarithmic else Normalize(values.min(), values.max())
     paths = _matched(spectra)
-    _threshold(ax, branch.system.kind, paths)
+    _threshold(ax, kind, paths)
     colours = colormaps["viridis"].resampled(256)
     places = np.log(values) if logarithmic else values
     for path in _distinct(paths):
@@ -68,8 +70,8 @@ def spectrum_path(branch: Branch, *, colour_bar: bool = True, ax: Axes | None = 
             ax.plot([z.real], [z.imag], marker=marker, ls="", color=colour, mfc="white", mew=1.2, zorder=6)
         top = max(pair, key=lambda z: z.imag)
         labels.append((top.real, top.imag, point.name, colour))
-    ax.set_xlabel(r"$\mathrm{Re}\,\rho$" if branch.system.kind == "map" else r"$\mathrm{Re}\,s$")
-    ax.set_ylabel(r"$\mathrm{Im}\,\rho$" if branch.system.kind == "map" else r"$\mathrm{Im}\,s$")
+    ax.set_xlabel(r"$\mathrm{Re}\,\rho$" if kind == "map" else r"$\mathrm{Re}\,s$")
+    ax.set_ylabel(r"$\mathrm{Im}\,\rho$" if kind == "map" else r"$\mathrm{Im}\,s$")
     if colour_bar:
         bar = figure_of(ax).colorbar(_mappable(colours, norm), ax=ax, label=math_name(name), pad=0.02, aspect=28)
         tidy(bar.ax)
@@ -94,10 +96,10 @@ def spectral_radius(branches: Branch | Sequence[Branch], *, ax: Axes | None = No
     """
     shown = as_list(branches, Branch)
     name = _parameter(shown[0])
-    kind = shown[0].system.kind
-    if any(b.free != (name,) or b.system.kind != kind for b in shown):
+    kind = _kind(shown[0])
+    if any(b.free != (name,) or _kind(b) != kind for b in shown):
         raise MisuseError(
-            "The branches of one figure have the same free parameter, and are all of maps or all of flows."
+            "The branches of one figure have the same free parameter, and all have multipliers or all have eigenvalues."
         )
     ax = axes_or_new(ax)
     threshold = 1.0 if kind == "map" else 0.0
@@ -106,6 +108,9 @@ def spectral_radius(branches: Branch | Sequence[Branch], *, ax: Axes | None = No
     for number, branch in enumerate(shown):
         values, spectra = _dense_spectra(branch, name)
         sizes = np.max(spectra.real if kind == "flow" else np.abs(spectra), axis=1)
+        if branch.profiles:
+            # Located points lie on the threshold, to one side of it by rounding.
+            sizes = np.where(np.abs(sizes - threshold) < _ON, threshold, sizes)
         colour = LINE_COLOURS[number % len(LINE_COLOURS)]
         below = np.where(sizes <= threshold, sizes, np.nan)
         # The piece that crosses belongs to the unstable side, so that no gap shows.
@@ -117,6 +122,8 @@ def spectral_radius(branches: Branch | Sequence[Branch], *, ax: Axes | None = No
         ax.plot(values, above, color=colour, lw=1.1, ls=(0, (4, 2)), zorder=3)
         curves.append(np.column_stack([values, sizes]))
         for point in branch.special_points:
+            if not len(point.spectrum):
+                continue
             mark, marker = mark_of(point.label)
             x, y = point.system.parameters[name], size_of(point)
             ax.plot([x], [y], marker=marker, ls="", color=mark, zorder=6)
@@ -139,6 +146,11 @@ def spectral_radius(branches: Branch | Sequence[Branch], *, ax: Axes | None = No
     return ax
 
 
+def _kind(branch: Branch) -> str:
+    """Whether a "map"'s multipliers or a "flow"'s eigenvalues decide; cycles of flows have multipliers."""
+    return "map" if branch.profiles else branch.system.kind
+
+
 def _parameter(branch: Any) -> str:
     if not isinstance(branch, Branch) or len(branch.free) != 1 or not len(branch):
         raise MisuseError(
@@ -149,6 +161,8 @@ def _parameter(branch: Any) -> str:
 
 def _dense_spectra(branch: Branch, name: str) -> tuple[Any, Any]:
     """Values of the parameter and spectra (N, n), at the points of the branch and between them."""
+    if branch.profiles:
+        return _of_profiles(branch, name)
     found = nodes(branch)
     fine = max(1, _PLACES // max(len(found.index) - 1, 1))
     logarithmic = looks_logarithmic(branch, name)
@@ -164,6 +178,16 @@ def _dense_spectra(branch: Branch, name: str) -> tuple[Any, Any]:
     values.append(float(found.parameters[-1, 0]))
     spectra.append(spectrum_at(branch, found.parameters[-1], found.states[-1]))
     return np.array(values), np.array(spectra)
+
+
+def _of_profiles(branch: Branch, name: str) -> tuple[Any, Any]:
+    """Values of the parameter and multipliers (N, n - 1) of cycles or circles, without the trivial one."""
+    extra = [p for p in branch.special_points if p.profile is not None and np.isfinite(p.index)]
+    index = np.concatenate([np.arange(len(branch)), [p.index for p in extra]])
+    order = np.argsort(index, kind="stable")
+    values = np.concatenate([branch.column(name), [p.parameters[name] for p in extra]])[order]
+    spectra = np.concatenate([branch.spectrum, *(p.spectrum[None] for p in extra)])[order]
+    return values, spectra[:, 1:]
 
 
 def _matched(spectra: Any) -> Any:

@@ -72,6 +72,8 @@ MARKS: Final[Mapping[str, tuple[str, str]]] = {
     "H": (BLUE, "o"),
     "NS": (BLUE, "o"),
     "PD": (PURPLE, "^"),
+    "LPC": (RED, "s"),
+    "BPC": (GREEN, "D"),
     "UZ": (GREY, "|"),
 }
 OTHER_MARK: Final = (BLACK, "*")

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.branch import Point as PointOfBranch
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.interop._bridge import install
+from gan_bifurcation.interop._cycles import branch_pointset, cycle_pointset, limit_cycle_curve
 from gan_bifurcation.interop._names import name_map, names_for
 
 if TYPE_CHECKING:
@@ -55,10 +57,11 @@ def to_contclass(branch: Branch, name: str | None = None) -> Any:
     Parameters
     ----------
     branch : Branch
-        Equilibria, fixed points, or a curve of LP, H (flows), LP, PD or NS points (maps) in two parameters.
+        Equilibria, fixed points, cycles of a flow, or a curve of LP, H (flows), LP, PD or NS points (maps) in two
+        parameters. For cycles PyCont compiles AUTO, and needs SWIG and a C compiler.
     name : str, optional
-        Of the curve: by default "EQ" for equilibria, "HC" for Hopf points, and otherwise the first letters of PyCont's
-        type ("FP", "LP", "FD", "FL", "NS").
+        Of the curve: by default "EQ" for equilibria, "HC" for Hopf points, "LC" for cycles, and otherwise the first
+        letters of PyCont's type ("FP", "LP", "FD", "FL", "NS").
 
     Returns
     -------
@@ -76,6 +79,8 @@ def to_contclass(branch: Branch, name: str | None = None) -> Any:
     install()
     from gan_bifurcation.interop.pydstool import register
 
+    if branch.profiles:
+        return limit_cycle_curve(branch, _turning(branch), name or "LC")
     kind = _curve_type(branch)
     rows = _rows(branch)
     # PyCont prepares its defining system at the initial point; it will go on from the last one.
@@ -106,17 +111,21 @@ def to_contclass(branch: Branch, name: str | None = None) -> Any:
     return curves
 
 
-def to_pointset(branch: Branch) -> Any:
-    """A branch as a PyDSTool Pointset, labelled as PyCont labels its solutions.
+def to_pointset(branch: Branch | Point) -> Any:
+    """A branch as a PyDSTool Pointset, labelled as PyCont labels its solutions; or one cycle or circle, closed.
 
     Parameters
     ----------
-    branch : Branch
+    branch : Branch or Point
+        A point must be a cycle or an invariant circle.
 
     Returns
     -------
     Pointset
         Coordinates are the states and the free parameters under PyDSTool's names; special points are rows of their own.
+        For cycles and circles they are the largest and least values of the states, the parameters and the period "_T"
+        (rotation number "_rho"), and special points carry their cycle. One cycle is over time, one circle over its
+        phase in turns.
 
     Raises
     ------
@@ -124,6 +133,11 @@ def to_pointset(branch: Branch) -> Any:
         If PyCont has no such curve.
     """
     install()
+    if isinstance(branch, PointOfBranch):
+        return cycle_pointset(branch)
+    if branch.profiles:
+        every = names_for((*branch.system.states, *branch.system.parameters))
+        return branch_pointset(branch, _turning(branch), every, branch.system.name)
     kind = _curve_type(branch)
     names = names_for((*branch.system.states, *branch.system.parameters))
     return _pointset(branch, _rows(branch), names, kind, branch.system.name)
@@ -174,6 +188,13 @@ def _curve_type(branch: Branch) -> str:
             f"PyCont has no curve of '{branch.curve}' for a {branch.system.kind}; it has {', '.join(known)}."
         )
     return kind
+
+
+def _turning(branch: Branch) -> list[Point]:
+    """The cycles or circles of a branch with its special points put in; tongues are no circles."""
+    found = [(float(k), branch.point(k)) for k in range(len(branch))]
+    found += [(float(p.index), p) for p in branch.special_points if p.profile is not None and np.isfinite(p.index)]
+    return [point for _, point in sorted(found, key=lambda entry: entry[0])]
 
 
 def _rows(branch: Branch) -> list[_Row]:

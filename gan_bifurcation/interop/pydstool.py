@@ -207,6 +207,13 @@ def _build_folder() -> str:
 
 
 @contextmanager
+def in_build_folder() -> Iterator[None]:
+    """Work in the folder of compiled libraries of this process, one thread at a time."""
+    with _BUILDING, _inside(_build_folder()):
+        yield
+
+
+@contextmanager
 def _inside(folder: str) -> Iterator[None]:
     before = Path.cwd()
     os.chdir(folder)

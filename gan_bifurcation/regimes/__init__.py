@@ -12,6 +12,10 @@ _HOMES: Final[dict[str, str]] = {
         "regime": ("Border", "Regime", "RegimeMap"),
         "regime_map": ("regime_map",),
         "attractors": ("Attractor",),
+        "noise": ("MeasuredSpread", "Spread", "measured_spread", "noise_table", "stationary_spread"),
+        "noise_border": ("NoisyBorder", "noisy_border"),
+        "noise_draws": ("sampled_masses",),
+        "noise_runs": ("NoisyRuns", "simulate_noisy"),
         "verdicts": ("LocalVerdict", "Verdict", "Verdicts", "classify", "classify_many", "local_verdict"),
     }.items()
     for name in names

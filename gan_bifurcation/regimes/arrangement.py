@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from gan_bifurcation.regimes.curves import Curve, nearest_on_polyline
+from gan_bifurcation.continuation.set_curves import Curve, nearest_on_polyline
 
 FloatArray = NDArray[np.float64]
 

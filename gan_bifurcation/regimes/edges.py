@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation.counting import margins
 from gan_bifurcation.continuation.normal_forms import normal_form
 from gan_bifurcation.continuation.problem import compute_spectrum
+from gan_bifurcation.continuation.set_curves import Curve, nearest_on_polyline
+from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.regimes.arrangement import Arrangement
-from gan_bifurcation.regimes.curves import Curve, nearest_on_polyline
 from gan_bifurcation.regimes.regime import Border
-from gan_bifurcation.regimes.window import Window
 
 FloatArray = NDArray[np.float64]
 

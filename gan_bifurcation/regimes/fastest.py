@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.continuation.set_curves import Curve
 from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.regimes.curves import Curve
 from gan_bifurcation.regimes.questions import Fastest
 from gan_bifurcation.regimes.regime import RegimeMap
 

@@ -11,11 +11,11 @@ import networkx as nx
 import numpy as np
 import shapely
 
+from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import ResultsError
 from gan_bifurcation.records import write_atomically
 from gan_bifurcation.regimes.attractors import Attractor
 from gan_bifurcation.regimes.regime import Border, Regime, RegimeMap
-from gan_bifurcation.regimes.window import Window
 
 FORMAT: Final = 1
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from gan_bifurcation import lanes
 from gan_bifurcation.regimes.limits import Spectra, find_limits, spectra
 from gan_bifurcation.regimes.march import STUCK, Cells, Window
-from gan_bifurcation.regimes.oscillation import CYCLE, look_closer
-from gan_bifurcation.regimes.recurrence import Swing, swing
+from gan_bifurcation.regimes.oscillation import CYCLE, SENSITIVE, look_closer
+from gan_bifurcation.regimes.recurrence import Swing, swing, winding
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
@@ -35,8 +35,11 @@ _FLOW_TICKS: Final = 4096
 _RECORD_NUMBERS: Final = 2_000_000
 _NEUTRAL: Final = 1e-7
 _SETTLED: Final = 0.1
-_CROSSINGS: Final = 6
+# A flow is run on where it came back seldom, so that fewer returns will do to begin with.
+_CROSSINGS: Final = {"map": 6, "flow": 4}
 _LOGARITHMIC: Final = 0.65
+# Turns over which neighbouring orbits are compared.
+_LONG: Final = 40.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class _Columns:
         self.kind = np.full(cells, "", dtype="<U10")
         self.detail = np.full(cells, "", dtype="<U24")
         self.reason = np.full(cells, "", dtype=object)
-        self.rate, self.period, self.rotation = nan.copy(), nan.copy(), nan.copy()
+        self.rate, self.period, self.rotation, self.exponent = nan.copy(), nan.copy(), nan.copy(), nan.copy()
         self.multiplier = nan.astype(complex)
         self.has_rotating_modes = np.zeros(cells, dtype=bool)
         self.amplitude, self.limit = np.zeros((cells, n)), np.zeros((cells, n))
@@ -109,6 +112,7 @@ class _Judge:
         self.columns = _Columns(len(x), system.n)
         self.low, self.high = self.orbits.x.copy(), self.orbits.x.copy()
         self.fastest = np.zeros_like(self.low)
+        self.turns = np.array([system.periods.get(state, np.inf) for state in system.states])
 
     # -- the first half: windows --------------------------------------------------------------------------------------
 
@@ -149,7 +153,8 @@ class _Judge:
         """The range of each state so far, but not less than a small part of its size or of the other states."""
         low, high = self.low[cells], self.high[cells]
         size = np.maximum(np.abs(low), np.abs(high))
-        scale: FloatArray = np.maximum(high - low, 1e-3 * size)
+        # An angle that winds has been everywhere after a turn.
+        scale: FloatArray = np.maximum(np.minimum(high - low, self.turns), 1e-3 * np.minimum(size, self.turns))
         floor = np.maximum(1e-9 * scale.max(axis=1, keepdims=True), 1e-300)
         return np.maximum(scale, np.where(floor > 1e-250, floor, 1.0))
 
@@ -231,6 +236,11 @@ class _Judge:
         cells, records = cells[stays], records[stays]
         self.columns.limit[cells] = self.orbits.x[cells]
         scale = self._scale(cells)
+        self._winds(cells, records)
+        stays = self.columns.open[cells]
+        if not stays.any():
+            return
+        here, cells, records, scale = _pick(here, stays), cells[stays], records[stays], scale[stays]
         moves = swing(records, scale)
         self.columns.amplitude[cells] = moves.amplitude
         middle = self._limit(cells, 0.5 * (moves.low.min(axis=2) + moves.high.max(axis=2)))
@@ -245,6 +255,37 @@ class _Judge:
         left &= ~growing
         reason = f"No decision in the budget: {'give more steps' if self.is_map else 'run longer'}."
         self.columns.set(cells[left], "diverges", "no decision", reason, 0.2)
+
+    def _winds(self, cells: IntArray, records: FloatArray) -> None:
+        """Angles that go round and round at a settled rate oscillate, however far they come."""
+        if not np.isfinite(self.turns).any():
+            return
+        found = winding(records, self.turns)
+        round_ones = cells[found.winds]
+        if len(round_ones) == 0:
+            return
+        samples = records.shape[2]
+        spacing = (self.ticks - _WINDOWS * (self.ticks // (2 * _WINDOWS))) // samples * self.tick
+        amplitude = np.where(np.isfinite(self.turns), np.minimum(np.ptp(records, axis=2), self.turns), 0.0)
+        amplitude = np.where(np.isfinite(self.turns), amplitude, np.ptp(records, axis=2))[found.winds]
+        rate = found.rate[found.winds] / spacing
+        self.columns.set(round_ones, "oscillates", "winding", "", 0.9)
+        for cell, angle in zip(round_ones.tolist(), found.angle[found.winds].tolist(), strict=True):
+            name = self.system.states[angle]
+            self.columns.reason[cell] = f"The angle {name} turns round and round at a settled mean rate."
+        self.columns.period[round_ones] = 1.0 / rate
+        if self.is_map:
+            self.columns.rotation[round_ones] = rate
+        self.columns.amplitude[round_ones] = amplitude
+        self.columns.limit[round_ones] = self.orbits.x[round_ones]
+        ticks = 2 ** np.ceil(np.log2(np.maximum(_LONG / rate / self.tick, 1024.0))).astype(np.int64)
+        wild = found.irregular[found.winds]
+        if wild.any():
+            growth = self.orbits.stretch(round_ones[wild], amplitude[wild], ticks[wild])
+            for cell, g, length in zip(round_ones[wild].tolist(), growth, ticks[wild], strict=True):
+                if g > SENSITIVE:
+                    self.columns.detail[cell] = "chaotic"
+                    self.columns.exponent[cell] = g / (0.5 * length * self.tick)
 
     def _approaches(self, cells: IntArray, moves: Swing, scale: FloatArray, limit: _Limit) -> None:
         """Steady approach, as fast as the spectrum of the limit says or, where that is neutral, at least steady."""
@@ -288,7 +329,9 @@ class _Judge:
         linear = middle.found & trend.clean & (expected > 0.0) & (trend.total > np.maximum(0.5 * expected, 1e-3))
         settled = (np.abs(moves.growth) < _SETTLED) & (moves.drift < 0.25) & ~linear
         large = (moves.amplitude / scale).max(axis=1) > 1e-2 * self.options.tolerance
-        chosen = np.flatnonzero(self.columns.open[cells] & settled & large & (moves.crossings >= _CROSSINGS))
+        chosen = np.flatnonzero(
+            self.columns.open[cells] & settled & large & (moves.crossings >= _CROSSINGS[self.system.kind])
+        )
         if len(chosen) == 0:
             return
         picked = cells[chosen]
@@ -299,6 +342,7 @@ class _Judge:
         )
         self.columns.detail[picked] = found.detail
         self.columns.period[picked], self.columns.rotation[picked] = found.period, found.rotation
+        self.columns.exponent[picked] = found.exponent
         self.columns.confidence[picked] = found.confidence
         self._local(cells, middle, np.isin(np.arange(len(cells)), chosen) & middle.found)
         # A period of one step is an approach to a point where Newton's method did not end.

@@ -1,12 +1,21 @@
-"""What kind of oscillation: a cycle, a circle (of a map), a torus (of a flow) or irregular motion."""
+"""What kind of oscillation: a cycle, a circle (of a map), a torus or chaos."""
 
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation import lanes
 from gan_bifurcation.regimes.march import Cells
-from gan_bifurcation.regimes.recurrence import Swing, irregularity, periods, returns, rotation_numbers, swing
+from gan_bifurcation.regimes.recurrence import (
+    Swing,
+    irregularity,
+    periods,
+    returns,
+    rotation_numbers,
+    scatter,
+    swing,
+)
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -14,17 +23,21 @@ IntArray = NDArray[np.int64]
 CYCLE: Final = "cycle"
 CIRCLE: Final = "circle"
 TORUS: Final = "torus"
-IRREGULAR: Final = "irregular"
+CHAOTIC: Final = "chaotic"
 
 # Birkhoff averages that differ by less belong to regular motion; otherwise neighbouring orbits decide.
 _REGULAR: Final = 1e-4
 # Regular motion does not stretch distances by more than this logarithm over the second half of a run: on a circle or
 # torus they grow at most in proportion to the time, by log 2.
-_SENSITIVE: Final = 4.0
+SENSITIVE: Final = 4.0
 _TURNS: Final = 40.0
 _STEPS: Final = 1024.0
 _PER_TURN: Final = 32
 _STEPS_PER_TURN: Final = 20.0
+# Fewer returns say little about what comes back: then the orbit is run on.
+_RETURNS: Final = 16
+# Neighbours in the order of the phase differ by so much of the amplitude only where one phase does not tell the state.
+_SCATTERED: Final = 0.05
 # Returns of a flow are interpolated between samples.
 _INTERPOLATED: Final = 1e-3
 
@@ -36,6 +49,7 @@ class Oscillations(NamedTuple):
     period: FloatArray  # in iterations or time
     rotation: FloatArray  # turns per iteration; not a number for flows
     confidence: FloatArray
+    exponent: FloatArray  # the largest Lyapunov exponent of what is chaotic
 
 
 def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, spacing: int) -> Oscillations:
@@ -71,20 +85,36 @@ def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swin
     steps = np.flatnonzero(stride == 1)
     found = np.zeros(len(cells), dtype=np.int64)
     found[steps] = periods(records[steps], amplitude[steps])
+    exponent = np.full(len(cells), np.nan)
     cycles = found > 0
     detail[cycles], confidence[cycles] = CYCLE, 0.95
     period[cycles] = found[cycles]
     unsure = np.flatnonzero(~cycles & (irregularity(records, amplitude) > _REGULAR))
     if len(unsure):
         turn = 2.0 * samples * stride[unsure] / np.maximum(crossings[unsure], 1)
-        growth = orbits.stretch(cells[unsure], amplitude[unsure], _rounded(np.maximum(_TURNS * turn, _STEPS)))
+        ticks = _rounded(np.maximum(_TURNS * turn, _STEPS))
+        growth = orbits.stretch(cells[unsure], amplitude[unsure], ticks)
         # A distance that shrinks all the time belongs to a cycle that is longer than was looked for.
-        detail[unsure[growth > _SENSITIVE]] = IRREGULAR
-        detail[unsure[growth < -2.0 * _SENSITIVE]] = CYCLE
+        wild = growth > SENSITIVE
+        detail[unsure[wild]] = CHAOTIC
+        detail[unsure[growth < -2.0 * SENSITIVE]] = CYCLE
         confidence[unsure] = 0.8
-        wild = growth > _SENSITIVE
+        exponent[unsure[wild]] = growth[wild] / (0.5 * ticks[wild])
         period[unsure[wild]], rotation[unsure[wild]] = turn[wild], np.nan
-    return Oscillations(detail, period.astype(float), rotation, confidence)
+    round_ones = np.flatnonzero(detail == CIRCLE)
+    per_sample = rotation[round_ones] * stride[round_ones]
+    scattered = scatter(records[round_ones], amplitude[round_ones], per_sample) > _SCATTERED
+    doubtful = round_ones[scattered]
+    if len(doubtful):
+        # Only if the rotation number itself is settled: near a resonance it is not, and mixes the phases up.
+        half = samples // 2
+        parts = [
+            rotation_numbers(r, lead[doubtful], crossings[doubtful] // 2)
+            for r in (records[doubtful, :, :half], records[doubtful, :, half:])
+        ]
+        tori = doubtful[np.abs(parts[1] - parts[0]) * samples < _SCATTERED]
+        detail[tori], confidence[tori] = TORUS, 0.7
+    return Oscillations(detail, period.astype(float), rotation, confidence, exponent)
 
 
 def _rounded(ticks: FloatArray) -> IntArray:
@@ -94,7 +124,7 @@ def _rounded(ticks: FloatArray) -> IntArray:
 
 def _of_flow(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, spacing: int) -> Oscillations:
     samples = records.shape[2]
-    detail = np.full(len(cells), IRREGULAR, dtype="<U24")
+    detail = np.full(len(cells), CHAOTIC, dtype="<U24")
     period, confidence = np.full(len(cells), np.nan), np.full(len(cells), 0.8)
     space = np.full(len(cells), spacing * orbits.tick)
     # Too few samples in a turn, seen as such or hidden by aliasing: record these cells again, finer.
@@ -107,12 +137,20 @@ def _of_flow(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, 
             records[k] = orbits.record(cells[k : k + 1], ticks, samples)[0]
             space[k] = ticks * orbits.tick / samples
         moves = swing(records, np.maximum(moves.amplitude, 1e-300))
+    exponent = np.full(len(cells), np.nan)
     for k in range(len(cells)):
-        seen = returns(records[k], int(moves.lead[k]))
-        if len(seen.times) < 4:
+        record, seen = records[k], returns(records[k], int(moves.lead[k]))
+        if len(seen.times) < _RETURNS:
+            # A slow turn within a short budget: what comes back may not have done so often enough to be recognised.
+            turns_seen = max(float(moves.crossings[k]) / 2.0, 1.0)
+            ticks = max(int(1.5 * _RETURNS * samples * space[k] / turns_seen / orbits.tick), 1)
+            record = orbits.record(cells[k : k + 1], ticks, samples)[0]
+            space[k] = ticks * orbits.tick / samples
+            seen = returns(record, int(moves.lead[k]))
+        if len(seen.times) < 4 or orbits.codes[cells[k]] != lanes.INSIDE:
             continue
         turn = float(np.diff(seen.times).mean()) * space[k]
-        amplitude = np.ptp(records[k], axis=1)
+        amplitude = np.ptp(record, axis=1)
         back = int(periods(seen.points[None], amplitude[None], len(seen.times) // 3, _INTERPOLATED)[0])
         if back:
             detail[k], confidence[k] = CYCLE, 0.95
@@ -120,6 +158,9 @@ def _of_flow(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, 
             continue
         period[k] = turn
         length = np.array([max(int(_TURNS * turn / orbits.tick), 1)])
-        if orbits.stretch(cells[k : k + 1], amplitude[None], length)[0] <= _SENSITIVE:
-            detail[k] = TORUS
-    return Oscillations(detail, period, np.full(len(cells), np.nan), confidence)
+        growth = float(orbits.stretch(cells[k : k + 1], amplitude[None], length)[0])
+        if growth <= SENSITIVE:
+            detail[k] = TORUS if growth > -2.0 * SENSITIVE else CYCLE
+        else:
+            exponent[k] = growth / (0.5 * length[0] * orbits.tick)
+    return Oscillations(detail, period, np.full(len(cells), np.nan), confidence, exponent)

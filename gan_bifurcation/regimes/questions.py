@@ -8,8 +8,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from gan_bifurcation.continuation.set_curves import nearest_on_polyline
 from gan_bifurcation.errors import MisuseError, unknown_name
-from gan_bifurcation.regimes.curves import nearest_on_polyline
 from gan_bifurcation.regimes.judging import KINDS
 from gan_bifurcation.regimes.regime import Border, Regime, RegimeMap, regime_of
 

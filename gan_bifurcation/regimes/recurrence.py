@@ -140,6 +140,31 @@ def irregularity(records: FloatArray, amplitude: FloatArray) -> FloatArray:
     return worst
 
 
+def scatter(records: FloatArray, amplitude: FloatArray, rotation: FloatArray) -> FloatArray:
+    """How much states that are neighbours in phase differ, for phases that grow by the rotation number per sample.
+
+    Little on a circle, where the phase tells the state; about a third of the amplitude on a torus of two phases.
+
+    Examples
+    --------
+    >>> t = np.arange(2000.0)
+    >>> circle = np.cos(0.2 * t) + 0.3 * np.cos(0.6 * t)
+    >>> torus = np.cos(0.2 * t) + 0.3 * np.cos(np.sqrt(2.0) * t)
+    >>> found = scatter(np.stack([circle, torus])[:, None], np.array([[2.0], [2.0]]), np.full(2, 0.1 / np.pi))
+    >>> (found > 0.05).tolist()
+    [False, True]
+    """
+    cells, _, samples = records.shape
+    size = np.maximum(amplitude.max(axis=1, keepdims=True), 1e-300)
+    weight = np.where(amplitude > 1e-3 * size, 1.0 / np.maximum(amplitude, 1e-300), 0.0)
+    found = np.zeros(cells)
+    steps = np.arange(samples)
+    for k in range(cells):
+        order = np.argsort((steps * rotation[k]) % 1.0)
+        found[k] = float((np.abs(np.diff(records[k][:, order], axis=1)).mean(axis=1) * weight[k]).max())
+    return found
+
+
 def rotation_numbers(records: FloatArray, lead: IntArray, crossings: IntArray) -> FloatArray:
     """Turns per sample, between 0 and 1/2, of the leading state beside its delayed copy.
 
@@ -183,6 +208,46 @@ def _delays(series: FloatArray, crossings: IntArray) -> IntArray:
         good = likeness <= likeness.min(axis=0) + 0.1 * np.einsum("ct,ct->c", kept, kept)
         delay[quick] = good.argmax(axis=0) + 1
     return delay
+
+
+class Winding(NamedTuple):
+    """Which records wind, for many cells."""
+
+    winds: BoolArray  # (cells,)
+    angle: IntArray  # (cells,): the state that turns fastest
+    rate: FloatArray  # (cells,): its turns per sample
+    irregular: BoolArray  # (cells,): weighted averages of the two halves differ
+
+
+def winding(records: FloatArray, turns: FloatArray) -> Winding:
+    """Whether angles turn round and round, for states with these periods (states,), infinite for what is no angle.
+
+    Examples
+    --------
+    >>> t = np.arange(400.0)
+    >>> states = np.stack([0.1 * t + 0.3 * np.sin(0.7 * t), np.cos(0.7 * t)])
+    >>> found = winding(states[None], np.array([2 * np.pi, np.inf]))
+    >>> bool(found.winds[0]), float(found.rate[0]), 0.1 / (2 * np.pi)
+    (True, 0.0159155, 0.0159155)
+    """
+    samples = records.shape[2]
+    half = samples // 2
+    # A mean rate by weighted averages of the steps; that of each half as well.
+    steps = np.diff(records, axis=2) / turns[None, :, None]
+    whole = steps @ _weights(samples - 1)
+    first, second = steps[:, :, :half] @ _weights(half), steps[:, :, -half:] @ _weights(half)
+    angle = np.abs(whole).argmax(axis=1)
+    chosen = np.arange(len(records))
+    rate, one, two = (np.abs(part[chosen, angle]) for part in (whole, first, second))
+    others = np.where(np.isfinite(turns)[None, :, None], 0.0, records)
+    size = np.maximum(np.ptp(others, axis=2), 1e-300)
+    spread = np.maximum(np.ptp(others[:, :, half:], axis=2), 1e-300) / np.maximum(
+        np.ptp(others[:, :, :half], axis=2), 1e-300
+    )
+    drift = np.abs(others[:, :, half:].mean(axis=2) - others[:, :, :half].mean(axis=2)) / size
+    settled = ((spread < 1.2) & (drift < 0.25)).all(axis=1)
+    winds = (rate * samples > 4.0) & (np.abs(two - one) < 0.1 * rate) & settled
+    return Winding(winds, angle, np.maximum(rate, 1e-300), np.abs(two - one) > 1e-4 * rate)
 
 
 class Returns(NamedTuple):

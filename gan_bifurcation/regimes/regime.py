@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch
+from gan_bifurcation.continuation.set_curves import Curve
+from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import Outcome
 from gan_bifurcation.regimes.attractors import Attractor, Cell
-from gan_bifurcation.regimes.curves import Curve
 from gan_bifurcation.regimes.sampling import Sampler
-from gan_bifurcation.regimes.window import Window
 from gan_bifurcation.system import System
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gan_bifurcation.continuation.events import Event
+from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import MisuseError, Outcome
 from gan_bifurcation.regimes.arrangement import Arrangement, Line, arrange, interior_points, lines_of, merged, thickness
 from gan_bifurcation.regimes.attractors import DECIDED, Cell
@@ -20,7 +21,6 @@ from gan_bifurcation.regimes.edges import borders_between
 from gan_bifurcation.regimes.intervals import interval_map
 from gan_bifurcation.regimes.regime import Regime, RegimeMap, regime_of
 from gan_bifurcation.regimes.sampling import Evaluator, make_sampler
-from gan_bifurcation.regimes.window import Window
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Branch
 from gan_bifurcation.continuation.equilibria import damped_newton
 from gan_bifurcation.continuation.problem import CurveProblem, compute_spectrum
+from gan_bifurcation.continuation.set_search import in_domain
+from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.lanes import INSIDE
 from gan_bifurcation.regimes.attractors import Attractor, Cell, attracting, from_run
-from gan_bifurcation.regimes.borders import in_domain
 from gan_bifurcation.regimes.limits import seen_states
 from gan_bifurcation.regimes.march import Cells
 from gan_bifurcation.regimes.verdicts import classify_many
-from gan_bifurcation.regimes.window import Window
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]

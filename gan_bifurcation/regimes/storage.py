@@ -10,14 +10,14 @@ import shapely
 
 from gan_bifurcation.branch import Branch
 from gan_bifurcation.continuation.problem import Condition
+from gan_bifurcation.continuation.set_curves import Curve
+from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import Outcome, ResultsError
 from gan_bifurcation.records import read_files, system_from_record, system_record, write_atomically, write_files
 from gan_bifurcation.regimes.attractors import Attractor
-from gan_bifurcation.regimes.curves import Curve
 from gan_bifurcation.regimes.graph import number, to_graphml
 from gan_bifurcation.regimes.regime import Border, Regime, RegimeMap
 from gan_bifurcation.regimes.sampling import make_sampler
-from gan_bifurcation.regimes.window import Window
 
 FORMAT: Final = 1
 _MOST_FILES: Final = 10_000

@@ -30,7 +30,8 @@ class Verdict:
     kind : "converges", "oscillates", "stalls" or "diverges"
     detail : str
         converges: "monotone" or "spiralling" (turning or alternating), by the slowest mode that the generator's states
-        see; oscillates: "cycle", "circle", "torus" or "irregular"; otherwise a short reason.
+        see; oscillates: "cycle", "circle" (an invariant circle of a map), "torus", "winding" (an angle goes round
+        and round) or "chaotic"; otherwise a short reason.
     reason : str
         A sentence.
     rate : float
@@ -49,6 +50,8 @@ class Verdict:
         where there is none.
     rotation : float
         Turns per iteration of a map that oscillates; not a number for a flow.
+    exponent : float
+        The largest Lyapunov exponent of what is chaotic, per iteration or unit of time; otherwise not a number.
     limit : dict of str to float
         The equilibrium if it converges, the last state otherwise.
     steps : float
@@ -67,6 +70,7 @@ class Verdict:
     amplitude: dict[str, float]
     period: float
     rotation: float
+    exponent: float
     limit: dict[str, float]
     steps: float
     confidence: float
@@ -83,7 +87,7 @@ class Verdicts:
     ----------
     system : System
     kind, detail, reason : array of str (cells,)
-    rate, period, rotation, steps, confidence : array (cells,)
+    rate, period, rotation, exponent, steps, confidence : array (cells,)
     multiplier : complex array (cells,)
     has_rotating_modes : bool array (cells,)
     amplitude, limit : array (cells, n)
@@ -99,6 +103,7 @@ class Verdicts:
     amplitude: FloatArray
     period: FloatArray
     rotation: FloatArray
+    exponent: FloatArray
     limit: FloatArray
     steps: FloatArray
     confidence: FloatArray
@@ -113,7 +118,7 @@ class Verdicts:
             str(self.kind[cell]), str(self.detail[cell]), str(self.reason[cell]), rate,
             1.0 / rate if rate > 0.0 else float("nan" if np.isnan(rate) else "inf"), complex(self.multiplier[cell]),
             bool(self.has_rotating_modes[cell]), dict(zip(names, self.amplitude[cell].tolist(), strict=True)),
-            float(self.period[cell]), float(self.rotation[cell]),
+            float(self.period[cell]), float(self.rotation[cell]), float(self.exponent[cell]),
             dict(zip(names, self.limit[cell].tolist(), strict=True)), float(self.steps[cell]),
             float(self.confidence[cell]),
         )  # fmt: skip

@@ -6,9 +6,11 @@ from typing import Any, Final
 import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.figures.bands import is_tongue
 from gan_bifurcation.reports.answers import answers
 from gan_bifurcation.reports.equations import equations_of
 from gan_bifurcation.reports.facts import citation_or_empty, first_sentence, paper_line, short_name
+from gan_bifurcation.reports.turning import gaps, tongues, turning, turns
 from gan_bifurcation.studies.claims import criticality_along
 from gan_bifurcation.studies.results import Results
 from gan_bifurcation.tables import Table
@@ -27,6 +29,9 @@ def content(results: Results) -> dict[str, Any]:
         "description": study.description,
         "systems": _systems(results),
         "points": [row for name, branch in results.branches.items() for row in _points(name, branch)][:_MOST_ROWS],
+        "turning": [turning(name, branch) for name, branch in results.branches.items() if branch.profiles],
+        "gaps": [row for name, branch in results.branches.items() for row in gaps(name, branch)][:_MOST_ROWS],
+        "tongues": [row for name, found in results.tongues.items() for row in tongues(name, found)],
         "curves": [_curve(name, curve) for name, curve in results.curves.items()],
         "curve_points": [row for name, curve in results.curves.items() for row in _points(name, curve)][:_MOST_ROWS],
         "maps": [_map(name, rmap) for name, rmap in results.maps.items()],
@@ -85,10 +90,11 @@ def _losses(system: Any) -> str:
 def _points(name: str, branch: Branch) -> list[dict[str, str]]:
     return [
         {
-            "of": name, "name": p.name or p.label, "where": _where(p), "coefficient": _coefficient(p),
+            "of": name, "name": p.name or p.label, "where": _where(p), "coefficient": coefficient(p),
             "criticality": p.criticality, "note": p.note,
         }
         for p in branch.special_points
+        if not is_tongue(p)
     ]  # fmt: skip
 
 
@@ -96,7 +102,16 @@ def _where(point: Point) -> str:
     return ", ".join(f"{name} = {point.parameters[name]:.10g}" for name in point.free)
 
 
-def _coefficient(point: Point) -> str:
+def coefficient(point: Point) -> str:
+    """The number that a special point is known by: the leading coefficient; of cycles and circles what turns, too."""
+    leading = _leading(point)
+    if point.profile is None:
+        return leading
+    word = turns(point)
+    return f"{word}, {leading}" if leading else word
+
+
+def _leading(point: Point) -> str:
     letter = _COEFFICIENTS.get(point.label, "")
     value = point.normal_form.get(letter)
     if value is None:

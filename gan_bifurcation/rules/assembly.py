@@ -70,6 +70,7 @@ def system(game: Game, rule: Rule | str | Mapping[str, object], **parameters: fl
         game=game,
         rule=rule,
         description=game.description,
+        periods=_turns(game, update.memory),
     )
 
 
@@ -82,6 +83,12 @@ def _with_memory(symmetry: Symmetry, memory: Sequence[Memory]) -> Symmetry:
             sign, other = symmetry.action[item.of]
             action[item.name] = (1 if item.even else sign, partner[other, _suffix(item)].name)
     return Symmetry(symmetry.name, action)
+
+
+def _turns(game: Game, memory: Sequence[Memory]) -> dict[str, float]:
+    """The angles of the game, and what a rule remembers of where they were."""
+    remembered = {item.name: game.periods[item.of] for item in memory if item.of in game.periods}
+    return {**game.periods, **{name: turn for name, turn in remembered.items() if name.endswith("_prev")}}
 
 
 def _suffix(item: Memory) -> str:

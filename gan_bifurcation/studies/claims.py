@@ -1,13 +1,16 @@
 """Claims of papers held against what was computed."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
-from gan_bifurcation.errors import GanBifurcationError, ResultsError, StudyFileError
+from gan_bifurcation.errors import GanBifurcationError, MisuseError, ResultsError, StudyFileError
+from gan_bifurcation.figures.bands import extremes
 from gan_bifurcation.figures.polylines import size_of
+from gan_bifurcation.rotation import angles, of_angles
 from gan_bifurcation.studies.computing import special_point
 from gan_bifurcation.studies.results import Claim
 from gan_bifurcation.studies.schema import ClaimSpec, Study
@@ -46,8 +49,7 @@ def _check(claim: ClaimSpec, study: Study, get: Callable[[str], Any]) -> tuple[s
         found = special_point(get(claim.point.partition(":")[0]), claim.point)
         if claim.criticality is not None:
             return claim.criticality, found.criticality or "none", found.criticality == claim.criticality
-        values = with_definitions(values_at(found), study)
-        return _compare(evaluate(claim.value or 0.0, values), evaluate(_given(claim.expected), values), claim.tolerance)
+        return _numbers(claim, study, values_at(found), get)
     if claim.curve is not None:
         return _curve(claim, study, get(claim.curve))
     if claim.map is not None:
@@ -60,10 +62,19 @@ def _check(claim: ClaimSpec, study: Study, get: Callable[[str], Any]) -> tuple[s
         if claim.verdict is not None:
             words = f"{orbit['verdict']} ({orbit['detail']})" if orbit["detail"] else str(orbit["verdict"])
             return claim.verdict, words, claim.verdict in (orbit["verdict"], words)
-        values = with_definitions(values_of_orbit(orbit), study)
+        return _numbers(claim, study, values_of_orbit(orbit), get)
+    return _numbers(claim, study, dict(get(claim.table or "").numbers), get)
+
+
+def _numbers(claim: ClaimSpec, study: Study, own: dict[str, float], get: Callable[[str], Any]) -> tuple[str, str, bool]:
+    """A value against what is expected, which may speak of another point."""
+    values = with_definitions(own, study)
+    if claim.against is None:
+        other = values
     else:
-        values = with_definitions(dict(get(claim.table or "").numbers), study)
-    return _compare(evaluate(claim.value or 0.0, values), evaluate(_given(claim.expected), values), claim.tolerance)
+        found = special_point(get(claim.against.partition(":")[0]), claim.against)
+        other = with_definitions(values_at(found), study)
+    return _compare(evaluate(claim.value or 0.0, values), evaluate(_given(claim.expected), other), claim.tolerance)
 
 
 def _given(expected: str | float | None) -> str | float:
@@ -112,9 +123,13 @@ def criticality_along(curve: Branch) -> str:
 def values_at(point: Point) -> dict[str, float]:
     """Names that a claim may use at a point: parameters, states, numbers of the normal form, the critical value's.
 
-    `radius` is the largest modulus of the multipliers (maps), or the largest real part of the eigenvalues (flows).
+    `radius` is the largest modulus of the multipliers (maps), or the largest real part of the eigenvalues (flows). Of
+    cycles and circles also `period` or `rotation_number`, `min_<state>` and `max_<state>`, and `radius` is the largest
+    modulus of the multipliers without the trivial one.
     """
     values = {"radius": size_of(point)} if len(point.spectrum) else {}
+    if point.profile is not None:
+        values |= {k: v for k, v in _of_profile(point).items() if np.isfinite(v)}
     z = complex(point.critical)
     if not np.isnan(z):
         values |= {"modulus": abs(z), "angle": abs(float(np.angle(z))), "frequency": abs(z.imag)}
@@ -128,13 +143,32 @@ def values_at(point: Point) -> dict[str, float]:
     return values | point.state | point.parameters
 
 
+def _of_profile(point: Point) -> dict[str, float]:
+    profile = point.profile
+    assert profile is not None
+    values = {"period": profile.period, "rotation_number": profile.rotation_number}
+    for k, name in enumerate(point.system.states):
+        values[f"min_{name}"], values[f"max_{name}"] = extremes(profile, k)
+    return values
+
+
 def values_of_orbit(orbit: Mapping[str, Any]) -> dict[str, float]:
-    """Names that a claim may use of a run: its parameters, final states, and of each state start, least and largest."""
+    """Names that a claim may use of a run: its parameters, final states, and of each state start, least and largest.
+
+    `min_<state>` and `max_<state>` are those of its second half; `rotation_number` is that of its second half, if it
+    is of a map and winds.
+    """
     values = {str(k): float(v) for k, v in orbit["parameters"].items()}
     for k, name in enumerate(orbit["states_names"]):
         along = orbit["states"][:, k]
         values |= {f"{name}_start": along[0], f"{name}_least": np.min(along), f"{name}_largest": np.max(along)}
+        late = along[len(along) // 2 :]
+        values |= {f"min_{name}": np.min(late), f"max_{name}": np.max(late)}
     values["length"] = float(orbit["times"][-1])
+    if orbit["kind"] == "map":
+        # An orbit that does not wind has none.
+        with suppress(MisuseError):
+            values["rotation_number"] = of_angles(angles(orbit["states"][len(orbit["times"]) // 2 :])).value
     values |= orbit["final"]
     return {k: float(v) for k, v in values.items()}
 

@@ -11,11 +11,13 @@ import numpy as np
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.continuation.equilibria import point
 from gan_bifurcation.continuation.events import Event
-from gan_bifurcation.continuation.starts import branch_point_to_branch, flip_to_period_two
+from gan_bifurcation.continuation.tongues import Tongue
 from gan_bifurcation.continuation.trace import trace
 from gan_bifurcation.errors import MisuseError, ResultsError, StudyFileError, unknown_name
 from gan_bifurcation.ranges import Range
 from gan_bifurcation.records import write_files
+from gan_bifurcation.studies.beginnings import begin_at, hold_period
+from gan_bifurcation.studies.locking import make_tongues, save_tongues, tip_of
 from gan_bifurcation.studies.plan import Part
 from gan_bifurcation.studies.results import load_part, part_base
 from gan_bifurcation.studies.schema import (
@@ -60,6 +62,8 @@ class Workshop:
                 raise ResultsError(f"The part '{name}' cannot be read; the same command computes it again.") from error
             if isinstance(found, Branch) and system in self.systems:
                 found = reattached(found, self.systems[system])
+            elif kind == "tongues" and system in self.systems:
+                found = [_reattached_tongue(t, self.systems[system]) for t in found]
             self._known[identifier] = found
         return self._known[identifier]
 
@@ -79,6 +83,9 @@ class Workshop:
         elif part.kind == "curve":
             made = self._curve(part, part.section)
             made.save(base)
+        elif part.kind == "tongues":
+            made = make_tongues(part.section, self.get(part.needs[0], part.system))
+            save_tongues(made, base)
         elif part.kind == "map":
             assert system is not None
             made = _regime_map(part.section, system, self.seed, tell)
@@ -100,23 +107,30 @@ class Workshop:
         }  # fmt: skip
         if section.begin:
             begin = special_point(self.get(part.needs[0], part.system), section.begin)
-            kinds = {"BP": branch_point_to_branch, "PD": flip_to_period_two}
-            if begin.label not in kinds:
-                raise MisuseError(
-                    f"A branch begins at a BP (the other branch) or a PD (period two), but got {begin.name}."
-                )
-            return trace(kinds[begin.label](begin), section.free, **options)
+            return trace(begin_at(begin, section.amplitude, section.intervals), section.free, **options)
         system = inside(system, section.parameters, section.free)
         return trace(point(system, _guess(system, section.start)), section.free, **options)
 
     def _curve(self, part: Part, section: CurveSpec) -> Branch:
         begin = special_point(self.get(part.needs[0], part.system), section.begin)
-        return trace(begin, section.free, stop=section.stop or None, max_points=section.most_points)
+        start = hold_period(begin) if section.hold == "period" else begin
+        return trace(start, section.free, stop=section.stop or None, max_points=section.most_points)
 
 
-def special_point(branch: Branch, reference: str) -> Point:
-    """The point that "name:label" refers to."""
-    return branch[reference.partition(":")[2]]
+def special_point(part: Any, reference: str) -> Point:
+    """The point that "name:label" refers to: of a branch or curve, or the tip of a tongue.
+
+    Raises
+    ------
+    MisuseError
+        If the part has no points, or none of this name.
+    """
+    name, _, label = reference.partition(":")
+    if isinstance(part, Branch):
+        return part[label]
+    if isinstance(part, list):
+        return tip_of(part, label)
+    raise MisuseError(f"'{reference}' names a point of a branch, a curve or tongues, but '{name}' is none of these.")
 
 
 def reattached(branch: Branch, system: System) -> Branch:
@@ -127,6 +141,12 @@ def reattached(branch: Branch, system: System) -> Branch:
         return branch
     points = tuple(replace(p, system=base.with_parameters(**p.parameters)) for p in branch.special_points)
     return replace(branch, system=base.with_parameters(**branch.system.parameters), special_points=points)
+
+
+def _reattached_tongue(tongue: Tongue, system: System) -> Tongue:
+    """A tongue from disk on the system that it is of."""
+    tip = replace(tongue.tip, system=system.with_parameters(**tongue.tip.parameters))
+    return replace(tongue, tip=tip, edges=tuple(reattached(edge, system) for edge in tongue.edges))
 
 
 def make_event(spec: EventSpec) -> Event:

@@ -17,8 +17,9 @@ from gan_bifurcation.tables import Table
 
 _ASPECTS: Mapping[str, float] = {
     "bifurcation_set": 0.95, "regime_map": 0.95, "regime_graph": 0.95, "vector_field": 0.98, "spectrum_path": 0.82,
-    "landscape": 0.85, "heat_map": 0.85,
+    "landscape": 0.85, "heat_map": 0.85, "profile": 0.9, "profiles": 0.46, "tongues": 0.95,
 }  # fmt: skip
+_OF_PROFILES = ("profile", "profiles", "staircase", "tongues")
 _OF_TABLES = ("lines", "time_series", "heat_map", "landscape")
 
 
@@ -35,6 +36,8 @@ class Drawer:
         parts = {name: self.get(name) for name in section.of}
         if section.kind == "field_panels":
             figure = self._panels(section, parts)
+        elif section.kind in _OF_PROFILES:
+            figure = _profiles(section, parts)
         else:
             figure = self._of_tables(section, parts) if section.kind in _OF_TABLES else self._on_axes(section, parts)
         try:
@@ -50,7 +53,7 @@ class Drawer:
         if section.kind in ("bifurcation_diagram", "spectral_radius", "spectrum_path", "bifurcation_set"):
             _demand(section, parts, "branches or curves", lambda part: isinstance(part, Branch))
         elif section.kind in ("regime_map", "regime_graph"):
-            _demand(section, parts, "a map", lambda part: not isinstance(part, Branch | Table | dict))
+            _demand(section, parts, "a map", lambda part: not isinstance(part, Branch | Table | dict | list))
         else:
             _demand(section, parts, "orbits", _is_orbit)
         figure, ax = figures.figure(section.width, _aspect(section))
@@ -128,6 +131,31 @@ class Drawer:
         return Orbit(system, data["times"], data["states"], Outcome("stored", data["outcome"], True))
 
 
+def _profiles(section: FigureSpec, parts: Mapping[str, Any]) -> Any:
+    """Cycles, circles, and where circles lock."""
+    plane = section.states
+    if section.kind == "tongues":
+        _demand(section, parts, "tongues, and curves", lambda part: isinstance(part, Branch | list))
+        found = [tongue for part in parts.values() if isinstance(part, list) for tongue in part]
+        figure, ax = figures.figure(section.width, _aspect(section))
+        figures.tongues(found, [part for part in parts.values() if isinstance(part, Branch)], ax=ax)
+    else:
+        _demand(section, parts, "branches of cycles or circles", _turns)
+        several = list(parts.values())
+        columns = 2 if section.kind == "profiles" else 1
+        figure, axes = figures.figure(section.size, _aspect(section), 1, columns)
+        ax = axes if columns == 1 else axes[0]
+        if section.kind == "profiles":
+            figures.profiles(several, plane, count=section.count, axes=axes)
+        elif section.kind == "profile":
+            figures.profile(several, plane, count=section.count, ax=ax)
+        else:
+            figures.staircase(several, ax=ax)
+    if section.title:
+        ax.set_title(section.title)
+    return figure
+
+
 def _lines(section: FigureSpec, parts: Mapping[str, Any]) -> Any:
     _demand(section, parts, "tables", lambda part: isinstance(part, Table))
     if section.panel:
@@ -145,6 +173,10 @@ def _lines(section: FigureSpec, parts: Mapping[str, Any]) -> Any:
 
 def _aspect(section: FigureSpec) -> float:
     return _ASPECTS.get(section.kind, 0.72) * (0.62 if section.width == "page" else 1.0)
+
+
+def _turns(part: Any) -> bool:
+    return isinstance(part, Branch) and bool(part.profiles)
 
 
 def _is_orbit(part: Any) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gan_bifurcation
 from gan_bifurcation.errors import MisuseError, StudyFileError, unknown_name
@@ -17,6 +17,8 @@ from gan_bifurcation.studies.systems import digest_of_game
 from gan_bifurcation.studies.tabulating import check_settings
 from gan_bifurcation.system import System
 
+# Kinds of parts that are computed of a system.
+_OF_SYSTEMS: Final = ("branch", "curve", "tongues", "map", "orbit")
 # Raised when results of the same study would be written otherwise.
 FORMAT = 2
 
@@ -28,7 +30,7 @@ class Part:
     Attributes
     ----------
     kind : str
-        branch, curve, map, orbit, table or figure.
+        branch, curve, tongues, map, orbit, table or figure.
     name : str
     section : object
         Its section of the study.
@@ -85,16 +87,17 @@ def plan(study: Study, systems: Mapping[str, System], folder: Path | None = None
         section = sections[kind, name]
         where = f"{kind} '{name}'"
         needs = [add(*_found(computed, other, where)) for other in _mentioned(kind, section)]
-        system = needs[0].system if getattr(section, "begin", None) else getattr(section, "system", "")
-        if kind in ("branch", "curve", "map", "orbit"):
+        follows = kind == "tongues" or getattr(section, "begin", None)
+        system = needs[0].system if follows else getattr(section, "system", "")
+        if kind in _OF_SYSTEMS:
             _check(systems, system, section, where)
         elif kind == "table":
             _check_table(section, where)
         spec = study.all_systems.get(system)
         depends = {
             "version": gan_bifurcation.__version__, "format": FORMAT, "kind": kind, "section": plain(section),
-            "system": plain(spec) if spec is not None and kind in ("branch", "curve", "map", "orbit") else None,
-            "game": digests[system] if kind in ("branch", "curve", "map", "orbit") else "",
+            "system": plain(spec) if spec is not None and kind in _OF_SYSTEMS else None,
+            "game": digests[system] if kind in _OF_SYSTEMS else "",
             "seed": study.seed, "needs": [p.key for p in needs],
         }  # fmt: skip
         key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:32]
@@ -112,6 +115,8 @@ def _mentioned(kind: str, section: Any) -> list[str]:
     begin = getattr(section, "begin", None)
     if begin:
         return [begin.partition(":")[0]]
+    if kind == "tongues":
+        return [section.of]
     if kind != "figure":
         return []
     names = [
@@ -159,6 +164,8 @@ def _check_claims(study: Study, computed: Mapping[str, str]) -> None:
     for number, claim in enumerate(study.claim):
         where = f"claim[{number + 1}]"
         start = claim.point.partition(":")[0] if claim.point else ""
+        if claim.against:
+            _found(computed, claim.against.partition(":")[0], where)
         _found(computed, start or claim.curve or claim.map or claim.table or claim.orbit or "", where)
         for text in (claim.value, claim.expected, claim.zero):
             if isinstance(text, str):

@@ -85,11 +85,11 @@ class Results:
         return self._systems or all_systems(self.file.study, self.file.folder)
 
     def names(self, kind: str) -> list[str]:
-        """The names of all parts of one kind: branch, curve, map, orbit, table, figure."""
+        """The names of all parts of one kind: branch, curve, tongues, map, orbit, table, figure."""
         return [part["name"] for part in self.summary["parts"] if part["kind"] == kind]
 
     def __getitem__(self, name: str) -> Any:
-        """A part by its name: a Branch, a RegimeMap, a Table, or a mapping of arrays and text for an orbit."""
+        """A part by its name: a Branch, tongues, a RegimeMap, a Table, or a mapping of arrays and text."""
         for part in self.summary["parts"]:
             if part["name"] == name and part["kind"] != "figure":
                 if name not in self._cache:
@@ -106,6 +106,10 @@ class Results:
     @cached_property
     def curves(self) -> dict[str, Branch]:
         return {name: self[name] for name in self.names("curve")}
+
+    @cached_property
+    def tongues(self) -> dict[str, Any]:
+        return {name: self[name] for name in self.names("tongues")}
 
     @cached_property
     def maps(self) -> dict[str, Any]:
@@ -139,6 +143,7 @@ class Results:
 def part_base(folder: Path, kind: str, name: str) -> Path:
     """Where the data of a part lies, without suffix."""
     where = {"branch": "branches", "curve": "branches", "map": "maps", "orbit": "orbits", "figure": "figures"}
+    where["tongues"] = "tongues"
     return folder / where.get(kind, "tables") / name
 
 
@@ -147,6 +152,10 @@ def load_part(folder: Path, kind: str, name: str) -> Any:
     base = part_base(folder, kind, name)
     if kind in ("branch", "curve"):
         return Branch.load(base)
+    if kind == "tongues":
+        from gan_bifurcation.studies.locking import load_tongues
+
+        return load_tongues(base)
     if kind == "map":
         from gan_bifurcation.regimes.regime import RegimeMap
 

@@ -221,7 +221,7 @@ def _haste(part: Part) -> int:
     """Smaller for what others wait for and for what takes long."""
     if part.kind == "figure":
         return 4 if part.section.kind == "heat_map" else 5
-    return {"branch": 0, "map": 1, "table": 2, "curve": 3}.get(part.kind, 4)
+    return {"branch": 0, "map": 1, "tongues": 1, "table": 2, "curve": 3}.get(part.kind, 4)
 
 
 # What a process that computes parts keeps between them.
@@ -287,7 +287,7 @@ def _sums(folder: Path, part: Part) -> dict[str, str]:
     """Checksums of the files of a part: what is damaged or missing is computed again."""
     base = part_base(folder, part.kind, part.name)
     paths = [base.with_name(base.name + s) for s in _SUFFIXES.get(part.kind, (".npz", ".json"))]
-    if part.kind == "map":
+    if part.kind in ("map", "tongues"):
         paths = sorted(p for p in base.glob("*") if p.is_file() and not p.name.startswith("."))
     elif part.kind == "table" and (written := base.with_name(base.name + ".csv")).exists():
         paths.append(written)

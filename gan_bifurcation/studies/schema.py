@@ -100,7 +100,10 @@ class EventSpec(Section):
 
 
 class BranchSpec(_Free):
-    """A branch of equilibria or fixed points over one parameter."""
+    """A branch over one parameter: of equilibria or fixed points, or what begins at a special point of another branch.
+
+    At BP that is the other branch, at PD the one of twice the period, at H cycles, at NS invariant circles.
+    """
 
     name: Name
     system: str = ""
@@ -111,10 +114,15 @@ class BranchSpec(_Free):
     at: list[float] = Field(default_factory=list, max_length=1000)
     stop: list[str] = Field(default_factory=list, max_length=50)
     events: list[EventSpec] = Field(default_factory=list, max_length=20)
+    # Of the first circle at an NS; of the mesh of cycles at an H.
+    amplitude: float | None = Field(default=None, gt=0, le=10)
+    intervals: int | None = Field(default=None, ge=4, le=2000)
     most_points: int = Field(default=4000, ge=1, le=100_000)
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:
+        if not self.begin and (self.amplitude, self.intervals) != (None, None):
+            raise ValueError("'amplitude' and 'intervals' belong to a branch with 'from' an NS or an H")
         if self.begin and (self.start or self.system or self.parameters):
             raise ValueError("a branch with 'from' takes all from there; leave 'start', 'system' and 'parameters' out")
         return self
@@ -126,8 +134,24 @@ class CurveSpec(_Free):
     name: Name
     begin: Reference = Field(alias="from")
     free: dict[str, Range] = Field(min_length=2, max_length=2)
+    # Of cycles: what stays as it is at the point.
+    hold: Literal["", "period"] = ""
     stop: list[str] = Field(default_factory=list, max_length=50)
     most_points: int = Field(default=4000, ge=1, le=100_000)
+
+
+class TonguesSpec(_Free):
+    """The Arnold tongues that begin on a Neimark-Sacker curve."""
+
+    name: Name
+    of: Name
+    free: dict[str, Range] = Field(min_length=2, max_length=2)
+    # Largest denominator of the rotation numbers; or these ones alone.
+    order: int = Field(default=7, ge=5, le=40)
+    rotations: list[Annotated[str, StringConstraints(pattern=r"^\d{1,3}/\d{1,3}$")]] = Field(
+        default_factory=list, max_length=50
+    )
+    most_points: int = Field(default=400, ge=1, le=100_000)
 
 
 class MapSpec(_Free):
@@ -170,7 +194,8 @@ class TableSpec(Section):
 
 FigureKind = Literal[
     "bifurcation_diagram", "spectral_radius", "spectrum_path", "bifurcation_set", "regime_map", "regime_graph",
-    "vector_field", "field_panels", "lines", "time_series", "heat_map", "landscape",
+    "vector_field", "profile", "profiles", "staircase", "tongues", "field_panels", "lines", "time_series", "heat_map",
+    "landscape",
 ]  # fmt: skip
 Texts = list[Annotated[str, StringConstraints(max_length=200)]]
 
@@ -187,6 +212,8 @@ class FigureSpec(Section):
     state: str | None = None
     states: Texts | None = Field(default=None, min_length=1, max_length=20)
     amplitude: bool = False
+    # Of cycles or circles: how many along each branch.
+    count: int = Field(default=7, ge=1, le=50)
     map: str = ""
     window: dict[str, tuple[float, float]] | None = None
     # Of tables: columns or axes along x and y, fields as colours, what tells lines and panels apart, words for names.
@@ -207,6 +234,8 @@ class FigureSpec(Section):
     @property
     def size(self) -> Literal["column", "page"]:
         """The width, which is that of the page for panels side by side."""
+        if self.kind == "profiles":
+            return "page"
         several = (self.kind == "heat_map" and len(self.fields) != 1) or (self.kind == "lines" and bool(self.panel))
         return "page" if several else self.width
 
@@ -218,6 +247,8 @@ class FigureSpec(Section):
             raise ValueError("a figure of kind 'landscape' needs a 'field' of its table")
         if self.kind == "vector_field" and self.states is not None and len(self.states) != 2:
             raise ValueError(f"a vector field is drawn in a plane of two 'states', but got {len(self.states)}")
+        if self.kind in ("profile", "profiles") and self.states is not None and len(self.states) != 2:
+            raise ValueError(f"cycles and circles are drawn in a plane of two 'states', but got {len(self.states)}")
         if len(self.map) > 200 or len(self.field) > 200:
             raise ValueError("a name is at most 200 characters long")
         return self
@@ -240,6 +271,8 @@ class ClaimSpec(Section):
     criticality: str | None = None
     at: dict[str, float] | None = None
     verdict: str | None = None
+    # Where the names in 'expected' are taken from, instead of where those in 'value' are.
+    against: Reference | None = None
 
     @model_validator(mode="after")
     def _shape(self) -> Self:
@@ -258,6 +291,8 @@ class ClaimSpec(Section):
         if given not in [set(keys) for keys in needs[targets[0]]]:
             forms = " or ".join(" and ".join(f"'{k}'" for k in keys) for keys in needs[targets[0]])
             raise ValueError(f"a claim about {'an' if targets[0] == 'orbit' else 'a'} {targets[0]} needs {forms}")
+        if self.against is not None and self.expected is None:
+            raise ValueError("'against' says where the names in 'expected' are taken from; add 'expected'")
         return self
 
 
@@ -273,6 +308,7 @@ class Study(Section):
     define: dict[str, Expression] = Field(default_factory=dict, max_length=100)
     branch: list[BranchSpec] = Field(default_factory=list)
     curve: list[CurveSpec] = Field(default_factory=list)
+    tongues: list[TonguesSpec] = Field(default_factory=list)
     map: list[MapSpec] = Field(default_factory=list)
     orbit: list[OrbitSpec] = Field(default_factory=list)
     table: list[TableSpec] = Field(default_factory=list)
@@ -286,7 +322,7 @@ class Study(Section):
 
     def sections(self) -> list[tuple[str, Any]]:
         """All named sections, as (kind, section), in the order in which they can be computed."""
-        kinds = ("branch", "curve", "map", "orbit", "table", "figure")
+        kinds = ("branch", "curve", "tongues", "map", "orbit", "table", "figure")
         return [(kind, section) for kind in kinds for section in getattr(self, kind)]
 
     @model_validator(mode="after")
@@ -301,7 +337,7 @@ class Study(Section):
             if twice:
                 raise ValueError(f"the name '{twice[0]}' is used twice; every part needs its own")
         if not named:
-            raise ValueError("the study computes nothing; add a [[branch]], [[curve]], [[map]], [[orbit]] or [[table]]")
+            raise ValueError("the study computes nothing; add a [[branch]], [[map]], [[orbit]] or [[table]]")
         return self
 
 

@@ -47,7 +47,7 @@ def make_game(model: str, settings: Mapping[str, Any]) -> Game:
 
 
 # Results keep a copy of each game file, and these names for themselves.
-_TAKEN = ("study.toml", "branches", "figures", "maps", "orbits", "parts", "tables")
+_TAKEN = ("study.toml", "branches", "figures", "maps", "orbits", "parts", "tables", "tongues")
 
 
 def game_path(spec: SystemSpec, folder: Path | None) -> Path:

@@ -41,7 +41,7 @@ class Window:
         """
         if not isinstance(free, Mapping) or not 1 <= len(free) <= 2:
             raise MisuseError(
-                "A regime map needs a mapping of one or two parameters to ranges, such as {'eta_d': (0.1, 1)}."
+                "The window is a mapping of one or two parameters to ranges, such as {'eta_d': (0.1, 1)}."
             )
         for name in free:
             system.parameter_index(name)
@@ -91,7 +91,9 @@ class Window:
                 raise unknown_name("parameter of the map", name, self.names)
         missing = [name for name in self.names if name not in values]
         if missing:
-            raise MisuseError(f"The map needs a value for {', '.join(missing)}; give all of {', '.join(self.names)}.")
+            raise MisuseError(
+                f"A point of the window needs a value for {', '.join(missing)}; give all of {', '.join(self.names)}."
+            )
         for name, r in self.ranges.items():
             if not r.low * (1 - 1e-12) - 1e-300 <= float(values[name]) <= r.high * (1 + 1e-12):
                 raise MisuseError(

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.continuation.conditions import choose_components, condition_matrix, kappa_of
 from gan_bifurcation.continuation.problem import CONDITION_OF, Condition, CurveProblem
+from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.regimes.window import Window
 
 FloatArray = NDArray[np.float64]
 
@@ -155,7 +155,9 @@ class Curve:
         _, d = self.problem.residual(u)
         return np.asarray(np.linalg.svd(d)[2][-1])
 
-    def nearest(self, q: FloatArray, around: FloatArray | None = None) -> tuple[float, FloatArray, int]:
+    def nearest(
+        self, q: FloatArray, around: FloatArray | None = None, segment: int | None = None
+    ) -> tuple[float, FloatArray, int]:
         """The exact nearest point of the curve to a point in unit coordinates.
 
         Parameters
@@ -163,6 +165,8 @@ class Curve:
         q : array (2,)
         around : array (2,), optional
             The locally nearest point next to this one instead.
+        segment : int, optional
+            The locally nearest point next to this segment instead.
 
         Returns
         -------
@@ -171,7 +175,7 @@ class Curve:
         first, last = 0, len(self.unknowns)
         if last == 1:
             return float(np.linalg.norm(self.unit[0] - q)), self.unknowns[0], 0
-        _, k, _ = nearest_on_polyline(self.unit, q if around is None else around)
+        k = nearest_on_polyline(self.unit, q if around is None else around)[1] if segment is None else segment
         a, b = self.unknowns[k], self.unknowns[k + 1]
         row = (b - a) / np.linalg.norm(b - a)
         s = self.problem.q_slice
@@ -210,12 +214,23 @@ class Curve:
     def holds(self, point: Point, *, close: float = 2e-2) -> bool:
         """Whether a special point found elsewhere lies on this curve."""
         q = self.window.to_unit([point.parameters[name] for name in self.window.names])
-        distance, _, _ = nearest_on_polyline(self.unit, q)
+        distance, k = self._segment(q, point.x)
         if distance > close:
             return False
-        exact, u, _ = self.nearest(q)
+        exact, u, _ = self.nearest(q, segment=k)
         x = self.problem.states(u)
         return exact < 1e-7 and bool(np.max(np.abs(x - point.x)) < 1e-5 * (1.0 + np.max(np.abs(point.x))))
+
+    def _segment(self, q: FloatArray, x: FloatArray) -> tuple[float, int]:
+        """The segment next to a point, by parameters and states: a curve may pass the same parameters several times."""
+        if len(self.unknowns) == 1:
+            return float(np.linalg.norm(self.unit[0] - q)), 0
+        distances, fractions = _distances(self.unit, q)
+        states = self.problem.states(self.unknowns)
+        between = states[:-1] + fractions[:, None] * np.diff(states, axis=0)
+        apart = np.max(np.abs(between - x), axis=1) / (1.0 + float(np.max(np.abs(x))))
+        k = int(np.argmin(distances + apart))
+        return float(distances[k]), k
 
     def point(self, k: int) -> Point:
         """The labelled point at a position of `unknowns`."""
@@ -245,12 +260,17 @@ def nearest_on_polyline(points: FloatArray, q: FloatArray) -> tuple[float, int, 
     """Distance of a point from a polyline (N, 2), the segment, and the fraction along it."""
     if len(points) == 1:
         return float(np.linalg.norm(points[0] - q)), 0, 0.0
+    d, f = _distances(points, q)
+    k = int(np.argmin(d))
+    return float(d[k]), k, float(f[k])
+
+
+def _distances(points: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Distance of a point from each segment of a polyline, and the fraction along it."""
     a, chord = points[:-1], np.diff(points, axis=0)
     size = np.maximum(np.sum(chord**2, axis=1), 1e-300)
     f = np.clip(np.sum((q - a) * chord, axis=1) / size, 0.0, 1.0)
-    d = np.linalg.norm(a + f[:, None] * chord - q, axis=1)
-    k = int(np.argmin(d))
-    return float(d[k]), k, float(f[k])
+    return np.linalg.norm(a + f[:, None] * chord - q, axis=1), f
 
 
 def curve_equations(branch: Branch, row: int, condition: Condition, level: str, window: Window) -> CurveProblem:

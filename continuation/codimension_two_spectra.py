@@ -1,0 +1,117 @@
+"""Which eigenvalues a codimension-two label speaks of, taken from the spectrum of its point."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bifurcation.branch import Point
+from gan_bifurcation.errors import MisuseError
+
+ComplexArray = NDArray[np.complex128]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The critical eigenvalues of a label.
+
+    Attributes
+    ----------
+    kinds : str
+        A letter for each critical coordinate: "0" (eigenvalue 0 or multiplier 1), "-" (multiplier -1), "z" with its
+        conjugate "Z".
+    order : int
+        Highest degree of the normal form.
+    resonance : int
+        Order of the strong resonance, 0 without.
+    double : bool
+        Whether the eigenvalue is double with one eigenvector, a Jordan block.
+    further : int
+        The degree that is needed in the difficult case of two pairs, where quintic terms decide.
+    """
+
+    kinds: str
+    order: int
+    resonance: int = 0
+    double: bool = False
+    further: int = 0
+
+
+PATTERNS: Final[dict[str, dict[str, Pattern]]] = {
+    "flow": {
+        "CP": Pattern("0", 3),
+        "BT": Pattern("00", 2, double=True),
+        "GH": Pattern("zZ", 5),
+        "ZH": Pattern("0zZ", 3),
+        "HH": Pattern("zZzZ", 3, further=5),
+    },
+    "map": {
+        "CP": Pattern("0", 3),
+        "GPD": Pattern("-", 5),
+        "CH": Pattern("zZ", 5),
+        "R1": Pattern("00", 2, double=True),
+        "R2": Pattern("--", 3, double=True),
+        "R3": Pattern("zZ", 3, resonance=3),
+        "R4": Pattern("zZ", 3, resonance=4),
+        "LPPD": Pattern("0-", 3),
+        "LPNS": Pattern("0zZ", 3),
+        "PDNS": Pattern("-zZ", 3, further=5),
+        "NSNS": Pattern("zZzZ", 3, further=5),
+    },
+}
+LABELS: Final = tuple(dict.fromkeys(label for group in PATTERNS.values() for label in group))
+
+
+def critical_eigenvalues(point: Point) -> tuple[complex, ...]:
+    """The critical eigenvalues of a point, put exactly on the boundary, in the order of its label's pattern.
+
+    Raises
+    ------
+    MisuseError
+        If the spectrum does not hold what the label speaks of.
+    """
+    is_map = point.system.kind == "map"
+    pattern = PATTERNS[point.system.kind][point.label]
+    if pattern.resonance:
+        mu = complex(np.exp(2j * np.pi / pattern.resonance))
+        return (mu, mu.conjugate())
+    left = list(np.asarray(point.spectrum, dtype=complex))
+    chosen: list[complex] = []
+    for kind in pattern.kinds:
+        if kind == "Z":
+            chosen.append(chosen[-1].conjugate())
+            continue
+        if kind == "z":
+            upper = [z for z in left if z.imag > 0.0]
+            if not upper:
+                raise MisuseError(f"{point.name or point.label} has no complex pair left for its label {point.label}.")
+            nearest = min(upper, key=lambda z: abs(abs(z) - 1.0) if is_map else abs(z.real))
+            left = [z for z in left if z not in (nearest, nearest.conjugate())]
+            angle = float(np.angle(nearest))
+            chosen.append(complex(np.exp(1j * angle)) if is_map else complex(0.0, nearest.imag))
+            continue
+        target = complex(-1.0 if kind == "-" else float(is_map))
+        near = int(np.argmin([abs(z - target) for z in left]))
+        left.pop(near)
+        chosen.append(target)
+    if pattern.kinds == "zZzZ":
+        # The slower pair first, so that a point has the same coefficients whichever curve it was found on.
+        speed = [float(np.angle(z)) if is_map else z.imag for z in (chosen[0], chosen[2])]
+        chosen = chosen if speed[0] <= speed[1] else chosen[2:] + chosen[:2]
+    return tuple(chosen)
+
+
+def companions(point: Point, width: float = 1e-7) -> int:
+    """How many more eigenvalues lie on the boundary than the label speaks of."""
+    spectrum = np.asarray(point.spectrum)
+    margin = np.abs(np.abs(spectrum) - 1.0) if point.system.kind == "map" else np.abs(spectrum.real)
+    scale = 1.0 if point.system.kind == "map" else max(1.0, float(np.max(np.abs(spectrum), initial=0.0)))
+    pattern = PATTERNS[point.system.kind][point.label]
+    # The two eigenvalues of a Jordan block come out with the root of rounding.
+    within = 1e-4 if pattern.double or point.label in ("CP", "GPD") else width
+    if pattern.double:
+        target = {"BT": 0.0, "R1": 1.0, "R2": -1.0}[point.label]
+        others = np.sort(np.abs(spectrum - target))[2:]
+        return int(np.sum(others < width * scale))
+    return max(0, int(np.sum(margin < min(within, width) * scale)) - len(pattern.kinds))
