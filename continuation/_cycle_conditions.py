@@ -11,7 +11,7 @@ Doedel, Govaerts, Kuznetsov: Computation of periodic solution bifurcations in OD
 Numer. Anal. 41 (2003), 401-435.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +100,7 @@ class Condition:
         self.started = True
         self.renew()
 
-    def _spread(self, x0: ComplexArray, z: complex, weights: ComplexArray, border: int) -> None:
+    def _spread(self, x0: ComplexArray, z: complex, weights: NDArray[Any], border: int) -> None:
         """phi from its value at the start and the weights of the border columns."""
         c = self.c
         cols = self.cols[: len(weights)] if border == 0 else self.cols

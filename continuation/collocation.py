@@ -255,7 +255,8 @@ class Collocation:
             ds = float(min(step[steps.STEP], step[steps.LARGEST]))
             # The factors of the last point mean nothing where the matrix is nearly singular, as beside a branch point.
             for fresh in (False, True):
-                target = steps.predict(s, ds, step[steps.LAST])
+                # Along the tangent: a cubic through the last two points was seen to multiply errors by five.
+                target = steps.predict(s, ds, 0.0)
                 good, used, renewed, moved = self.improve(target, fresh, step[steps.TOLERANCE], 10)
                 good = good and moved < _OFF * ds
                 if good:

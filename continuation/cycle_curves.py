@@ -241,7 +241,7 @@ class _Curve:
             return False
         a, b = records[-2].b[1:3], records[-1].b[1:3]
         step = np.linalg.norm(b - a)
-        along = (first.b[1:3] - a) @ (b - a) / max(step**2, 1e-300)
+        along = (first.b[1:3] - a) @ (b - a) / max(float(step) ** 2, 1e-300)
         near = np.linalg.norm(a + along * (b - a) - first.b[1:3])
         same = abs(records[-1].b[0] / first.b[0] - 1.0) < 1e-2
         return bool(0.0 <= along < 1.0 and near < 0.05 * step and same and first.tb[1:3] @ (b - a) > 0.0)
