@@ -18,6 +18,7 @@ _HOMES: Final = {
         "normal_forms": ("normal_form",),
         "bifurcation_set": ("BifurcationSet", "bifurcation_set"),
         "sensitivity": ("Sensitivity", "sensitivity"),
+        "certificates": ("Certificate", "certify"),
         "starts": ("Start", "branch_point_to_branch", "flip_to_period_two"),
         "spectra": ("spectrum",),
         "collocation_starts": ("fixed_period", "hopf_to_cycles", "orbit_to_cycle"),

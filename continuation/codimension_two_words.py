@@ -186,12 +186,12 @@ def _fourth_resonance(form: Form) -> tuple[str, str]:
         why = form.get("vanishes", "vanishes within rounding")
         return "d = 0", f"The resonant coefficient d {why}: no orbits of period four at this order."
     a = form["A0"]
-    circle = "" if a.real == 0.0 else (", the invariant circle stable" if a.real < 0.0 else ", the circle unstable")
+    circle = "" if a.real == 0.0 else f"; the invariant circle is {'stable' if a.real < 0.0 else 'unstable'}"
     if abs(a) > 1.0:
         return (
             "|A0| > 1",
-            "Two curves of folds of the fourth iterate start here; between them lie a saddle and a node of period "
-            f"four{circle} elsewhere.",
+            "Two curves of folds of the fourth iterate start here, between which there are two orbits of period "
+            f"four{circle}.",
         )
     return "|A0| < 1", f"A saddle orbit of period four surrounds the point and passes through it{circle}."
 

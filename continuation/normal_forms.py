@@ -289,7 +289,8 @@ def normal_form(point: Point) -> dict[str, Any]:
         return codimension_two_form(point)
     if point.label not in _KINDS:
         raise MisuseError(
-            f"A point labelled '{point.label or 'none'}' has no normal form here; expected LP, BP, H, PD or NS."
+            f"A point labelled '{point.label or 'none'}' has no normal form here; expected LP, BP, H, PD, NS or "
+            "codimension two."
         )
     if point.multiplicity > 1:
         raise MisuseError(

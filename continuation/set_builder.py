@@ -15,7 +15,7 @@ from gan_bifurcation.continuation.set_curves import nearest_on_polyline
 from gan_bifurcation.continuation.set_cuts import Cuts, same_place
 from gan_bifurcation.continuation.set_lines import Lines
 from gan_bifurcation.continuation.set_search import MOST_SEARCHED, placed, searched, starting_points
-from gan_bifurcation.continuation.set_starts import BESIDES, CurveStart, passing, starting
+from gan_bifurcation.continuation.set_starts import BESIDES, starts_at
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.continuation.trace import numbered_name
 from gan_bifurcation.system import System
@@ -156,20 +156,22 @@ class Builder:
         return p.label == q.label and same_place(p, q, self.window, self.cuts.base, _SAME)
 
     def _follow(self, found: Found) -> None:
-        starts: list[CurveStart] = [s for s in passing(found.point) if not self._is_met(found, s.point)]
-        starts += starting(found.point)
-        most = self.cuts.base * 2 ** max(self.depth, 1)
+        starts, why = starts_at(found.point)
+        if why:
+            self.notes.append(f"No curve was started at {self._at(found.point)}: {why}")
+        most = self.cuts.base * 2**self.depth
         for start in starts:
-            point = start.point
-            if not isinstance(point, Point) or point.profile is not None:
-                self.notes.append(f"{found.point!r}: a curve of cycles or circles starts here; it was not followed.")
+            own = start.system.iterations == found.point.system.iterations
+            if own and self._is_met(found, start):
                 continue
-            if point.system.iterations > most:
-                self.notes.append(f"{found.point!r}: a curve of period {point.system.iterations} was not followed.")
+            if not own and start.system.iterations > most:
+                self.notes.append(
+                    f"The {start.name} that starts at {self._at(found.point)} was not followed; allow a larger depth."
+                )
                 continue
-            number = self._curve(point)
+            number = self._curve(start)
             if number is not None:
-                found.met.setdefault(number, start.how)
+                found.met.setdefault(number, "passes through" if own else "starts")
 
     def _is_met(self, found: Found, point: Any) -> bool:
         """Whether a curve with the label of a start was met at this point (of two, the one with its angle)."""

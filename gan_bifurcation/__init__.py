@@ -24,6 +24,7 @@ _HOMES: Final[dict[str, str]] = {
         "branch": ("Branch", "Point"),
         "continuation": (
             "BifurcationSet",
+            "Certificate",
             "Event",
             "Sensitivity",
             "StepControl",
@@ -32,6 +33,7 @@ _HOMES: Final[dict[str, str]] = {
             "arnold_tongues",
             "bifurcation_set",
             "branch_point_to_branch",
+            "certify",
             "curves_from",
             "find_equilibria",
             "fixed_period",

@@ -126,6 +126,7 @@ class Tape:
             States, then parameters: floats, mpmath numbers, interval balls, ...
         library : module or object, optional
             Where the functions sqrt, exp, sin, erf, ... of that scalar type are found (`math` by default; `mpmath`).
+            A function `exact` there turns the tape's own numbers into scalars, so that no float is added to a float.
 
         Returns
         -------
@@ -139,7 +140,8 @@ class Tape:
         [0.2298488470659301]
         """
         functions = _scalar_functions(library if library is not None else math)
-        v: list[Any] = [*inputs, *self.constants.tolist()]
+        exact = getattr(library, "exact", float)
+        v: list[Any] = [*inputs, *map(exact, self.constants.tolist())]
         base = len(v)
         v.extend([None] * len(self.code))
         code = self.code.tolist()
@@ -164,9 +166,9 @@ class Tape:
                         v[base + j] = 0.0
                     j += 1
             elif o == op.NODE:
-                v[s] = float(self.tables[table][0][row, a])
+                v[s] = exact(float(self.tables[table][0][row, a]))
             elif o == op.ACCUMULATE:
-                v[s] = v[s] + float(self.tables[table][1][row]) * v[a]
+                v[s] = v[s] + exact(float(self.tables[table][1][row])) * v[a]
             elif o == op.LOOP_END:
                 if row + 1 < len(self.tables[table][1]):
                     row += 1
@@ -230,7 +232,8 @@ def _scalar_functions(library: Any) -> Mapping[str, Any]:
         softplus=softplus,
         logsigmoid=lambda x: -softplus(-x),
     )
-    return {name: getattr(own, name, None) or getattr(library, name, None) for name in op.UNARY_NAMES.values()}
+    # A library's own comes first: over interval balls, a choice by a sign is no choice.
+    return {name: getattr(library, name, None) or getattr(own, name, None) for name in op.UNARY_NAMES.values()}
 
 
 @dataclass(frozen=True)

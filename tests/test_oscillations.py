@@ -14,6 +14,7 @@ from gan_bifurcation.cli import main
 from gan_bifurcation.errors import Outcome
 from gan_bifurcation.figures.bands import band, extremes
 from gan_bifurcation.figures.cycles import modes
+from gan_bifurcation.interop._builder import missing_tools
 from gan_bifurcation.studies.beginnings import begin_at, hold_period
 from gan_bifurcation.studies.reading import parse_study, read_study
 
@@ -269,3 +270,46 @@ def test_the_command_line_goes_on_to_circles(capsys: pytest.CaptureFixture[str],
         main([*words, "--switch", "PD1"])
     assert stopped.value.code == 2
     assert "special point" in capsys.readouterr().err
+
+
+# -- PyDSTool ---------------------------------------------------------------------------------------------------------
+
+
+def test_cycles_and_circles_are_pointsets(circles: gb.Branch) -> None:
+    shown = cycles()
+    one = gb.to_pointset(shown.point(0))
+    assert one["t"][-1] == pytest.approx(2 * np.pi / 1.1)
+    assert np.hypot(one["x"], one["y"]) == pytest.approx(np.full(41, np.sqrt(0.1)))
+    table = gb.to_pointset(shown)
+    assert sorted(table.coordnames) == ["_T", "a", "x_max", "x_min", "y_max", "y_min"]
+    assert len(table) == len(shown) + 1
+    labels = [point.labels for point in table]
+    assert [entry["LC"]["stab"] for entry in labels] == ["S", "S", "S", "N", "U", "U", "U"]
+    assert labels[3]["PD"]["cycle"]["t"][-1] == pytest.approx(2 * np.pi / 1.5)
+    turning = gb.to_pointset(circles)
+    assert turning["_rho"][0] == circles.point(0).rotation_number
+    closed = gb.to_pointset(circles.point(0))
+    assert closed["x"][0] == pytest.approx(closed["x"][-1], abs=1e-14)
+    with pytest.raises(gb.MisuseError, match="no cycle or circle"):
+        gb.to_pointset(gb.point(circles.system, [0.5, 0.5]))
+    with pytest.raises(gb.MisuseError, match="no curve of circles"):
+        gb.to_contclass(circles)
+
+
+def test_without_a_compiler_pycont_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gan_bifurcation.interop._builder.missing_tools", lambda: ("a C compiler",))
+    with pytest.raises(gb.GanBifurcationError, match=r"compiles AUTO .* needs a C compiler"):
+        gb.to_contclass(cycles())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(missing_tools()), reason="AUTO cannot be compiled here")
+def test_pycont_goes_on_with_a_branch_of_cycles() -> None:
+    curves = gb.to_contclass(cycles())
+    curves["LC"].MaxNumPoints = 12
+    curves["LC"].forward()
+    a, period = (np.array(curves["LC"].sol[name]) for name in ("a", "_T"))
+    # Our seven points, then AUTO's: the period is 2 pi/(1 + a), the radius sqrt(a).
+    assert len(a) == 7 + 11
+    assert a[-1] > 1.0
+    assert period == pytest.approx(2 * np.pi / (1 + a), abs=1e-6)

@@ -8,7 +8,7 @@ _HOMES: Final = {
     name: f"gan_bifurcation.figures.{module}"
     for module, names in {
         "branches": ("bifurcation_diagram",),
-        "circles": ("staircase", "tongues"),
+        "circles": ("tongues",),
         "cycles": ("profile", "profiles", "resolution"),
         "field_panels": ("field_panels", "mescheder_games", "mescheder_rules", "orbit_panels"),
         "fields": ("vector_field",),

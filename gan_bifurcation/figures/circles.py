@@ -39,7 +39,7 @@ _NAMED: Final = 9
 
 
 @styled
-def staircase(branches: Branch | Sequence[Branch], *, ax: Axes | None = None) -> Axes:
+def staircase_of_branches(branches: Branch | Sequence[Branch], *, ax: Axes | None = None) -> Axes:
     """The rotation number over the parameter: rising between tongues, constant inside them.
 
     Parameters
@@ -212,4 +212,4 @@ def _polygon(outline: FloatArray, every: FloatArray) -> FloatArray:
     return outline
 
 
-__all__ = ["staircase", "tongues"]
+__all__ = ["staircase_of_branches", "tongues"]

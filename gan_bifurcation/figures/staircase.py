@@ -1,10 +1,13 @@
 """The devil's staircase: rotation numbers over a parameter, with the locked intervals."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from gan_bifurcation.branch import Branch
+from gan_bifurcation.figures.circles import staircase_of_branches
 from gan_bifurcation.figures.style import GREY, LINE_COLOURS, axes_or_new, styled
 from gan_bifurcation.figures.text import label_of
 from gan_bifurcation.staircase import Staircase
@@ -14,12 +17,13 @@ _NAMED: Final = 0.02
 
 
 @styled
-def staircase(stairs: Staircase, *, width: str = "column", ax: Axes | None = None) -> Any:
+def staircase(stairs: Staircase | Branch | Sequence[Branch], *, width: str = "column", ax: Axes | None = None) -> Any:
     """Rotation number against the parameter; locked intervals are bars with their p/q.
 
     Parameters
     ----------
-    stairs : Staircase
+    stairs : Staircase, Branch or sequence of Branch
+        Rotation numbers of runs, or branches of circles with the tongues that they pass over.
     width : "column" or "page"
     ax : Axes, optional
 
@@ -28,6 +32,8 @@ def staircase(stairs: Staircase, *, width: str = "column", ax: Axes | None = Non
     Axes
     """
     ax = axes_or_new(ax, width)
+    if not isinstance(stairs, Staircase):
+        return staircase_of_branches(stairs, ax=ax)
     ax.plot(stairs.values, stairs.rotation, ".", color=GREY, markersize=2.0, zorder=1, label="drifting")
     span = float(stairs.values[-1] - stairs.values[0])
     for k, step in enumerate(stairs.locked):

@@ -155,8 +155,8 @@ def _of_profile(point: Point) -> dict[str, float]:
 def values_of_orbit(orbit: Mapping[str, Any]) -> dict[str, float]:
     """Names that a claim may use of a run: its parameters, final states, and of each state start, least and largest.
 
-    `min_<state>` and `max_<state>` are those of its second half; `rotation_number` is that of its second half, if it
-    is of a map and winds.
+    `min_<state>` and `max_<state>` are those of its second half. If that winds, it has the `rotation_number` of a map
+    of which every step is kept, or the `period` of a flow whose samples are closer than half a period.
     """
     values = {str(k): float(v) for k, v in orbit["parameters"].items()}
     for k, name in enumerate(orbit["states_names"]):
@@ -165,12 +165,22 @@ def values_of_orbit(orbit: Mapping[str, Any]) -> dict[str, float]:
         late = along[len(along) // 2 :]
         values |= {f"min_{name}": np.min(late), f"max_{name}": np.max(late)}
     values["length"] = float(orbit["times"][-1])
-    if orbit["kind"] == "map":
-        # An orbit that does not wind has none.
-        with suppress(MisuseError):
-            values["rotation_number"] = of_angles(angles(orbit["states"][len(orbit["times"]) // 2 :])).value
+    values |= _winding(orbit)
     values |= orbit["final"]
     return {k: float(v) for k, v in values.items()}
+
+
+def _winding(orbit: Mapping[str, Any]) -> dict[str, float]:
+    times = orbit["times"]
+    step = float(times[-1] - times[0]) / max(len(times) - 1, 1)
+    if np.ptp(np.diff(times)) > 1e-9 * step or (orbit["kind"] == "map" and step != 1.0):
+        return {}
+    # An orbit that does not wind has none.
+    with suppress(MisuseError):
+        turns = of_angles(angles(orbit["states"][len(times) // 2 :])).value
+        if turns > 0.0:
+            return {"rotation_number": turns} if orbit["kind"] == "map" else {"period": step / turns}
+    return {}
 
 
 _CURVATURES: dict[int, tuple[Any, float]] = {}

@@ -205,7 +205,7 @@ def _orbit(section: OrbitSpec, system: System, base: Path) -> dict[str, Any]:
         word = "steps" if system.kind == "map" else "duration"
         raise StudyFileError(f"The orbit '{section.name}' is of a {system.kind}; give '{word}'.")
     length: dict[str, Any] = {"steps": section.steps} if section.steps is not None else {"duration": section.duration}
-    orbit = simulate(system, _guess(system, section.initial), **length)
+    orbit = simulate(system, _guess(system, section.initial), samples=section.samples, **length)
     verdict = orbit.verdict
     text = {
         "states_names": list(system.states), "kind": system.kind, "parameters": dict(system.parameters),

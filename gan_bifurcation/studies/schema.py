@@ -176,6 +176,7 @@ class OrbitSpec(Section):
     initial: dict[str, float]
     steps: int | None = Field(default=None, ge=1, le=MOST_STEPS)
     duration: float | None = Field(default=None, gt=0, le=1e9)
+    samples: int | None = Field(default=None, ge=2, le=1_000_000)
 
     @model_validator(mode="after")
     def _length(self) -> Self:
