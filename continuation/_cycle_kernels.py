@@ -3,8 +3,9 @@
 A cycle's states are, in each interval of the mesh, polynomials of degree m through m + 1 equidistant nodes, and
 satisfy u' = T f(u, p) at the m Gauss points. The linear system of a Newton step is almost block diagonal: the rows of
 an interval know its inner nodes, its right and its left end. LU with pivoting removes the inner nodes and leaves n rows
-R x_{i+1} + L x_i, with R triangular; the intervals are then joined one after the other, by LU with pivoting of the two
-blocks that know the common end, so that growing and decaying solutions do no harm. What remains knows x_0 and x_N:
+R x_{i+1} + L x_i, with R triangular; the intervals are then joined one after the other, by orthogonal reduction of the
+two blocks that know the common end (with pivoting alone, errors can grow with the number of intervals: Wright, SIAM J.
+Sci. Comput. 14 (1993), 231-238). What remains knows x_0 and x_N:
 P x_0 + Q x_N. Borders (period, parameters, phase condition, arclength, conditions on the cycle) are taken through the
 same factors as single columns and rows, so the factors serve every problem on the same cycle, closed by any factor s:
 x_N = s x_0.
@@ -25,25 +26,24 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation._cycle_linear import (
     factor,
     lower,
-    lower_transposed,
     subtract,
     subtract_row,
+    triangularise,
+    turned,
     upper,
     upper_row,
 )
-from gan_bifurcation.continuation._linear_algebra import lu_factor, lu_solve, lu_solve_transposed
+from gan_bifurcation.continuation._linear_algebra import lu_factor, lu_solve
 from gan_bifurcation.evaluation import (
     EVALUATOR,
     INDEX,
     MATRIX,
     VECTOR,
-    jacobian,
     make_evaluator,
     structref,
     types,
-    value,
 )
-from gan_bifurcation.kernels import FloatArray, TapeData, inner, jit
+from gan_bifurcation.kernels import FloatArray, TapeData, inner, jit, run_jacobian, run_value
 
 IntArray = NDArray[np.int64]
 BLOCKS: Final[Any] = types.Array(types.float64, 3, "C")
@@ -63,13 +63,13 @@ structref.define_boxing(_CycleType, Cycle)
 
 CYCLE: Final[Any] = _CycleType(
     [(name, types.int64) for name in ("n", "m", "intervals", "q", "inner", "nf", "nb", "k", "rhs")]
-    + [(name, VECTOR) for name in ("h", "omega", "scale", "p", "low", "high", "slope", "z", "f", "x", "sign")]
-    + [(name, VECTOR) for name in ("right", "b0", "b1", "bn", "tb", "tb1", "db", "weights")]
+    + [(name, VECTOR) for name in ("h", "omega", "scale", "p", "low", "high", "slope", "z", "x", "work", "sign")]
+    + [(name, VECTOR) for name in ("right", "kept", "b0", "b1", "bn", "tb", "tb1", "db", "weights")]
     + [(name, INDEX) for name in ("free", "log", "pivots_final")]
-    + [(name, MATRIX) for name in ("d", "w", "fv", "fm", "j", "ends", "colf", "corner", "final", "tq", "tp")]
-    + [(name, MATRIX) for name in ("u0", "tu", "u1", "tu1", "un", "du")]
-    + [(name, BLOCKS) for name in ("jac", "a", "s", "coli", "cols", "rows", "rowi", "rowsx", "rowf")]
-    + [(name, PIVOTS) for name in ("pa", "ps")]
+    + [(name, MATRIX) for name in ("d", "w", "fv", "fm", "ends", "colf", "corner", "final", "tq", "tp")]
+    + [(name, MATRIX) for name in ("u0", "tu", "u1", "tu1", "un", "du", "spare")]
+    + [(name, BLOCKS) for name in ("jac", "a", "s", "coli", "cols", "rows", "rowi", "rowsx", "rowf", "turns")]
+    + [(name, PIVOTS) for name in ("pa",)]
     + [("e", EVALUATOR)]
 )
 
@@ -118,21 +118,26 @@ def make_cycle(
     s.log = np.zeros(nf, dtype=np.int64)
     for i in range(nf):
         s.log[i] = np.int64(window[2, i])
-    s.z, s.f, s.x, s.sign = np.zeros(tape.n_inputs), np.zeros(n), np.zeros(max(n, s.q)), np.zeros(4)
-    s.right = np.zeros(n + s.k)
+    s.z, s.x, s.sign = np.zeros(tape.n_inputs), np.zeros(max(n, s.q)), np.zeros(4)
+    s.right, s.kept = np.zeros(n + s.k), np.zeros(s.k)
     s.b0, s.b1, s.bn, s.tb, s.tb1, s.db, s.weights = bio[0], bio[1], bio[2], bio[3], bio[4], bio[5], bio[6]
     s.pivots_final = np.zeros(n + s.k, dtype=np.int64)
-    s.fv, s.fm, s.j = np.zeros((intervals * m, n)), np.zeros((intervals, n)), np.zeros((n, tape.n_inputs))
+    s.fv, s.fm = np.zeros((intervals * m, n)), np.zeros((intervals, n))
     s.ends, s.colf, s.corner = np.zeros((intervals + 1, n)), np.zeros((s.k, n)), corner
     s.final = np.zeros((n + s.k, n + s.k))
     s.tq, s.tp = pencil[0], pencil[1]
     s.u0, s.tu, s.u1, s.tu1, s.un, s.du = io[0], io[1], io[2], io[3], io[4], io[5]
+    s.spare = np.zeros(io[0].shape)
     s.jac = np.zeros((intervals * m, n, n + nf))
     s.a, s.s = np.zeros((intervals, n * (m + 1), s.q)), np.zeros((intervals, 3 * n, 2 * n))
     s.coli, s.cols = np.zeros((s.k, intervals, s.q)), np.zeros((s.k, intervals, 2 * n))
     s.rows, s.rowi = rows, np.zeros((s.k, intervals, max(s.inner, 1)))
     s.rowsx, s.rowf = np.zeros((s.k, intervals, n)), np.zeros((s.k, 2, n))
-    s.pa, s.ps = np.zeros((intervals, s.q), dtype=np.int32), np.zeros((intervals, 2 * n), dtype=np.int32)
+    s.pa, s.turns, s.work = (
+        np.zeros((intervals, s.q), dtype=np.int32),
+        np.zeros((intervals, 2 * n, 2 * n)),
+        np.zeros(2 * n),
+    )
     s.e = make_evaluator(tape, 1, n, 1)
     return s
 
@@ -161,9 +166,12 @@ def evaluate(s: Any, u: FloatArray, b: FloatArray, order: int) -> None:
     """f at the Gauss points; with order 1 also its Jacobian, with order 2 then f at the mesh points as well."""
     n, m, nf = s.n, s.m, s.nf
     load_parameters(s, b)
-    e, z, f, w, j, scale, fv, fm, jac, free, slope = (
-        s.e, s.z, s.f, s.w, s.j, s.scale, s.fv, s.fm, s.jac, s.free, s.slope
-    )  # fmt: skip
+    tape, v, grad = s.e.tape, s.e.v, s.e.g
+    outputs = tape.outputs
+    z, w, scale, fv, fm, jac, free, slope = s.z, s.w, s.scale, s.fv, s.fm, s.jac, s.free, s.slope
+    for c in range(tape.n_inputs):
+        v[c] = z[c]
+    start = 0
     for i in range(s.intervals):
         for g in range(m + 1 if order == 2 else m):
             at = i * m + g
@@ -172,25 +180,28 @@ def evaluate(s: Any, u: FloatArray, b: FloatArray, order: int) -> None:
                     total = 0.0
                     for k in range(m + 1):
                         total += w[g, k] * u[i * m + k, c]
-                    z[c] = total * scale[c]
+                    v[c] = total * scale[c]
             else:
                 for c in range(n):
-                    z[c] = u[i * m, c] * scale[c]
+                    v[c] = u[i * m, c] * scale[c]
             if order == 0 or g == m:
-                value(e, z, f)
+                # What depends on parameters only is computed once.
+                run_value(tape, v, start)
+                start = tape.prefix
             else:
-                jacobian(e, z, f, j)
+                run_jacobian(tape, v, grad)
                 for r in range(n):
+                    out = outputs[r]
                     for c in range(n):
-                        jac[at, r, c] = j[r, c] * scale[c] / scale[r]
+                        jac[at, r, c] = grad[out, c] * scale[c] / scale[r]
                     for c in range(nf):
-                        jac[at, r, n + c] = j[r, n + free[c]] * slope[c] / scale[r]
+                        jac[at, r, n + c] = grad[out, n + free[c]] * slope[c] / scale[r]
             if g < m:
                 for r in range(n):
-                    fv[at, r] = f[r] / scale[r]
+                    fv[at, r] = v[outputs[r]] / scale[r]
             else:
                 for r in range(n):
-                    fm[i, r] = f[r] / scale[r]
+                    fm[i, r] = v[outputs[r]] / scale[r]
 
 
 @jit
@@ -239,7 +250,7 @@ def residual(s: Any, u: FloatArray, b: FloatArray) -> None:
 def factorise(s: Any) -> None:
     """The factors of all blocks; the sign of what they contribute to a determinant into `s.sign[0]`."""
     n, m, cin = s.n, s.m, s.inner
-    blocks, stages, pa, ps, tq, tp = s.a, s.s, s.pa, s.ps, s.tq, s.tp
+    blocks, stages, pa, turns, tq, tp = s.a, s.s, s.pa, s.turns, s.tq, s.tp
     sign = 1.0
     for i in range(s.intervals):
         a = blocks[i]
@@ -262,7 +273,7 @@ def factorise(s: Any) -> None:
                 t[c, n + r] = a[m * n + c, cin + r]
                 t[n + c, n + r] = a[cin + c, cin + r] if r <= c else 0.0
                 t[2 * n + c, n + r] = 0.0
-        sign *= factor(t, ps[i])
+        sign *= triangularise(t, turns[i])
         for c in range(n):
             if t[c, c] < 0.0:
                 sign = -sign
@@ -276,7 +287,8 @@ def factorise(s: Any) -> None:
 def forward(s: Any, k: int) -> None:
     """Column k through the factors, in place."""
     n, cin = s.n, s.inner
-    last, blocks, stages, pa, ps, coli, cols = s.colf[k], s.a, s.s, s.pa, s.ps, s.coli[k], s.cols[k]
+    last, blocks, pa, coli, cols = s.colf[k], s.a, s.pa, s.coli[k], s.cols[k]
+    turns, work = s.turns, s.work
     for i in range(s.intervals):
         v = coli[i]
         lower(blocks[i], pa[i], v)
@@ -285,7 +297,7 @@ def forward(s: Any, k: int) -> None:
             for r in range(n):
                 t[r] = last[r]
                 t[n + r] = v[cin + r]
-            lower(stages[i], ps[i], t)
+            turned(turns[i], t, work)
             for r in range(n):
                 last[r] = t[n + r]
         else:
@@ -414,44 +426,6 @@ def solve_final(s: Any, count: int) -> None:
     """`s.right` by the factors of the last system."""
     size = s.n + count
     lu_solve(s.final[:size, :size], s.pivots_final[:size], s.right[:size])
-
-
-@jit
-def solve_transposed(s: Any, which: IntArray, psi: FloatArray) -> None:
-    """The left solution y (N, q) of K^T y + C^T g = 0, B^T y + D^T g = (what is in `s.right[n:]`); g into `s.db`."""
-    n, cin = s.n, s.inner
-    count = which.shape[0]
-    size = n + count
-    for c in range(n):
-        s.right[c] = 0.0
-    lu_solve_transposed(s.final[:size, :size], s.pivots_final[:size], s.right[:size])
-    for k in range(count):
-        s.db[which[k]] = s.right[n + k]
-    carry = np.zeros(n)
-    for c in range(n):
-        carry[c] = s.right[c]
-    v = np.zeros(2 * n)
-    for i in range(s.intervals - 1, -1, -1):
-        y = psi[i]
-        if i > 0:
-            for c in range(n):
-                v[c] = 0.0
-                v[n + c] = carry[c]
-                for k in range(count):
-                    v[c] -= s.right[n + k] * s.rowsx[which[k], i, c]
-            lower_transposed(s.s[i], s.ps[i], v)
-            for c in range(n):
-                carry[c] = v[c]
-                y[cin + c] = v[n + c]
-        else:
-            for c in range(n):
-                y[cin + c] = carry[c]
-        for c in range(cin):
-            total = 0.0
-            for k in range(count):
-                total -= s.right[n + k] * s.rowi[which[k], i, c]
-            y[c] = total
-        lower_transposed(s.a[i], s.pa[i], y)
 
 
 @jit

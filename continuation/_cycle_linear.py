@@ -102,6 +102,70 @@ def factor(a: FloatArray, pivots: IntArray) -> float:
 
 
 @leaf
+def triangularise(a: FloatArray, turn: FloatArray) -> float:
+    """Q^T A with A's leading square block upper triangular, in place, by reflections; Q^T into `turn`, by columns.
+
+    Returns the determinant of Q.
+    """
+    cols, rows = a.shape
+    for c in range(rows):
+        for r in range(rows):
+            turn[c, r] = 1.0 if r == c else 0.0
+    sign = 1.0
+    for k in range(rows - 1):
+        v = a[k]
+        norm = 0.0
+        for r in range(k, rows):
+            norm += v[r] * v[r]
+        norm = np.sqrt(norm)
+        if norm == 0.0:
+            continue
+        alpha = -norm if v[k] >= 0.0 else norm
+        v[k] -= alpha
+        beta = -1.0 / (alpha * v[k])
+        for c in range(k + 1, cols + rows):
+            x = a[c] if c < cols else turn[c - cols]
+            total = 0.0
+            for r in range(k, rows):
+                total += v[r] * x[r]
+            total *= beta
+            for r in range(k, rows):
+                x[r] -= total * v[r]
+        v[k] = alpha
+        for r in range(k + 1, rows):
+            v[r] = 0.0
+        sign = -sign
+    return sign
+
+
+@leaf
+def turned(turn: FloatArray, v: FloatArray, work: FloatArray) -> None:
+    """v <- Q^T v."""
+    size = turn.shape[0]
+    for r in range(size):
+        work[r] = 0.0
+    for c in range(size):
+        t = v[c]
+        for r in range(size):
+            work[r] += t * turn[c, r]
+    for r in range(size):
+        v[r] = work[r]
+
+
+@leaf
+def turned_back(turn: FloatArray, v: FloatArray, work: FloatArray) -> None:
+    """v <- Q v."""
+    size = turn.shape[0]
+    for c in range(size):
+        total = 0.0
+        for r in range(size):
+            total += turn[c, r] * v[r]
+        work[c] = total
+    for r in range(size):
+        v[r] = work[r]
+
+
+@leaf
 def lower(a: FloatArray, pivots: IntArray, v: FloatArray) -> None:
     """v <- L^-1 P v."""
     rows = a.shape[1]

@@ -99,6 +99,33 @@ def tangent(s: Any, which: IntArray) -> float:
 
 
 @jit
+def polish(s: Any, which: IntArray, u: FloatArray, b: FloatArray, period: float) -> None:
+    """A last step of Newton's method from the point that the factors and the values of f belong to, in its own plane.
+
+    The tangent that is in `s.du`, `s.db` stays there.
+    """
+    n, nb = s.n, s.nb
+    residual(s, u, b)
+    forward(s, s.rhs)
+    for c in range(n):
+        s.right[c] = s.colf[s.rhs, c]
+    for r in range(nb):
+        wanted = period - b[0] if 0 < r < nb - 1 else 0.0
+        s.right[n + r] = wanted - crossing(s, r, s.rhs)
+    solve_final(s, nb)
+    for c in range(nb):
+        s.kept[c] = s.db[c]
+    back(s, 1.0, which, 1.0, s.spare)
+    for c in range(nb):
+        b[c] += s.db[c]
+        s.db[c] = s.kept[c]
+    spare = s.spare
+    for i in range(spare.shape[0]):
+        for c in range(n):
+            u[i, c] += spare[i, c]
+
+
+@jit
 def arclength_row(s: Any, t: FloatArray, tb: FloatArray) -> None:
     """The last row: product with a tangent."""
     last = s.nb - 1

@@ -253,13 +253,20 @@ class Collocation:
         s, step = self.state, self.step
         while True:
             ds = float(min(step[steps.STEP], step[steps.LARGEST]))
-            target = steps.predict(s, ds, step[steps.LAST])
-            good, used, renewed, moved = self.improve(target, False, step[steps.TOLERANCE], 10)
-            good = good and moved < _OFF * ds
+            # The factors of the last point mean nothing where the matrix is nearly singular, as beside a branch point.
+            for fresh in (False, True):
+                # Along the tangent: a cubic through the last two points was seen to multiply errors by five.
+                target = steps.predict(s, ds, 0.0)
+                good, used, renewed, moved = self.improve(target, fresh, step[steps.TOLERANCE], 10)
+                good = good and moved < _OFF * ds
+                if good:
+                    break
             touched = renewed > 0
             if good:
                 touched = True
                 size = self._settle(self.trial, self.trial_b)
+                # What is left of the error falls to rounding with the new factors, at no further evaluation.
+                steps.polish(s, self.which, self.trial, self.trial_b, self.period or self.trial_b[0])
                 good = bool(1.0 / size > np.cos(min(2.0 * step[steps.ANGLE], 1.4)))
             if good:
                 break
@@ -274,8 +281,11 @@ class Collocation:
         step[steps.LAST] = ds
         angle = float(np.arccos(min(1.0, 1.0 / size)))
         growth = min(_GROWTH, step[steps.ANGLE] / angle) if angle > 0.0 else _GROWTH
-        if used > 5 or renewed:
+        # Old factors serve badly beside a branch point, where shorter steps would be no help.
+        if renewed > 3:
             growth = min(growth, 0.7)
+        elif used > 5 or renewed:
+            growth = min(growth, 1.0)
         elif used > 4:
             growth = min(growth, 1.1)
         step[steps.STEP] = min(max(ds * growth, step[steps.SMALLEST]), step[steps.LARGEST])

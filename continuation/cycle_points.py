@@ -213,10 +213,10 @@ def _mixed(between: Between, a: Record, b: Record, weight: float) -> Record:
     )  # fmt: skip
 
 
-def _branch_point(between: Between, a: Record, b: Record) -> Record | None:
+def _branch_point(between: Between, a: Record, b: Record, test: str) -> Record | None:
     """Where two branches cross: Newton's method is singular there, so it is closed in on from both sides."""
     whole = between.length
-    va, vb = test_value(a, "BPC"), test_value(b, "BPC")
+    va, vb = test_value(a, test), test_value(b, test)
     best: tuple[Record, float, Record, float] | None = None
     for k in range(40):
         share = va / (va - vb)
@@ -229,7 +229,7 @@ def _branch_point(between: Between, a: Record, b: Record) -> Record | None:
         r = between.at((a.arclength + x * (b.arclength - a.arclength)) / whole)
         if r is None:
             break
-        v = test_value(r, "BPC")
+        v = test_value(r, test)
         if v * va > 0.0:
             a, va = r, v
         else:
@@ -246,6 +246,12 @@ def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[t
     if not kinds:
         return
     whole = between.length
+    if kinds == ["LPC", "BPC"] and test_value(a, "BPC") * test_value(b, "BPC") > 0.0:
+        # The branch that is born at a pitchfork turns there, and its multiplier only touches 1.
+        touched = _branch_point(between, a, b, "LPC")
+        if touched is not None:
+            yield "BPC", touched
+        return
     if len(kinds) > 1 and depth < _HALVINGS:
         middle = between.at(0.5 * (a.arclength + b.arclength) / whole)
         if middle is not None:
@@ -254,7 +260,7 @@ def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[t
         return
     for kind in kinds:
         if kind == "BPC" and test_value(a, kind) * test_value(b, kind) < 0.0:
-            r = _branch_point(between, a, b)
+            r = _branch_point(between, a, b, kind)
             if r is not None:
                 yield kind, r
             continue

@@ -67,18 +67,16 @@ def trace(
         )
     held = isinstance(start, ProfileStart) and start.held == "period"
     if len(windows) == 2 and not held:
-        raise MisuseError(
-            "A branch of cycles has one free parameter, or two at fixed period: gb.trace(gb.fixed_period(start), ...)."
-        )
+        from gan_bifurcation.continuation.cycle_curves import trace_curve
+
+        return trace_curve(start, windows, at, ends, control, coefficients)
     if held and len(windows) != 2:
         raise MisuseError(
             "At fixed period a branch of cycles has two free parameters, got one; name two, such as {'a': (0, 1), 'b': "
             "(0, 1)}."
         )
     run = _Run(start, windows, at, ends, control or DEFAULT_CONTROL, held)
-    branch = run.branch()
-    del coefficients
-    return branch
+    return run.branch()
 
 
 @dataclass(frozen=True, eq=False)
@@ -352,7 +350,7 @@ class _Run:
         crossings = [p for _, p in found if p.label == "BPC"]
         found = [
             (x, p) for x, p in found
-            if p.label != "LPC" or not any(np.allclose(self._b_of(p), self._b_of(o), rtol=1e-5) for o in crossings)
+            if p.label != "LPC" or not any(np.allclose(self._b_of(p), self._b_of(o), rtol=1e-4) for o in crossings)
         ]  # fmt: skip
         return [p for _, p in sorted(found, key=lambda pair: pair[0])]
 

@@ -1,0 +1,74 @@
+"""The derivative of a bordered scalar of a cycle by the cycle, its period and its parameters, in compiled code."""
+
+from typing import Any
+
+import numpy as np
+
+from gan_bifurcation.continuation._cycle_kernels import load_parameters
+from gan_bifurcation.evaluation import make_evaluator, second
+from gan_bifurcation.kernels import FloatArray, TapeData, jit
+
+
+@jit
+def condition_rows(
+    s: Any, tape: TapeData, u: FloatArray, b: FloatArray, phi: FloatArray, psi: FloatArray, by_period: FloatArray,
+    rows: FloatArray, corner: FloatArray,
+) -> None:  # fmt: skip
+    """Derivatives of g = -psi^T M phi for parts of phi (k, N m + 1, n) and of psi (k, N, q), all of one kind.
+
+    Parameters
+    ----------
+    by_period : array (k,)
+        The period's component of phi: M has the column -h f for it.
+    rows, corner : arrays (j, k, N, n (m + 1)), (j, k, unknowns)
+        For part j of psi and part k of phi.
+    """
+    n, m, nf = s.n, s.m, s.nf
+    load_parameters(s, b)
+    nm = tape.n_inputs
+    e = make_evaluator(tape, 1, n, 2)
+    z, w, scale, free, slope, hs = s.z, s.w, s.scale, s.free, s.slope, s.h
+    f, jac, hess, direction = np.zeros(n), np.zeros((n, nm)), np.zeros((n, nm)), np.zeros(nm)
+    parts, others = phi.shape[0], psi.shape[0]
+    period = b[0]
+    for o in range(others):
+        for k in range(parts):
+            for i in range(s.intervals):
+                for c in range(n * (m + 1)):
+                    rows[o, k, i, c] = 0.0
+            for c in range(corner.shape[2]):
+                corner[o, k, c] = 0.0
+    for i in range(s.intervals):
+        h = hs[i]
+        for g in range(m):
+            for c in range(n):
+                total = 0.0
+                for q in range(m + 1):
+                    total += w[g, q] * u[i * m + q, c]
+                z[c] = total * scale[c]
+            for k in range(parts):
+                for c in range(n):
+                    total = 0.0
+                    for q in range(m + 1):
+                        total += w[g, q] * phi[k, i * m + q, c]
+                    direction[c] = total * scale[c]
+                second(e, z, direction, f, jac, hess)
+                tau = by_period[k]
+                for o in range(others):
+                    for c in range(n):
+                        total = 0.0
+                        for r in range(n):
+                            y = psi[o, i, g * n + r] / scale[r]
+                            total += y * (h * period * hess[r, c] + h * tau * jac[r, c])
+                        total *= scale[c]
+                        for q in range(m + 1):
+                            rows[o, k, i, ((q - 1) * n if q > 0 else m * n) + c] += total * w[g, q]
+                    for r in range(n):
+                        y = psi[o, i, g * n + r] / scale[r]
+                        total = 0.0
+                        for c in range(n):
+                            total += jac[r, c] * direction[c]
+                        corner[o, k, 0] += y * h * total
+                        for c in range(nf):
+                            at = n + free[c]
+                            corner[o, k, 1 + c] += y * (h * period * hess[r, at] + h * tau * jac[r, at]) * slope[c]

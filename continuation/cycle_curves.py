@@ -1,0 +1,289 @@
+"""Curves of special points of cycles in two parameters: folds, flips, Neimark-Sacker points."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.continuation import _cycle_steps as steps
+from gan_bifurcation.continuation._cycle_conditions import Condition
+from gan_bifurcation.continuation.collocation import Collocation
+from gan_bifurcation.continuation.cycle_points import Record
+from gan_bifurcation.continuation.cycles import DEFAULT_CONTROL, branch_of, prepare
+from gan_bifurcation.continuation.march import StepControl
+from gan_bifurcation.continuation.run import Ends
+from gan_bifurcation.continuation.starts import ProfileStart
+from gan_bifurcation.errors import MisuseError, Outcome
+from gan_bifurcation.profiles import Profile
+from gan_bifurcation.ranges import Range
+
+FloatArray = NDArray[np.float64]
+
+_EVERY: Final = 4
+_UNEVEN: Final = 1.8
+# Angles of strong resonances on a curve of Neimark-Sacker points.
+_RESONANCES: Final = {"R3": 2.0 * np.pi / 3.0, "R4": 0.5 * np.pi}
+_END: Final = 0.02
+
+
+def _extra(kind: str) -> int:
+    return 1 if kind == "NS" else 0
+
+
+def trace_curve(
+    start: Point | ProfileStart, windows: dict[str, Range], at: Sequence[float], ends: Ends,
+    control: StepControl | None, coefficients: bool,
+) -> Branch:  # fmt: skip
+    """The curve of a labelled cycle in two parameters; see :func:`gan_bifurcation.trace`."""
+    del coefficients
+    if not isinstance(start, Point) or start.label not in ("LPC", "PD", "NS"):
+        what = start.name or start.label if isinstance(start, Point) else "a start"
+        raise MisuseError(
+            f"A curve of cycles in two parameters starts from a point labelled LPC, PD or NS, got "
+            f"{what or 'an ordinary cycle'}; at fixed period, use gb.fixed_period."
+        )
+    if at:
+        raise MisuseError("at= gives values of the free parameter of a branch, but a curve has two.")
+    curve = _Curve(start, windows, ends, control or DEFAULT_CONTROL)
+    return curve.branch()
+
+
+class _Curve:
+    """A curve on its way."""
+
+    def __init__(self, start: Point, windows: dict[str, Range], ends: Ends, control: StepControl) -> None:
+        self.kind, self.windows, self.ends, self.control = start.label, windows, ends, control
+        self.c = prepare(start, windows, None, control, _extra(self.kind))
+        c = self.c
+        if self.kind == "NS":
+            c.b[c.nb - 1] = abs(np.angle(start.critical))
+            c.bio[:, c.nb - 1][[0, 2]] = c.b[c.nb - 1]
+        self.weights = None
+        self.condition = Condition(c, self.kind)
+        steps.set_row(c.state, c.t, c.tb, c.u)
+        c.trial[:], c.trial_b[:] = c.u, c.b
+        self.condition.start()
+        # The point itself: one parameter after the other is held, until one of them is a coordinate.
+        for index in (2, 1):
+            c.trial[:], c.trial_b[:] = c.u, c.b
+            c.hold(index)
+            if self.condition.solve(float(c.b[index])):
+                break
+        else:
+            raise MisuseError(
+                f"Newton's method did not converge to the {self.kind} point of the start; take more intervals."
+            )
+        c.u[:], c.b[:] = c.trial, c.trial_b
+        self.condition.renew()
+        c.hold(index)
+        self.condition.tangent()
+        c.t[:], c.tb[:] = c.solution, c.solution_b
+        self.step = control.first
+
+    def _set_row(self) -> None:
+        c = self.c
+        rows = c.rows[1 : c.nb - 1].copy(), c.corner[1 : c.nb - 1].copy()
+        steps.set_row(c.state, c.t, c.tb, c.u)
+        c.rows[1 : c.nb - 1], c.corner[1 : c.nb - 1] = rows
+
+    def _record(self, ds: float) -> Record:
+        c = self.c
+        return Record(ds, c.b[: c.nb].copy(), c.tb[: c.nb].copy(), c.spectrum.copy(), 0.0, c.profile(c.u, c.b))
+
+    def _adapt(self) -> None:
+        c = self.c
+        if c.shares()[1] < _UNEVEN:
+            return
+        new = c.on_mesh(c.adapted_mesh(), c.scale)
+        condition = Condition(new, self.kind)
+        new.trial[:], new.trial_b[:] = new.u, new.b
+        steps.set_row(new.state, new.t, new.tb, new.u)
+        condition.start()
+        if condition.solve(float(steps.height(new.state, new.u, new.b))):
+            new.u[:], new.b[:] = new.trial, new.trial_b
+            condition.renew()
+            condition.tangent()
+            new.t[:], new.tb[:] = new.solution, new.solution_b
+            self.c, self.condition = new, condition
+
+    def _go(self, row: int | None, value: float, guess: float) -> bool:
+        """To a point a given step further, or with a border unknown of a given value; False if there is none."""
+        c = self.c
+        self._set_row()
+        c.trial[:], c.trial_b[:] = c.u + guess * c.t, c.b + guess * c.tb
+        if row is None:
+            target = float(steps.height(c.state, c.u, c.b)) + guess
+        else:
+            c.hold(row)
+            target = value
+        before = c.trial_b[: c.nb].copy()
+        if not self.condition.solve(target):
+            return False
+        if np.linalg.norm(c.trial_b[1 : c.nb] - before[1:]) > 0.5 * abs(guess) + 1e-9:
+            return False
+        self._set_row()
+        size = self.condition.tangent()
+        return bool(1.0 / size > np.cos(min(2.0 * self.control.angle, 1.4)))
+
+    def _accept(self) -> None:
+        c = self.c
+        c.u[:], c.b[:] = c.trial, c.trial_b
+        c.t[:], c.tb[:] = c.solution, c.solution_b
+        self.condition.renew()
+
+    def _where(self) -> str:
+        values = self.c.values(self.c.b[:3]).tolist()
+        return ", ".join(f"{k} = {v:.6g}" for k, v in zip(self.windows, values, strict=True))
+
+    def _follow(self) -> tuple[list[Record], list[Point], Outcome, bool]:
+        records, points = [self._record(0.0)], list[Point]()
+        first = records[0]
+        ds = self.control.first
+        while True:
+            c = self.c
+            if len(records) >= self.ends.max_points:
+                words = f"Stopped after {len(records)} points at {self._where()}; raise max_points to go on."
+                return records, points, Outcome("points", words, True), False
+            if not self._go(None, 0.0, ds):
+                ds *= 0.5
+                if ds < self.control.smallest:
+                    words = (
+                        f"The corrector failed at {self._where()} down to the smallest step "
+                        f"{self.control.smallest:g}; try more intervals."
+                    )
+                    return records, points, Outcome("step too small", words, False), False
+                continue
+            angle = float(np.arccos(min(1.0, abs(self._cosine()))))
+            q = c.trial_b[1:3]
+            if (q < 0.0).any() or (q > 1.0).any():
+                return (*self._frame(records, points, ds), False)
+            points += self._events(records, len(records) - 1)
+            self._accept()
+            records.append(self._record(ds))
+            halt = self.ends.reached(points)
+            if halt is not None:
+                words = f"Stopped at {halt.label} near {self._where()}."
+                return records, points, Outcome("stop", words, True), False
+            if self.kind == "NS" and not _END < c.b[c.nb - 1] < np.pi - _END:
+                name = "R1" if c.b[c.nb - 1] < 1.0 else "R2"
+                points.append(self._point(name, float(len(records) - 1)))
+                words = f"The curve ends near a 1:{name[1]} resonance ({name}) at {self._where()}."
+                return records, points, Outcome("resonance", words, True), False
+            if self._returned(first, records):
+                return records, points, Outcome("closed", "The curve is closed: it returned to its start.", True), True
+            growth = min(1.5, self.control.angle / angle) if angle > 0.0 else 1.5
+            ds = min(max(ds * growth, self.control.smallest), self.control.largest)
+            if len(records) % _EVERY == 0:
+                self._adapt()
+
+    def _cosine(self) -> float:
+        c = self.c
+        a, b = c.tb[1:3], c.solution_b[1:3]
+        size = np.linalg.norm(a) * np.linalg.norm(b)
+        return float(a @ b / size) if size > 0.0 else 1.0
+
+    def _frame(
+        self, records: list[Record], points: list[Point], ds: float
+    ) -> tuple[list[Record], list[Point], Outcome]:
+        c = self.c
+        q0, q1 = c.b[1:3].copy(), c.trial_b[1:3].copy()
+        k = int(np.argmax(np.maximum(q1 - 1.0, -q1)))
+        target = 1.0 if q1[k] > 1.0 else 0.0
+        fraction = float((target - q0[k]) / (q1[k] - q0[k]))
+        if fraction > 1e-9 and self._go(1 + k, target, fraction * ds):
+            self._accept()
+            c.b[1 + k] = target
+            records.append(self._record(fraction * ds))
+        words = f"Reached the edge of the window at {self._where()}."
+        return records, points, Outcome("window", words, True)
+
+    def _events(self, records: list[Record], index: int) -> list[Point]:
+        """Special points between the present point and the trial point, by interpolation of what changes sign."""
+        c = self.c
+        found = []
+        if self.kind == "NS":
+            a, b = float(c.b[c.nb - 1]), float(c.trial_b[c.nb - 1])
+            for name, angle in _RESONANCES.items():
+                if (a - angle) * (b - angle) < 0.0:
+                    kept = c.trial.copy(), c.trial_b.copy(), c.solution.copy(), c.solution_b.copy(), c.spectrum.copy()
+                    x = (angle - a) / (b - a)
+                    ds = float(steps.height(c.state, c.trial, c.trial_b) - steps.height(c.state, c.u, c.b))
+                    if self._go(c.nb - 1, angle, x * ds):
+                        found.append(self._point(name, index + x, trial=True))
+                    c.trial[:], c.trial_b[:], c.solution[:], c.solution_b[:], c.spectrum[:] = kept
+        if self._cosine() < 0.0:
+            name = "CPC" if self.kind == "LPC" else "turn"
+            if name == "CPC":
+                # Both parameters turn at once: the fold's coefficient vanishes.
+                found.append(self._point(name, index + 0.5, trial=True))
+        del records
+        return found
+
+    def _point(self, label: str, index: float, trial: bool = False) -> Point:
+        c = self.c
+        u, b = (c.trial, c.trial_b) if trial else (c.u, c.b)
+        profile: Profile = c.profile(u, b)
+        return Point(
+            c.at(b[:3]), profile.states[0].copy(), c.spectrum.copy(), label=label, free=tuple(self.windows),
+            index=index, critical=self._critical(b), profile=profile, condition="cycle",
+        )  # fmt: skip
+
+    def _critical(self, b: FloatArray) -> complex:
+        if self.kind == "NS":
+            return complex(np.exp(1j * b[self.c.nb - 1]))
+        return complex(-1.0 if self.kind == "PD" else 1.0)
+
+    def _returned(self, first: Record, records: list[Record]) -> bool:
+        if len(records) < 10:
+            return False
+        a, b = records[-2].b[1:3], records[-1].b[1:3]
+        step = np.linalg.norm(b - a)
+        along = (first.b[1:3] - a) @ (b - a) / max(float(step) ** 2, 1e-300)
+        near = np.linalg.norm(a + along * (b - a) - first.b[1:3])
+        same = abs(records[-1].b[0] / first.b[0] - 1.0) < 1e-2
+        return bool(0.0 <= along < 1.0 and near < 0.05 * step and same and first.tb[1:3] @ (b - a) > 0.0)
+
+    def branch(self) -> Branch:
+        """Both directions of the curve."""
+        begin = self.c, self.condition
+        c = self.c
+        kept = [x.copy() for x in (c.u, c.b, c.t, c.tb, c.spectrum)]
+        records, points, outcome, closed = self._follow()
+        outcomes = (outcome, outcome)
+        if not closed:
+            self.c, self.condition = begin
+            c = self.c
+            c.u[:], c.b[:], c.t[:], c.tb[:], c.spectrum[:] = kept
+            c.t *= -1.0
+            c.tb *= -1.0
+            steps.set_row(c.state, c.t, c.tb, c.u)
+            c.trial[:], c.trial_b[:] = c.u, c.b
+            self.condition.start()
+            behind, others, back, _ = self._follow()
+            n = len(behind)
+            turned = [replace(r, tb=-r.tb) for r in reversed(behind[1:])]
+            records = turned + records
+            points = [replace(p, index=n - 1 - p.index) for p in reversed(others)] + [
+                replace(p, index=n - 1 + p.index) for p in points
+            ]
+            outcomes = (back, outcome)
+        system: Collocation = self.c
+        branch = branch_of(system.system, system, self.kind, records, points, outcomes, closed)
+        critical = np.array([self._critical(r.b) for r in records])
+        measures = dict(branch.measures)
+        if self.kind == "NS":
+            measures["theta"] = np.array([float(r.b[self.c.nb - 1]) for r in records])
+        unstable = np.array([_beyond(r, self.kind) for r in records], dtype=np.int64)
+        return replace(branch, critical=critical, measures=measures, unstable=unstable)
+
+
+def _beyond(r: Record, kind: str) -> int:
+    """Multipliers outside the unit circle, without the critical ones."""
+    mu = r.spectrum[1:]
+    goal = {"LPC": 1.0, "PD": -1.0}.get(kind)
+    critical = np.abs(np.abs(mu) - 1.0) if goal is None else np.abs(mu - goal)
+    others = np.delete(mu, np.argsort(critical)[: 2 if kind == "NS" else 1])
+    return int(np.sum(np.abs(others) > 1.0))

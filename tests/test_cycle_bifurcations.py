@@ -1,0 +1,131 @@
+"""Special points of cycles, their curves and what starts there, against numbers that AUTO-07p printed for its demos."""
+
+import numpy as np
+import pytest
+
+import gan_bifurcation as gb
+
+equations = gb.System.from_equations
+
+
+def named(branch: gb.Branch, name: str) -> list[tuple[str, float, float]]:
+    return [(p.label, p.parameters[name], p.period) for p in branch.special_points]
+
+
+@pytest.fixture(scope="module")
+def plp() -> gb.Branch:
+    system = equations(
+        "flow",
+        {"s": "s0 - s - rh*s*a/(1 + s + rk*s**2)", "a": "al*(a0 - a) - rh*s*a/(1 + s + rk*s**2)"},
+        {"s0": 110.0, "a0": 500.0, "al": 0.2, "rh": 2.021628, "rk": 0.1},
+    )
+    point = gb.trace(gb.point(system, [45.59, 177.8]), {"rh": (2, 6)})["H1"]
+    return gb.trace(gb.hopf_to_cycles(point, intervals=20), {"rh": (2, 6)})
+
+
+def test_folds_of_plp(plp: gb.Branch) -> None:
+    # AUTO's demo plp, NTST = 20: LP at 2.75969 and 5.00784, periods 10.0064 and 5.67658.
+    found = named(plp, "rh")
+    assert [f[0] for f in found] == ["LPC", "LPC"]
+    assert [f[1] for f in found] == pytest.approx([2.75969, 5.00784], rel=2e-6)
+    assert [f[2] for f in found] == pytest.approx([10.0064, 5.67658], rel=1e-5)
+    for p in plp.special_points:
+        assert np.min(np.abs(p.multipliers[1:] - 1)) < 1e-4
+    # Its second Hopf point, 4.65046, without a false label.
+    assert plp.outcome[1].code == "hopf"
+
+
+def test_curve_of_folds_of_plp(plp: gb.Branch) -> None:
+    curve = gb.trace(plp["LPC1"], {"rh": (2, 6), "s0": (109, 111)})
+    assert curve.curve == "LPC"
+    # AUTO's demo plp, end of the curve at s0 = 109: 2.58264, period 10.5394; at 111: 2.98629, 9.39099.
+    ends = {round(float(s0)): k for k, s0 in ((0, curve.column("s0")[0]), (-1, curve.column("s0")[-1]))}
+    for s0, rh, period in ((109, 2.58264, 10.5394), (111, 2.98629, 9.39099)):
+        assert curve.column("rh")[ends[s0]] == pytest.approx(rh, rel=3e-6)
+        assert curve.measures["period"][ends[s0]] == pytest.approx(period, rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def tor() -> tuple[gb.Branch, gb.Branch]:
+    system = equations(
+        "flow",
+        {
+            "x": "(-(be + nu)*x + be*y - a3*x**3 + b3*(y - x)**3)/r",
+            "y": "be*x - (be + ga)*y - z - b3*(y - x)**3",
+            "z": "y",
+        },
+        {"nu": -0.9, "be": 0.5, "ga": -0.6, "r": 0.6, "a3": 0.328578, "b3": 0.933578},
+    )
+    point = gb.trace(gb.point(system, [0, 0, 0]), {"nu": (-1, -0.5)})["H1"]
+    symmetric = gb.trace(gb.hopf_to_cycles(point, intervals=20), {"nu": (-1, -0.5)}, stop="BPC1")
+    other = gb.trace(gb.branch_point_to_branch(symmetric["BPC1"]), {"nu": (-0.7, -0.5)})
+    return symmetric, other
+
+
+def test_points_of_tor(tor: tuple[gb.Branch, gb.Branch]) -> None:
+    symmetric, other = tor
+    # AUTO's demo tor: LP -0.584335 (8.42647), BP -0.587029 (8.68967); on the other branch TR -0.591650 (8.79415), PD
+    # -0.614955 (9.26630). The branch passes through its birth and goes over its mirror image.
+    assert [f[0] for f in named(symmetric, "nu")] == ["LPC", "BPC"]
+    assert [f[1] for f in named(symmetric, "nu")] == pytest.approx([-0.584335, -0.587029], abs=1e-6)
+    assert [f[2] for f in named(symmetric, "nu")] == pytest.approx([8.42647, 8.68967], abs=1e-5)
+    assert [f[0] for f in named(other, "nu")] == ["PD", "NS", "BPC", "NS", "PD"]
+    assert [f[1] for f in named(other, "nu")][:2] == pytest.approx([-0.614955, -0.591650], abs=1e-6)
+    assert [f[2] for f in named(other, "nu")][:2] == pytest.approx([9.26630, 8.79415], abs=1e-5)
+    assert [f[1] for f in named(other, "nu")][3:] == pytest.approx([-0.591650, -0.614955], abs=1e-6)
+    assert abs(other["NS1"].critical) == pytest.approx(1, abs=1e-9)
+    assert other["PD1"].critical.real == pytest.approx(-1, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["NS1", "PD1"])
+def test_curves_of_tor(tor: tuple[gb.Branch, gb.Branch], name: str) -> None:
+    curve = gb.trace(tor[1][name], {"nu": (-1, -0.5), "be": (0.47, 0.53)})
+    assert curve.curve == name[:-1]
+    assert [o.code for o in curve.outcome] == ["window", "window"]
+    if name == "NS1":
+        moduli = np.abs(curve.spectrum[:, 1])
+        assert moduli == pytest.approx(np.ones(len(curve)), abs=1e-7)
+        assert np.angle(curve.spectrum[:, 1]) == pytest.approx(curve.measures["theta"], abs=1e-6)
+    else:
+        assert np.min(np.abs(curve.spectrum[:, 1:] + 1), axis=1).max() < 1e-6
+
+
+def test_period_doublings_of_lor() -> None:
+    system = equations(
+        "flow", {"x": "sigma*(y - x)", "y": "rho*x - y - x*z", "z": "x*y - beta*z"},
+        {"rho": 280.0, "beta": 8 / 3, "sigma": 10.0},
+    )  # fmt: skip
+    start = gb.orbit_to_cycle(gb.simulate(system, [5.0, 35.0, 300.0], duration=60), intervals=40)
+    branch = gb.trace(start, {"rho": (210, 300)})
+    # AUTO's demo lor, NTST = 20, 40, 60: PD at 229.407 (0.480867), 218.210 (0.987949), 215.966 (1.98675).
+    assert named(branch, "rho") == [("PD", pytest.approx(229.407, rel=2e-6), pytest.approx(0.480867, rel=2e-6))]
+    for value, period in ((218.210, 0.987949), (215.966, 1.98675)):
+        branch = gb.trace(gb.flip_to_period_two(branch["PD1"]), {"rho": (210, 300)})
+        assert named(branch, "rho") == [("PD", pytest.approx(value, rel=2e-6), pytest.approx(period, rel=2e-6))]
+
+
+def test_the_branch_point_of_pp3() -> None:
+    system = equations(
+        "flow",
+        {"x": "x*(1 - x) - 4*x*y", "y": "-y/4 + 4*x*y - 3*y*z - p1*(1 - exp(-5*y))", "z": "-z/2 + 3*y*z"},
+        {"p1": 0.02},
+    )
+    point = gb.trace(gb.point(system, [1 / 3, 1 / 6, 1 / 3]), {"p1": (0, 0.4)})["H1"]
+    branch = gb.trace(gb.hopf_to_cycles(point, intervals=20), {"p1": (0, 1)})
+    # AUTO's demo pp3: BP at 0.301235, period 8.27624, and nine more that are none.
+    assert named(branch, "p1") == [("BPC", pytest.approx(0.301235, abs=1e-6), pytest.approx(8.27624, abs=1e-5))]
+    assert branch.outcome[1].code == "hopf"
+
+
+def test_refusals() -> None:
+    circle = equations(
+        "flow", {"x": "mu*x - y - x*(x**2 + y**2)", "y": "x + mu*y - y*(x**2 + y**2)"}, {"mu": -0.5, "c": 1.0}
+    )
+    point = gb.trace(gb.point(circle, [0, 0]), {"mu": (-1, 1)})["H1"]
+    branch = gb.trace(gb.hopf_to_cycles(point), {"mu": (-1, 1)}, max_points=8)
+    with pytest.raises(gb.MisuseError, match="LPC, PD or NS"):
+        gb.trace(branch.point(5), {"mu": (-1, 1), "c": (0, 2)})
+    with pytest.raises(gb.MisuseError, match="labelled PD"):
+        gb.flip_to_period_two(branch.point(5))
+    with pytest.raises(gb.MisuseError, match="Events"):
+        gb.trace(branch.point(5), {"mu": (-1, 1)}, events=[gb.Event.rate("0.5")])
