@@ -304,7 +304,9 @@ def test_without_a_compiler_pycont_is_refused_in_a_sentence(monkeypatch: pytest.
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(missing_tools()), reason="AUTO cannot be compiled here")
-def test_pycont_goes_on_with_a_branch_of_cycles() -> None:
+def test_pycont_goes_on_with_a_branch_of_cycles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # AUTO writes its log into the current folder.
+    monkeypatch.chdir(tmp_path)
     curves = gb.to_contclass(cycles())
     curves["LC"].MaxNumPoints = 12
     curves["LC"].forward()
