@@ -202,16 +202,22 @@ def _run_and_tell(arguments: list[str], said: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_an_interrupt_says_how_to_go_on(henon: Path, tmp_path: Path) -> None:
-    out, said = tmp_path / "out", tmp_path / "said"
-    arguments = ["run", str(henon / "henon.toml"), "--out", str(out), "--jobs", "1"]
-    # A forked process begins at once: all is loaded here.
-    run = get_context("fork").Process(target=_run_and_tell, args=(arguments, str(said)))
-    run.start()
-    deadline = time.monotonic() + 60
-    while not (out / "parts").exists() and time.monotonic() < deadline and run.is_alive():
-        time.sleep(0.001)
-    os.kill(run.pid or 0, signal.SIGINT)
-    run.join(60)
+    said = tmp_path / "said"
+    # On a busy machine the study can be through before the signal comes: then it is run once more.
+    for attempt in range(10):
+        out = tmp_path / f"out-{attempt}"
+        arguments = ["run", str(henon / "henon.toml"), "--out", str(out), "--jobs", "1"]
+        # A forked process begins at once: all is loaded here.
+        run = get_context("fork").Process(target=_run_and_tell, args=(arguments, str(said)))
+        run.start()
+        deadline = time.monotonic() + 60
+        while not (out / "parts").exists() and time.monotonic() < deadline and run.is_alive():
+            time.sleep(0.001)
+        if run.is_alive():
+            os.kill(run.pid or 0, signal.SIGINT)
+        run.join(60)
+        if run.exitcode != 0:
+            break
     assert run.exitcode == 130
     assert (
         said.read_text()

@@ -324,8 +324,11 @@ def test_a_product_of_tables_is_independent() -> None:
     u, v = table.columns
     # E (u + v)**2 = 1 + 1/3.
     assert float(Mean((u + v) ** 2, table)) == pytest.approx(4 / 3, rel=1e-13)
+    normal, uniform = gauss_hermite("u", 5), gauss_legendre("v", 4)
     with pytest.raises(MisuseError, match="product_table"):
-        Mean(Mean(X * u, gauss_hermite("u", 5)) * v, gauss_legendre("v", 4))
+        Mean(Mean(X * u * v, normal), uniform)
+    # An inner expectation that does not see the outer variable is a number: E u**2 E v**2 = 1/3.
+    assert float(Mean(Mean(u**2, normal) * v**2, uniform)) == pytest.approx(1 / 3, rel=1e-13)
 
 
 @pytest.mark.parametrize(

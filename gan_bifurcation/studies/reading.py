@@ -38,8 +38,8 @@ class StudyFile:
 def shipped_studies() -> list[str]:
     """The names of the studies that come with the package.
 
-    >>> shipped_studies()
-    ['dirac-gan', 'kernel-gan']
+    >>> "kernel-gan" in shipped_studies()
+    True
     """
     folder = files("gan_bifurcation.studies")
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
