@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.errors import unknown_name
+from gan_bifurcation.figures.polylines import stretches
 from gan_bifurcation.figures.style import GREY, LINE_COLOURS, mark_of
 from gan_bifurcation.profiles import Profile
 
@@ -48,11 +48,7 @@ class Band:
 
     def runs(self) -> list[tuple[slice, bool]]:
         """Stretches of equal stability, as slices of places that share their end points."""
-        if not len(self.stable):
-            return []
-        cuts = np.flatnonzero(np.diff(self.stable.astype(int))) + 1
-        edges = [0, *cuts.tolist(), len(self.stable)]
-        return [(slice(a, b + 1), bool(self.stable[a])) for a, b in pairwise(edges)]
+        return stretches(self.stable)
 
 
 def is_tongue(point: Point) -> bool:

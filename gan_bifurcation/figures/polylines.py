@@ -32,11 +32,16 @@ class Nodes:
 
     def runs(self) -> list[tuple[slice, bool]]:
         """Stretches of equal stability, as slices of nodes that share their end points."""
-        if not len(self.stable):
-            return []
-        cuts = np.flatnonzero(np.diff(self.stable.astype(int))) + 1
-        edges = [0, *cuts.tolist(), len(self.stable)]
-        return [(slice(a, b + 1), bool(self.stable[a])) for a, b in pairwise(edges)]
+        return stretches(self.stable)
+
+
+def stretches(stable: NDArray[np.bool_]) -> list[tuple[slice, bool]]:
+    """Stretches of equal stability of the pieces between neighbours, as slices that share their end points."""
+    if not len(stable):
+        return []
+    cuts = np.flatnonzero(np.diff(stable.astype(int))) + 1
+    edges = [0, *cuts.tolist(), len(stable)]
+    return [(slice(a, b + 1), bool(stable[a])) for a, b in pairwise(edges)]
 
 
 def nodes(branch: Branch) -> Nodes:
