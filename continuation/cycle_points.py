@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import _cycle_steps as steps
-from gan_bifurcation.continuation.collocation import Collocation
+from gan_bifurcation.continuation.collocation import Collocation, Strides, nodes_of
 from gan_bifurcation.profiles import Profile
 
 FloatArray = NDArray[np.float64]
@@ -36,6 +36,8 @@ class Record:
     sign : float
         Of the determinant of [Jacobian; tangent].
     profile : Profile
+    extremes : pair of arrays (n,), optional
+        Least and greatest values of the states over the piecewise polynomials, where they are known.
     """
 
     arclength: float
@@ -44,6 +46,7 @@ class Record:
     spectrum: ComplexArray
     sign: float
     profile: Profile
+    extremes: tuple[FloatArray, FloatArray] | None = None
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -71,6 +74,21 @@ def record_of(c: Collocation, arclength: float) -> Record:
         arclength, c.b[:nb].copy(), c.tb[:nb].copy(), c.spectrum.copy(), float(c.step[steps.SIGN]),
         c.profile(c.u, c.b),
     )  # fmt: skip
+
+
+def records_of(c: Collocation, strides: Strides) -> list[Record]:
+    """The points of a march as records."""
+    nb, n = c.nb, len(c.scale)
+    phases, degree = nodes_of(c.mesh, c.degree), c.degree
+    made = []
+    for numbers, spectrum in zip(strides.records, strides.spectra, strict=True):
+        b, tb = numbers[2 : 2 + nb], numbers[2 + nb : 2 + 2 * nb]
+        rest = numbers[2 + 2 * nb :]
+        states = rest[2 * n :].reshape(c.intervals * degree + 1, n) * c.scale
+        extremes = rest[:n] * c.scale, rest[n : 2 * n] * c.scale
+        profile = Profile(phases, states, float(b[0]), mesh=c.mesh)
+        made.append(Record(float(numbers[0]), b, tb, spectrum, float(numbers[1]), profile, extremes))
+    return made
 
 
 def point_of(c: Collocation, r: Record, label: str, index: float, critical: complex = complex(np.nan)) -> Point:
