@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.continuation import _cycle_march as march
 from gan_bifurcation.continuation._cycle_kernels import System, do
+from gan_bifurcation.continuation._cycle_system import SOLUTION, SPARE
 from gan_bifurcation.kernels import FloatArray
 
 IntArray = NDArray[np.int64]
@@ -32,7 +33,7 @@ def spread(s: System, closure: float, cols: IntArray, x: FloatArray, with_right:
     assert with_right == 0.0
     n = s.sizes.n
     spread_between(s, x[:n], closure * x[:n], cols, x[n:], out)
-    s.view(s.sizes.bio, 7, s.sizes.k)[5, cols] = x[n:]
+    s.borders(SOLUTION)[cols] = x[n:]
 
 
 def set_column(s: System, k: int, values: FloatArray) -> None:
@@ -45,7 +46,7 @@ def spread_between(
 ) -> None:
     """The states (N m + 1, n) of K x + columns . weights = 0 from both ends."""
     do(s, march.SPREAD, which=cols[: len(weights)], u=x0, t=xn, b=weights)
-    out[:] = s.view(s.sizes.spare, *out.shape)
+    out[:] = s.states(SPARE)
 
 
 def spread_adjoint(s: System, last: FloatArray, rows: IntArray, weights: FloatArray, psi: FloatArray) -> None:
@@ -58,5 +59,4 @@ def improve_with(s: System, which: IntArray, wanted: FloatArray) -> float:
 
     `wanted` is how much each border row is to change.
     """
-    trial = s.view(s.sizes.bio, 7, s.sizes.k)[2]
-    return do(s, march.IMPROVE, which=which, t=wanted, b=trial)[0]
+    return do(s, march.IMPROVE, which=which, t=wanted)[0]

@@ -39,6 +39,16 @@ class System:
         """The array of this shape at a place of the memory."""
         return self.memory[at : at + int(np.prod(shape))].reshape(shape)
 
+    def states(self, number: int) -> FloatArray:
+        """The states (N m + 1, n) of a vector."""
+        p = self.sizes
+        return self.view(p.vectors + number * p.vector, p.intervals * p.m + 1, p.n)
+
+    def borders(self, number: int) -> FloatArray:
+        """The border unknowns of a vector."""
+        p = self.sizes
+        return self.view(p.vectors + number * p.vector + p.border, p.k)
+
     def laid(self, rows: FloatArray) -> FloatArray:
         """Rows (N, n (m + 1)) of a border as compiled code has them, (turns, n (m + 1), LANES)."""
         p = self.sizes
@@ -49,11 +59,11 @@ class System:
 
 @jit
 def _cycle(
-    p: Layout, tape: TapeData, w: FloatArray, v: FloatArray, g: FloatArray, box: FloatArray, final: FloatArray,
+    sizes: NDArray[np.void], tape: TapeData, w: FloatArray, v: FloatArray, g: FloatArray, box: FloatArray, final: FloatArray,
     pivots: IntArray,
 ) -> Any:  # fmt: skip
     s = structref.new(CYCLE)
-    s.p, s.tape, s.w, s.v, s.g, s.box, s.final, s.pivots = p, tape, w, v, g, box, final, pivots
+    s.sizes, s.tape, s.w, s.v, s.g, s.box, s.final, s.pivots = sizes, tape, w, v, g, box, final, pivots
     return s
 
 
@@ -87,7 +97,8 @@ def make_cycle(
         Unknowns beside period and parameters.
     """
     intervals, m, nf = len(h), len(d), len(free)
-    sizes, count = layout(n, m, intervals, nf, extra, len(p))
+    record, count = layout(n, m, intervals, nf, extra, len(p))
+    sizes: Layout = record.view(np.recarray)[0]
     memory = _aligned(count)
     lengths = np.zeros(LANES * sizes.turns)
     lengths[:intervals] = h
@@ -109,7 +120,7 @@ def make_cycle(
     box = _aligned((slots + 1) * (1 + directions) + LANES)
     size = n + sizes.nb
     handle = _cycle(
-        sizes, tape, memory, v, g, box, np.zeros((size, size)), np.zeros(size, dtype=np.int64)
+        record, tape, memory, v, g, box, np.zeros((size, size)), np.zeros(size, dtype=np.int64)
     )  # fmt: skip
     return System(sizes, memory, handle)
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.continuation._packs import LANES, ONE, ZERO, choose, exceeds, inlined, load, magnitude, root, spread, store
+from gan_bifurcation.continuation._packs import LANES, ONE, ZERO, apart, choose, exceeds, inlined, load, magnitude, root, spread, store
 from gan_bifurcation.kernels import FloatArray, leaf
 
 IntArray = NDArray[np.int64]
@@ -24,6 +24,7 @@ _NONE, _MIXED = -1.0, -2.0
 @leaf
 def _exchange(w: FloatArray, at: int, step: int, count: int, k: int, pivots: int, kind: float) -> None:
     """Exchange row k, in `count` columns that lie `step` apart, with the row that was chosen for each lane."""
+    apart()
     if kind >= 0.0:
         x, y = at + k * LANES, at + int(kind) * LANES
         for _ in range(count):
@@ -116,6 +117,7 @@ def factor(w: FloatArray, at: int, cols: int, rows: int, pivots: int, kinds: int
 @leaf
 def lower(w: FloatArray, at: int, rows: int, pivots: int, kinds: int, v: int) -> None:
     """v <- L^-1 P v."""
+    apart()
     for k in range(rows):
         if w[kinds + k] != _NONE:
             _exchange(w, v, ZERO, ONE, k, pivots, w[kinds + k])
@@ -129,6 +131,7 @@ def lower(w: FloatArray, at: int, rows: int, pivots: int, kinds: int, v: int) ->
 @leaf
 def lower_transposed(w: FloatArray, at: int, rows: int, pivots: int, kinds: int, v: int) -> None:
     """v <- P^T L^-T v."""
+    apart()
     for k in range(rows - 1, -1, -1):
         t = load(w, v + k * LANES)
         p = at + k * rows * LANES
@@ -143,6 +146,7 @@ def lower_transposed(w: FloatArray, at: int, rows: int, pivots: int, kinds: int,
 @leaf
 def upper(w: FloatArray, at: int, rows: int, count: int, diagonal: int, step: int, v: int) -> None:
     """v[:count] <- U^-1 v[:count] for the leading block of U, whose diagonal lies at `diagonal`, `step` apart."""
+    apart()
     for k in range(count - 1, -1, -1):
         t = load(w, v + k * LANES) / load(w, diagonal + k * step)
         store(w, v + k * LANES, t)
@@ -154,6 +158,7 @@ def upper(w: FloatArray, at: int, rows: int, count: int, diagonal: int, step: in
 @leaf
 def upper_row(w: FloatArray, at: int, rows: int, count: int, diagonal: int, step: int, v: int) -> None:
     """v[:count] <- v[:count] U^-1 (a row vector)."""
+    apart()
     for k in range(count):
         t = load(w, v + k * LANES)
         p = at + k * rows * LANES
@@ -165,6 +170,7 @@ def upper_row(w: FloatArray, at: int, rows: int, count: int, diagonal: int, step
 @leaf
 def subtract(w: FloatArray, at: int, rows: int, x: int, cols: int, count: int, v: int) -> None:
     """v[:count] -= A[:count] x, for a matrix of `cols` columns."""
+    apart()
     for c in range(cols):
         t = load(w, x + c * LANES)
         p = at + c * rows * LANES
@@ -175,6 +181,7 @@ def subtract(w: FloatArray, at: int, rows: int, x: int, cols: int, count: int, v
 @leaf
 def subtract_row(w: FloatArray, at: int, rows: int, y: int, count: int, cols: int, v: int) -> None:
     """v[c] -= y[:count] . column c of A."""
+    apart()
     for c in range(cols):
         t = load(w, v + c * LANES)
         p = at + c * rows * LANES
@@ -186,12 +193,14 @@ def subtract_row(w: FloatArray, at: int, rows: int, y: int, count: int, cols: in
 @leaf
 def copy(w: FloatArray, source: int, to: int, packs: int) -> None:
     """Copy packs; the source need not begin at the first lane."""
+    apart()
     for r in range(0, packs * LANES, LANES):
         store(w, to + r, load(w, source + r))
 
 
 @leaf
 def clear(w: FloatArray, to: int, packs: int) -> None:
+    apart()
     for r in range(0, packs * LANES, LANES):
         store(w, to + r, spread(0.0))
 
@@ -202,6 +211,7 @@ def triangularise(w: FloatArray, t: int, n: int, scales: int, diagonal: int) -> 
 
     Their vectors stay below the diagonal and on it, their scales go to `scales`, the diagonal to `diagonal`.
     """
+    apart()
     width = 2 * n * LANES
     for k in range(n):
         p = t + k * (width + LANES)
@@ -258,6 +268,7 @@ def reflect(w: FloatArray, p: int, end: int, beta: float, shift: int) -> None:
 @leaf
 def turn(w: FloatArray, t: int, n: int, scales: int, v: int, back: int) -> None:
     """v (2 n) <- Q^T v for the reflections of `triangularise`; with `back`, v <- Q v."""
+    apart()
     for i in range(n):
         k = n - 1 - i if back == 1 else i
         p = t + k * (2 * n + 1) * LANES

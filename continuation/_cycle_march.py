@@ -8,22 +8,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.continuation._cycle_linear import copy
 from gan_bifurcation.continuation._cycle_mesh import density, extrema
 from gan_bifurcation.continuation._cycle_system import (
-    B0,
-    B1,
-    BN,
-    DB,
-    DU,
+    BEFORE,
+    BEFORE_TANGENT,
+    MEMORY,
+    PRESENT,
     REMEMBERED,
-    TB,
-    TB1,
-    TU,
-    TU1,
-    U0,
-    U1,
-    UN,
-    WEIGHTS,
+    SOLUTION,
+    SPARE,
+    TANGENT,
+    TRIAL,
     Layout,
     border_row,
     evaluate,
@@ -38,7 +34,19 @@ from gan_bifurcation.continuation._cycle_system import (
     row_times,
     solve,
 )
-from gan_bifurcation.continuation._packs import LANES, ONE, ZERO, inlined
+from gan_bifurcation.continuation._packs import (
+    LANES,
+    ONE,
+    ZERO,
+    apart,
+    inlined,
+    load,
+    put,
+    spread,
+    store,
+    take,
+    total,
+)
 from gan_bifurcation.continuation.floquet import multipliers
 from gan_bifurcation.kernels import FloatArray, jit, leaf
 
@@ -51,7 +59,7 @@ STEP_SIZES: Final = 7
 # What `act` does.
 (
     EVALUATE, FACTORS, NEWTON, SETTLE, ACCEPT, MARCH, PHASE_ROW, PRODUCT_ROW, BORDER, REDUCE_ROW, ROW_TIMES, FINAL,
-    LAST_SYSTEM, SPREAD, LEFT, COLUMN, IMPROVE, TANGENT, INNER, MULTIPLIERS, DENSITY, EXTREMA,
+    LAST_SYSTEM, SPREAD, LEFT, COLUMN, IMPROVE, ALONG, INNER, MULTIPLIERS, DENSITY, EXTREMA,
 ) = range(22)  # fmt: skip
 
 # What the loop of `act` is at.
@@ -67,87 +75,80 @@ _REAL: Final = 1e-9
 EVERY: Final = 3
 
 
-@inlined
-def _corrected(p: Layout, w: FloatArray, to: int, weights: int) -> float:
-    """Length of a solution of the system: states at `to`, border unknowns in `right`."""
-    gather(p, w, w, to, p.xl)
+@leaf
+def _length(p: Layout, w: FloatArray, at: int) -> float:
+    """Length of a vector, in the measure of arclength."""
+    apart()
+    gather(p, w, w, at, p.xl)
     size = inner_product(p, w, p.xl, p.xl)
     for c in range(p.nb):
-        size += w[weights + c] * w[p.right + p.n + c] ** 2
+        size += take(w, p.weights + c) * take(w, at + p.border + c) ** 2
     return float(np.sqrt(size))
 
 
 @leaf
-def _dot(p: Layout, w: FloatArray, x: int, y: int) -> float:
-    total = 0.0
-    for i in range(p.size + p.nb):
-        total += w[x + i] * w[y + i]
-    return total
+def _add(w: FloatArray, to: int, factor: float, x: int, count: int) -> None:
+    apart()
+    for i in range(0, count, LANES):
+        store(w, to + i, load(w, to + i) + factor * load(w, x + i))
 
 
-@inlined
-def _remember(p: Layout, w: FloatArray, count: int) -> float:
+@leaf
+def _dot(w: FloatArray, x: int, y: int, count: int) -> float:
+    apart()
+    sums = spread(0.0)
+    for i in range(0, count, LANES):
+        sums = sums + load(w, x + i) * load(w, y + i)
+    return float(total(sums))
+
+
+@leaf
+def _remember(p: Layout, w: FloatArray, count: int) -> None:
     """Broyden's correction for the one just computed with old factors, from `count` corrections that went before.
 
-    The new one is kept if there is room. Returns how much of it is left in the direction of the last one.
+    The new one is kept if there is room.
 
     Kelley: Iterative Methods for Linear and Nonlinear Equations (1995), section 7.3.
     """
-    row = p.size + p.k
-    z = p.memory + min(count, REMEMBERED - 1) * row
-    if count >= REMEMBERED:
-        return 0.0
-    du = p.io + DU * p.size
-    for i in range(p.size):
-        w[z + i] = w[du + i]
-    # The period counts like the states.
-    for c in range(p.nb):
-        w[z + p.size + c] = w[p.right + p.n + c] * np.sqrt(w[p.bio + WEIGHTS * p.k + c] * p.size)
+    apart()
+    z = p.vectors + SOLUTION * p.vector
+    s = p.vectors + MEMORY * p.vector
     left = 0.0
-    for j in range(count):
-        s = p.memory + j * row
-        left = _dot(p, w, s, z) / _dot(p, w, s, s)
-        if j + 1 < count:
-            for i in range(p.size + p.nb):
-                w[z + i] += left * w[s + row + i]
-    factor = 1.0 / (1.0 - left) if abs(left) < 0.6 else 1.0
-    for i in range(p.size + p.nb):
-        w[z + i] *= factor
-    for i in range(p.size):
-        w[du + i] = w[z + i]
-    for c in range(p.nb):
-        w[p.right + p.n + c] = w[z + p.size + c] / np.sqrt(w[p.bio + WEIGHTS * p.k + c] * p.size)
-    return left
+    for j in range(min(count, REMEMBERED)):
+        left = _dot(w, s, z, p.border) / _dot(w, s, s, p.border)
+        s += p.vector
+        if j + 1 < min(count, REMEMBERED):
+            _add(w, z, left, s, p.vector)
+    if count < REMEMBERED:
+        # The last one says how much is left of what it did not find.
+        if abs(left) < 0.6:
+            _add(w, z, left / (1.0 - left), z, p.vector)
+        copy(w, z, s, p.vector // LANES)
 
 
 @leaf
 def _arclength_row(p: Layout, w: FloatArray, t: FloatArray, tb: FloatArray, at: int, at_b: int) -> None:
     """The last row: the product with a tangent, states and border unknowns."""
+    apart()
     last = p.nb - 1
     gather(p, w, t, at, p.xl)
     border_row(p, w, ONE, last, p.xl)
     for c in range(p.nb):
-        w[p.corner + last * p.k + c] = w[p.bio + WEIGHTS * p.k + c] * tb[at_b + c]
+        put(w, p.corner + last * p.k + c, take(w, p.weights + c) * take(tb, at_b + c))
 
 
 @leaf
 def _accept(p: Layout, w: FloatArray, final: FloatArray, pivots: IntArray, which: IntArray, moved: int) -> None:
     """Make the trial point just settled (or the present one, if it was not `moved`) the present one."""
-    for i in range(p.size):
-        at = p.io + i
-        if moved == 1:
-            w[at + U1 * p.size] = w[at + U0 * p.size]
-            w[at + TU1 * p.size] = w[at + TU * p.size]
-            w[at + U0 * p.size] = w[at + UN * p.size]
-        w[at + TU * p.size] = w[at + DU * p.size]
-    for c in range(p.nb):
-        at = p.bio + c
-        if moved == 1:
-            w[at + B1 * p.k] = w[at + B0 * p.k]
-            w[at + TB1 * p.k] = w[at + TB * p.k]
-            w[at + B0 * p.k] = w[at + BN * p.k]
-        w[at + TB * p.k] = w[at + DB * p.k]
-    _arclength_row(p, w, w, w, p.io + TU * p.size, p.bio + TB * p.k)
+    apart()
+    at, step = p.vectors, p.vector
+    if moved == 1:
+        copy(w, at + PRESENT * step, at + BEFORE * step, step // LANES)
+        copy(w, at + TANGENT * step, at + BEFORE_TANGENT * step, step // LANES)
+        copy(w, at + TRIAL * step, at + PRESENT * step, step // LANES)
+    copy(w, at + SOLUTION * step, at + TANGENT * step, step // LANES)
+    tangent = at + TANGENT * step
+    _arclength_row(p, w, w, w, tangent, tangent + p.border)
     reduce_row(p, w, p.nb - 1)
     factorise_final(p, w, final, pivots, which)
 
@@ -156,29 +157,28 @@ def _accept(p: Layout, w: FloatArray, final: FloatArray, pivots: IntArray, which
 def _predict(p: Layout, w: FloatArray, ds: float, before: float) -> float:
     """The trial point: on the cubic through this point and the last with their tangents, or on the tangent if there is
     no last one (`before` = 0). Returns the value of the last row there."""
-    for part in range(2):
-        base, step, count = (p.io, p.size, p.size) if part == 0 else (p.bio, p.k, p.nb)
-        u, t, u1, t1, un = (U0, TU, U1, TU1, UN) if part == 0 else (B0, TB, B1, TB1, BN)
-        for i in range(count):
-            at = base + i
-            x, slope = w[at + u * step], w[at + t * step]
-            c2 = c3 = 0.0
-            if before > 0.0:
-                a = (w[at + u1 * step] - x + before * slope) / before
-                c3 = (w[at + t1 * step] - slope + 2.0 * a) / (before * before)
-                c2 = a / before + before * c3
-            w[at + un * step] = x + ds * (slope + ds * (c2 + ds * c3))
+    at, step = p.vectors, p.vector
+    for i in range(at, at + step, LANES):
+        x, slope = load(w, i + PRESENT * step), load(w, i + TANGENT * step)
+        change = ds * slope
+        if before > 0.0:
+            a = (load(w, i + BEFORE * step) - x) / before + slope
+            c3 = (load(w, i + BEFORE_TANGENT * step) - slope + 2.0 * a) / (before * before)
+            c2 = a / before + before * c3
+            change = change + (ds * ds) * (c2 + ds * c3)
+        store(w, i + TRIAL * step, x + change)
     last = p.nb - 1
-    gather(p, w, w, p.io + U0 * p.size, p.xl)
+    gather(p, w, w, at + PRESENT * step, p.xl)
     target = ds + row_times(p, w, last, p.xl)
     for c in range(p.nb):
-        target += w[p.corner + last * p.k + c] * w[p.bio + B0 * p.k + c]
+        target += take(w, p.corner + last * p.k + c) * take(w, at + PRESENT * step + p.border + c)
     return float(target)
 
 
 @leaf
 def _outside(spectrum: NDArray[np.complex128], kind: int) -> int:
     """How many multipliers, the trivial one left out, lie outside the unit circle: above 1, below -1, pairs."""
+    apart()
     count = 0
     for i in range(1, spectrum.shape[0]):
         mu = spectrum[i]
@@ -189,7 +189,7 @@ def _outside(spectrum: NDArray[np.complex128], kind: int) -> int:
     return count
 
 
-@inlined
+@leaf
 def _look(
     p: Layout, w: FloatArray, spectrum: NDArray[np.complex128], old: NDArray[np.complex128],
     limits: FloatArray, first: FloatArray, count: int, low: FloatArray, high: FloatArray,
@@ -199,7 +199,10 @@ def _look(
     `limits`: the sign of the determinant before; the longest period, the largest trivial error, the largest state that
     are let pass; then values of the parameter to stop at, in its window.
     """
-    b0, b1, tb, tb1 = p.bio + B0 * p.k, p.bio + B1 * p.k, p.bio + TB * p.k, p.bio + TB1 * p.k
+    apart()
+    at, step = p.vectors, p.vector
+    b0, b1 = at + PRESENT * step + p.border, at + BEFORE * step + p.border
+    tb, tb1 = at + TANGENT * step + p.border, at + BEFORE_TANGENT * step + p.border
     if w[p.step + SIGN] * limits[0] < 0.0 or w[tb + 1] * w[tb1 + 1] < 0.0:
         return True
     if w[b0] > limits[1] or not abs(spectrum[0] - 1.0) < limits[2]:
@@ -222,7 +225,7 @@ def _look(
     for c in range(p.n):
         mean = mean1 = total = 0.0
         for i in range(points):
-            x, y = w[p.io + U0 * p.size + i * p.n + c], w[p.io + U1 * p.size + i * p.n + c]
+            x, y = take(w, at + PRESENT * step + i * p.n + c), take(w, at + BEFORE * step + i * p.n + c)
             mean += x
             mean1 += y
             total += x * y
@@ -243,7 +246,7 @@ def _look(
 def _wanted(p: Layout, w: FloatArray, target: float, period: float) -> None:
     """What the border rows are to change by at the trial point, whose states are in `ul`."""
     last = p.nb - 1
-    bn = p.bio + BN * p.k
+    bn = p.vectors + TRIAL * p.vector + p.border
     for r in range(p.nb):
         wanted = period - w[bn]
         if r == 0 or r == last:
@@ -259,15 +262,16 @@ def _wanted(p: Layout, w: FloatArray, target: float, period: float) -> None:
 def _record(p: Layout, w: FloatArray, records: FloatArray, at: int, d: FloatArray) -> None:
     """The present point: the step, the sign of the determinant, border unknowns, their tangent, extrema, states."""
     n, nb = p.n, p.nb
+    point, tangent = p.vectors + PRESENT * p.vector, p.vectors + TANGENT * p.vector
     records[at] = w[p.step + LAST]
     records[at + 1] = w[p.step + SIGN]
     for c in range(nb):
-        records[at + 2 + c] = w[p.bio + B0 * p.k + c]
-        records[at + 2 + nb + c] = w[p.bio + TB * p.k + c]
+        put(records, at + 2 + c, take(w, point + p.border + c))
+        put(records, at + 2 + nb + c, take(w, tangent + p.border + c))
     at += 2 + 2 * nb
-    extrema(w, p.io + U0 * p.size, n, p.m, p.intervals, records[at : at + n], records[at + n : at + 2 * n], d)
-    for c in range(p.size):
-        records[at + 2 * n + c] = w[p.io + U0 * p.size + c]
+    extrema(w, point, n, p.m, p.intervals, records[at : at + n], records[at + n : at + 2 * n], d)
+    for c in range(p.states):
+        put(records, at + 2 * n + c, take(w, point + c))
 
 
 @inlined
@@ -276,8 +280,11 @@ def _uneven(
     high: FloatArray,
 ) -> bool:  # fmt: skip
     """Whether the mesh and the sizes of the states are to be looked at."""
+    # What is remembered of corrections is not needed here.
+    at = p.vectors + MEMORY * p.vector
+    shares = w[at : at + p.intervals]
     result = trivial > limits[1]
-    if density(h, w, p.io + U0 * p.size, p.n, top, w[p.memory : p.memory + p.intervals]) > limits[0]:
+    if density(h, w, p.vectors + PRESENT * p.vector, p.n, top, shares) > limits[0]:
         result = True
     for c in range(p.n):
         if high[c] - low[c] > 2.0:
@@ -298,7 +305,8 @@ def act(
     `out` takes the records, `spectra` the multipliers, after those of the present point. It answers with why it came
     back, and how many points there are.
     """
-    p, tape, w, v, g, box, final, pivots = s.p, s.tape, s.w, s.v, s.g, s.box, s.final, s.pivots
+    apart()
+    p, tape, w, v, g, box, final, pivots = s.sizes[0], s.tape, s.w, s.v, s.g, s.box, s.final, s.pivots
     n, nb = p.n, p.nb
     if what == BORDER:
         _arclength_row(p, w, u, b, ZERO, ZERO)
@@ -347,27 +355,27 @@ def act(
         return 0.0, 0, 0, 0.0
 
     # The rest is one loop, so that each of the large functions is called, and compiled, at one place.
-    un, du, weights = p.io + UN * p.size, p.io + DU * p.size, p.bio + WEIGHTS * p.k
-    bn = w[p.bio + BN * p.k : p.bio + (BN + 1) * p.k]
+    present, trial, solution = p.vectors + PRESENT * p.vector, p.vectors + TRIAL * p.vector, p.vectors + SOLUTION * p.vector
+    bn = w[trial + p.border : trial + p.border + p.k]
     step = w[p.step : p.step + STEP_SIZES]
-    width = 2 + 2 * nb + 2 * n + p.size
+    width = 2 + 2 * nb + 2 * n + p.states
     differences = np.zeros(p.m + 1)
-    present = what
+    stage = what
     border = b if what == EVALUATE or what == FACTORS or what == SETTLE else bn
     fresh = True
     target, tolerance, most, period = x, y, k, x
     if what == NEWTON:
         period = b[0]
-        present = _CORRECT
+        stage = _CORRECT
     elif what == MARCH:
         tolerance, most = step[TOLERANCE], 10
         b[2 + nb] = step[SIGN]
-        present = _PREDICT
+        stage = _PREDICT
     attempt = iteration = known = renewed = count = row = 0
     before, moved, size, ds, slant = np.inf, 0.0, 0.0, 0.0, 1.0
     touched = good = False
     while True:
-        if present == _PREDICT:
+        if stage == _PREDICT:
             if count == spectra.shape[0] - 1:
                 return 0.0, FULL, count, 0.0
             ds = min(step[STEP], step[LARGEST])
@@ -377,55 +385,55 @@ def act(
             fresh = attempt == 1
             iteration = known = renewed = 0
             before, moved = np.inf, 0.0
-            present = _CORRECT
+            stage = _CORRECT
 
         # Where f and its derivatives are wanted.
-        if present == _CORRECT or present == _SETTLE:
-            gather(p, w, w, un, p.ul)
+        if stage == _CORRECT or stage == _SETTLE:
+            gather(p, w, w, trial, p.ul)
             border = bn
-        elif present == _RETREAT:
-            gather(p, w, w, p.io + U0 * p.size, p.ul)
-            border = w[p.bio + B0 * p.k : p.bio + (B0 + 1) * p.k]
-        elif present == EVALUATE or present == SETTLE:
+        elif stage == _RETREAT:
+            gather(p, w, w, present, p.ul)
+            border = w[present + p.border : present + p.border + p.k]
+        elif stage == EVALUATE or stage == SETTLE:
             gather(p, w, u, ZERO, p.ul)
-        if present == _CORRECT or present == _SETTLE or present == _RETREAT or present == EVALUATE or present == SETTLE:
+        if stage == _CORRECT or stage == _SETTLE or stage == _RETREAT or stage == EVALUATE or stage == SETTLE:
             order = k
-            if present != EVALUATE:
-                order = 2 if present == _SETTLE or present == SETTLE else (1 if fresh or present == _RETREAT else 0)
+            if stage != EVALUATE:
+                order = 2 if stage == _SETTLE or stage == SETTLE else (1 if fresh or stage == _RETREAT else 0)
             evaluate(p, tape, w, v, g, box, border, order)
-        if present == _SETTLE or present == SETTLE or present == _RETREAT:
+        if stage == _SETTLE or stage == SETTLE or stage == _RETREAT:
             border_row(p, w, ZERO, ZERO, p.ul)
         if (
-            present == _SETTLE or present == SETTLE or present == _RETREAT or present == FACTORS
-            or (present == _CORRECT and fresh)
+            stage == _SETTLE or stage == SETTLE or stage == _RETREAT or stage == FACTORS
+            or (stage == _CORRECT and fresh)
         ):  # fmt: skip
             factors(p, w, final, pivots, which, border[0])
             renewed += 1
-        if present == _SETTLE or present == SETTLE or present == MULTIPLIERS:
+        if stage == _SETTLE or stage == SETTLE or stage == MULTIPLIERS:
             step[SIGN] = w[p.whole]
             row = count + 1 if what == MARCH else 0
             multipliers(p, w, spectra[row])
-        if present == EVALUATE or present == FACTORS or present == MULTIPLIERS:
+        if stage == EVALUATE or stage == FACTORS or stage == MULTIPLIERS:
             return 0.0, 0, 0, 0.0
-        if present == _RETREAT:
+        if stage == _RETREAT:
             attempt = 0
-            present = _PREDICT
+            stage = _PREDICT
             continue
 
         # What is solved for: a correction, a tangent, or (states from both ends) a solution that is given there.
-        place, with_right, with_borders = du, 1.0, 1
-        if present == _CORRECT:
+        place, with_right, with_borders = solution, 1.0, 1
+        if stage == _CORRECT:
             iteration += 1
             _wanted(p, w, target, period)
-        elif present == IMPROVE:
+        elif stage == IMPROVE:
             for r in range(nb):
                 w[p.right + n + r] = t[r]
-        elif present == _POLISH:
-            place = p.spare
+        elif stage == _POLISH:
+            place = p.vectors + SPARE * p.vector
             for r in range(nb):
                 w[p.right + n + r] = period - bn[0] if 0 < r < nb - 1 else 0.0
-        elif present == SPREAD:
-            place, with_right, with_borders = p.spare, 0.0, 0
+        elif stage == SPREAD:
+            place, with_right, with_borders = p.vectors + SPARE * p.vector, 0.0, 0
             for c in range(n):
                 w[p.right + c] = u[c]
                 w[p.last + c] = t[c]
@@ -436,31 +444,25 @@ def act(
             for r in range(nb):
                 w[p.right + n + r] = 1.0 if r == nb - 1 else 0.0
         solve(p, w, final, pivots, which, bn[0], with_right, with_borders, place)
-        if present == SPREAD:
+        if stage == SPREAD:
             return 0.0, 0, 0, 0.0
-        if present == _CORRECT and not fresh:
+        if stage == _CORRECT and not fresh:
             _remember(p, w, known)
             known += 1
-        size = _corrected(p, w, place, weights)
-        if present == _CORRECT or present == _POLISH or present == IMPROVE:
-            for i in range(p.size):
-                w[un + i] += w[place + i]
-            for c in range(nb):
-                bn[c] += w[p.right + n + c]
+        size = _length(p, w, place)
+        if stage == _CORRECT or stage == _POLISH or stage == IMPROVE:
+            _add(w, trial, 1.0, place, p.vector)
         else:
-            for i in range(p.size):
-                w[du + i] /= size
-            for c in range(nb):
-                w[p.bio + DB * p.k + c] = w[p.right + n + c] / size
+            _add(w, place, 1.0 / size - 1.0, place, p.vector)
             slant = size
 
-        if present == IMPROVE or present == TANGENT or present == SETTLE:
+        if stage == IMPROVE or stage == ALONG or stage == SETTLE:
             return size, 0, 0, w[p.whole]
-        if present == _SETTLE:
+        if stage == _SETTLE:
             # What is left of the error falls to rounding with the new factors, at no further evaluation.
-            present = _POLISH
+            stage = _POLISH
             continue
-        if present == _CORRECT:
+        if stage == _CORRECT:
             moved += size
             rate = size / before
             finished = False
@@ -485,10 +487,10 @@ def act(
             good = good and moved < _OFF * ds
             touched = attempt > 1 or renewed > 0
             if good:
-                present = _SETTLE
+                stage = _SETTLE
                 continue
             if attempt < 2:
-                present = _PREDICT
+                stage = _PREDICT
                 continue
         else:
             touched = True
@@ -499,7 +501,7 @@ def act(
             attempt = 0
             if step[STEP] < step[SMALLEST]:
                 return 0.0, TOO_SMALL, count, 0.0
-            present = _RETREAT if touched else _PREDICT
+            stage = _RETREAT if touched else _PREDICT
             continue
         step[LAST] = ds
         angle = np.arccos(min(1.0, 1.0 / slant))
@@ -524,4 +526,4 @@ def act(
         if (k + count) % EVERY == 0 and _uneven(p, w, u, t, b, abs(spectra[count, 0] - 1.0), low, high):
             return 0.0, MESH, count, 0.0
         attempt = 0
-        present = _PREDICT
+        stage = _PREDICT

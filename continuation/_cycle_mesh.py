@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from gan_bifurcation.continuation._packs import apart
 from gan_bifurcation.kernels import FloatArray, jit, leaf
 
 # The part of the mean that is added to the density, so that no interval becomes too long.
@@ -35,6 +36,7 @@ def density(h: FloatArray, u: FloatArray, at: int, n: int, top: FloatArray, out:
     float
         The largest share over the mean.
     """
+    apart()
     intervals, m = h.shape[0], top.shape[0] - 1
     power = 1.0 / (m + 1)
     for i in range(intervals):
@@ -117,6 +119,7 @@ def _peak(u: FloatArray, at: int, step: int, m: int, left: float, sign: float, d
 
     Newton's form through the nodes 0, ..., m; `d` (m + 1,) takes its differences.
     """
+    apart()
     for k in range(m + 1):
         d[k] = sign * u[at + k * step]
     for k in range(1, m + 1):
@@ -155,6 +158,7 @@ def extrema(
 
     The states are (N m + 1, n) numbers from `at` on.
     """
+    apart()
     for c in range(n):
         for side in range(2):
             sign = 1.0 if side == 1 else -1.0

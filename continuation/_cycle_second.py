@@ -33,7 +33,7 @@ def _condition_rows(
     rows: FloatArray, corner: FloatArray,
 ) -> None:  # fmt: skip
     memory = s.w
-    p = s.p
+    p = s.sizes[0]
     n, m, nf = p.n, p.m, p.nf
     load_parameters(p, memory, b)
     nm = tape.n_inputs

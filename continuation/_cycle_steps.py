@@ -33,7 +33,7 @@ def factors(s: System, b: FloatArray, which: IntArray) -> float:
 
 def tangent(s: System, which: IntArray) -> float:
     """The tangent for the factors at hand into the solution, on the side of the last row; 1/cos of the angle."""
-    return do(s, march.TANGENT, which=which)[0]
+    return do(s, march.ALONG, which=which)[0]
 
 
 def settle(s: System, which: IntArray, u: FloatArray, b: FloatArray, spectrum: ComplexArray) -> tuple[float, float]:

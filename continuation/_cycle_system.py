@@ -21,7 +21,7 @@ de Boor, Swartz: Collocation at Gaussian points, SIAM J. Numer. Anal. 10 (1973),
 Ascher, Mattheij, Russell: Numerical Solution of Boundary Value Problems (1988), sections 5.6, 7.2.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numba
 import numpy as np
@@ -47,12 +47,15 @@ from gan_bifurcation.continuation._packs import (
     ONE,
     PACKED,
     ZERO,
+    apart,
     choose,
     inlined,
     load,
     magnitude,
+    put,
     spread,
     store,
+    take,
     total,
 )
 from gan_bifurcation.evaluation import _NO_TAPE, INDEX, MATRIX, VECTOR, structref, types
@@ -65,84 +68,83 @@ LEVELS: Final = 3
 assert LANES == 1 << LEVELS
 
 
-class Layout(NamedTuple):
-    """Sizes of a collocation system, and where its numbers lie in the memory.
+# Sizes of a collocation system, and where its numbers lie in the memory: compiled code takes them as a record, which is
+# one pointer. Columns and rows are those of the period, the parameters, extra unknowns, two borders of a condition; a
+# last column is the right-hand side. Interval i is in lane i // turns at turn i % turns.
+_NAMES: Final = (
+    "n",
+    "m",
+    "intervals",
+    "turns",
+    "q",  # rows of an interval: n m
+    "inner",  # inner unknowns of an interval: n (m - 1)
+    "wide",  # unknowns of an interval: n (m + 1)
+    "nf",
+    "nb",
+    "k",
+    "rhs",
+    "directions",
+    "stages",
+    "states",  # numbers of a profile: n (N m + 1)
+    "h",  # (turns, LANES)
+    "d",  # (m, m + 1)
+    "w",  # (m, m + 1)
+    "omega",  # (m,)
+    "scale",  # (n,)
+    "low",  # (nf,) each
+    "high",
+    "log",
+    "slope",
+    "free",
+    "parameters",
+    "ul",  # (turns, m + 1, n, LANES): states of the point last evaluated
+    "xl",  # the same: any others
+    "yl",
+    "fv",  # (turns, m, n, LANES): f at the Gauss points, at the mesh points
+    "fm",  # (turns, n, LANES)
+    "jac",  # (turns, m, n, n + nf, LANES)
+    "a",  # (turns, wide, q, LANES): the blocks by columns: inner nodes, right end, left end
+    "pivots",  # (turns, q, LANES)
+    "kinds",  # (turns, q)
+    "t",  # (stages, 3 n, 2 n, LANES): joins
+    "scales",  # (stages, n, LANES)
+    "diagonal",  # (stages, n, LANES)
+    "run",  # (2, n, n, LANES): what is joined so far: Q and P; what comes next
+    "next",
+    "coli",  # (k + 1, turns, q, LANES): columns in the blocks, in the joins, in the last system
+    "cols",  # (k + 1, stages, n, LANES)
+    "colf",  # (k + 1, n)
+    "rows",  # (k, turns, wide, LANES): rows as given, through the blocks, the joins, in the last system
+    "rowi",  # (k, turns, inner, LANES)
+    "rowsx",  # (k, stages, n, LANES)
+    "rowf",  # (k, 2, n)
+    "corner",  # (k, k)
+    "ends",  # (turns + 1, n, LANES): values at the ends of intervals
+    "work",  # (max(q, 2 n), LANES)
+    "work2",
+    "sign",  # of the determinant: of what the blocks and joins give, of the whole
+    "whole",
+    "pencil",  # (2, n, n): Q and P of the last system, by columns
+    "right",  # (n + k,)
+    "last",  # (n,)
+    "border",  # where border unknowns begin in a vector: states (N m + 1, n), zeros up to a line of the cache, borders
+    "vector",  # numbers of a vector
+    "weights",  # (k,)
+    "step",
+    "vectors",  # (VECTORS, vector)
+)
+LAYOUT: Final = np.dtype([(name, np.int64) for name in _NAMES])
+Layout = Any
 
-    Columns and rows are those of the period, the parameters, extra unknowns, two borders of a condition; a last column
-    is the right-hand side. Interval i is in lane i // turns at turn i % turns.
-    """
 
-    n: int
-    m: int
-    intervals: int
-    turns: int
-    q: int  # rows of an interval: n m
-    inner: int  # inner unknowns of an interval: n (m - 1)
-    wide: int  # unknowns of an interval: n (m + 1)
-    nf: int
-    nb: int
-    k: int
-    rhs: int
-    directions: int
-    stages: int
-    size: int  # numbers of a profile: n (N m + 1)
-    h: int  # (turns, LANES)
-    d: int  # (m, m + 1)
-    w: int  # (m, m + 1)
-    omega: int  # (m,)
-    scale: int  # (n,)
-    low: int  # (nf,) each
-    high: int
-    log: int
-    slope: int
-    free: int
-    parameters: int
-    ul: int  # (turns, m + 1, n, LANES): states of the point last evaluated
-    xl: int  # the same: any others
-    yl: int
-    fv: int  # (turns, m, n, LANES): f at the Gauss points, at the mesh points
-    fm: int  # (turns, n, LANES)
-    jac: int  # (turns, m, n, n + nf, LANES)
-    a: int  # (turns, wide, q, LANES): the blocks by columns: inner nodes, right end, left end
-    pivots: int  # (turns, q, LANES)
-    kinds: int  # (turns, q)
-    t: int  # (stages, 3 n, 2 n, LANES): joins
-    scales: int  # (stages, n, LANES)
-    diagonal: int  # (stages, n, LANES)
-    run: int  # (2, n, n, LANES): what is joined so far: Q and P; what comes next
-    next: int
-    coli: int  # (k + 1, turns, q, LANES): columns in the blocks, in the joins, in the last system
-    cols: int  # (k + 1, stages, n, LANES)
-    colf: int  # (k + 1, n)
-    rows: int  # (k, turns, wide, LANES): rows as given, through the blocks, the joins, in the last system
-    rowi: int  # (k, turns, inner, LANES)
-    rowsx: int  # (k, stages, n, LANES)
-    rowf: int  # (k, 2, n)
-    corner: int  # (k, k)
-    ends: int  # (turns + 1, n, LANES): values at the ends of intervals
-    work: int  # (max(q, 2 n), LANES)
-    work2: int
-    sign: int  # of the determinant: of what the blocks and joins give, of the whole
-    whole: int
-    pencil: int  # (2, n, n): Q and P of the last system, by columns
-    right: int  # (n + k,)
-    last: int  # (n,)
-    kept: int  # (k,)
-    io: int  # (6, N m + 1, n): present point and tangent, the last point and its tangent, trial point, solution
-    bio: int  # (7, k): border unknowns of these: present, last, trial; tangents of the first two; solution; weights
-    spare: int  # (N m + 1, n)
-    step: int
-    memory: int  # (corrections, size + k)
-
-
-# Places of the states and border unknowns in `io` and `bio`.
-U0, TU, U1, TU1, UN, DU = range(6)
-B0, B1, BN, TB, TB1, DB, WEIGHTS = range(7)
-# How many corrections of Newton's method are remembered.
+# The vectors: present point and tangent, the last point and its tangent, trial point, solution, another one, and
+# corrections that are remembered.
+PRESENT, TANGENT, BEFORE, BEFORE_TANGENT, TRIAL, SOLUTION, SPARE, MEMORY = range(8)
 REMEMBERED: Final = 5
+VECTORS: Final = MEMORY + REMEMBERED
 
 
-def layout(n: int, m: int, intervals: int, nf: int, extra: int, parameters: int) -> tuple[Layout, int]:
+def layout(n: int, m: int, intervals: int, nf: int, extra: int, parameters: int) -> tuple[NDArray[np.void], int]:
     """The sizes of a system, and how many numbers it needs."""
     turns = -(-intervals // LANES)
     q, wide, inner = n * m, n * (m + 1), n * (m - 1)
@@ -151,6 +153,8 @@ def layout(n: int, m: int, intervals: int, nf: int, extra: int, parameters: int)
     nd = n + nf
     stages = turns + LEVELS
     size = n * (intervals * m + 1)
+    border = -(-size // LANES) * LANES
+    vector = border + -(-k // LANES) * LANES
     counts = {
         "h": turns * LANES, "d": m * (m + 1), "w": m * (m + 1), "omega": m, "scale": n, "low": nf, "high": nf,
         "log": nf, "slope": nf, "free": nf, "parameters": parameters, "ul": turns * wide * LANES,
@@ -161,18 +165,23 @@ def layout(n: int, m: int, intervals: int, nf: int, extra: int, parameters: int)
         "cols": (k + 1) * stages * n * LANES, "colf": (k + 1) * n, "rows": k * turns * wide * LANES,
         "rowi": k * turns * inner * LANES, "rowsx": k * stages * n * LANES, "rowf": k * 2 * n, "corner": k * k,
         "ends": (turns + 1) * n * LANES, "work": max(q, 2 * n) * LANES, "work2": max(q, 2 * n) * LANES, "sign": 1, "whole": 1,
-        "pencil": 2 * n * n, "right": n + k, "last": n, "kept": k, "io": 6 * size, "bio": 7 * k, "spare": size,
-        "step": 16, "memory": REMEMBERED * (size + k),
+        "pencil": 2 * n * n, "right": n + k, "last": n,
+        "weights": k, "step": 16, "vectors": VECTORS * vector,
     }  # fmt: skip
     places, at = {}, 0
     for name, count in counts.items():
         places[name] = at
         # Packs begin where lines of the cache do; a shifted pack may reach beyond its array.
         at += -(-(count + LANES) // LANES) * LANES
-    sizes = Layout(
-        n, m, intervals, turns, q, inner, wide, nf, nb, k, k, nd, stages, size, **places
-    )  # fmt: skip
-    return sizes, at
+    sizes = {
+        "n": n, "m": m, "intervals": intervals, "turns": turns, "q": q, "inner": inner, "wide": wide, "nf": nf, "nb": nb,
+        "k": k, "rhs": k, "directions": nd, "stages": stages, "states": size,
+        "border": border, "vector": vector,
+    } | places  # fmt: skip
+    record = np.zeros(1, dtype=LAYOUT)
+    for name in _NAMES:
+        record[name] = sizes[name]
+    return record, at
 
 
 @structref.register
@@ -189,7 +198,7 @@ _typeof: Any = numba.typeof
 
 CYCLE: Final[Any] = _CycleType(
     [
-        ("p", _typeof(Layout(*[0] * len(Layout._fields)))),
+        ("sizes", _typeof(np.zeros(1, dtype=LAYOUT))),  # (1,)
         ("tape", _typeof(_NO_TAPE)),
         ("w", VECTOR),
         ("v", MATRIX),  # (slots, LANES)
@@ -204,6 +213,7 @@ CYCLE: Final[Any] = _CycleType(
 @leaf
 def gather(p: Layout, w: FloatArray, u: FloatArray, at: int, to: int) -> None:
     """States (N m + 1, n) of a profile that begin at `at` in u, laid out in packs; all equal in intervals of no length."""
+    apart()
     n, m = p.n, p.m
     for j in range(p.turns):
         for lane in range(LANES):
@@ -212,22 +222,23 @@ def gather(p: Layout, w: FloatArray, u: FloatArray, at: int, to: int) -> None:
                 source = at + min(i * m + k, p.intervals * m) * n
                 target = to + ((j * (m + 1) + k) * n) * LANES + lane
                 for c in range(n):
-                    w[target + c * LANES] = u[source + c]
+                    put(w, target + c * LANES, take(u, source + c))
 
 
 @leaf
 def load_parameters(p: Layout, w: FloatArray, b: FloatArray) -> None:
     """The parameters of the unknowns `b` = (period, free parameters in their windows, ...)."""
+    apart()
     for i in range(p.nf):
-        low, high = w[p.low + i], w[p.high + i]
-        if w[p.log + i] == 1.0:
+        low, high = take(w, p.low + i), take(w, p.high + i)
+        if take(w, p.log + i) == 1.0:
             rate = np.log(high / low)
             number = low * np.exp(b[1 + i] * rate)
             w[p.slope + i] = number * rate
         else:
             number = low + b[1 + i] * (high - low)
             w[p.slope + i] = high - low
-        w[p.parameters + int(w[p.free + i])] = number
+        w[p.parameters + int(take(w, p.free + i))] = number
 
 
 @leaf
@@ -235,10 +246,11 @@ def evaluate(
     p: Layout, tape: TapeData, w: FloatArray, v: FloatArray, g: FloatArray, box: FloatArray, b: FloatArray, order: int
 ) -> None:
     """f at the Gauss points of the states in `ul`; with order 1 its Jacobian, with order 2 f at the mesh points too."""
+    apart()
     n, m = p.n, p.m
     load_parameters(p, w, b)
     for c in range(tape.n_inputs - n):
-        store(v, (n + c) * LANES, spread(w[p.parameters + c]))
+        store(v, (n + c) * LANES, spread(take(w, p.parameters + c)))
     # What depends on parameters only is computed once.
     start = 0
     for j in range(p.turns):
@@ -248,21 +260,21 @@ def evaluate(
                 if i < m:
                     x = spread(0.0)
                     for k in range(m + 1):
-                        x = x + w[p.w + i * (m + 1) + k] * load(w, u + (k * n + c) * LANES)
+                        x = x + take(w, p.w + i * (m + 1) + k) * load(w, u + (k * n + c) * LANES)
                 else:
                     x = load(w, u + c * LANES)
-                store(v, c * LANES, x * w[p.scale + c])
+                store(v, c * LANES, x * take(w, p.scale + c))
             run_packs(tape, v, g, box, p.directions, order > 0 and i < m, start)
             start = tape.prefix
             for r in range(n):
                 out = tape.outputs[r]
-                size = 1.0 / w[p.scale + r]
+                size = 1.0 / take(w, p.scale + r)
                 f = p.fv + ((j * m + i) * n + r) * LANES if i < m else p.fm + (j * n + r) * LANES
                 store(w, f, load(v, out * LANES) * size)
                 if order > 0 and i < m:
                     to = p.jac + ((j * m + i) * n + r) * p.directions * LANES
                     for c in range(p.directions):
-                        unit = w[p.scale + c] if c < n else w[p.slope + c - n]
+                        unit = take(w, p.scale + c) if c < n else take(w, p.slope + c - n)
                         store(w, to + c * LANES, load(g, (out * p.directions + c) * LANES) * (unit * size))
 
 
@@ -275,8 +287,8 @@ def _assemble(p: Layout, w: FloatArray, period: float, j: int) -> None:
     for k in range(m + 1):
         first = (k - 1) * n if k > 0 else m * n
         for i in range(m):
-            part = h * (-period * w[p.w + i * (m + 1) + k])
-            slope = w[p.d + i * (m + 1) + k]
+            part = h * (-period * take(w, p.w + i * (m + 1) + k))
+            slope = take(w, p.d + i * (m + 1) + k)
             jac = p.jac + (j * m + i) * n * p.directions * LANES
             for c in range(n):
                 to = block + ((first + c) * p.q + i * n) * LANES
@@ -308,13 +320,14 @@ def residual(p: Layout, w: FloatArray, period: float) -> None:
                 at = (j * p.q + i * n + r) * LANES
                 y = h * load(w, p.fv + at)
                 for k in range(m + 1):
-                    y = y - w[p.d + i * (m + 1) + k] * load(w, u + (k * n + r) * LANES)
+                    y = y - take(w, p.d + i * (m + 1) + k) * load(w, u + (k * n + r) * LANES)
                 store(w, v + at, y)
 
 
 @leaf
 def _couple(p: Layout, w: FloatArray, stage: int) -> None:
     """Join what is in `next` to what is in `run`, by the reflections of a stage."""
+    apart()
     n = p.n
     square = n * n * LANES
     t = p.t + stage * 6 * square
@@ -360,21 +373,22 @@ def factorise(p: Layout, w: FloatArray, period: float) -> None:
     sign = 1.0
     for lane in range(LANES):
         store(w, p.work, signs)
-        sign *= w[p.work + lane]
+        sign *= take(w, p.work + lane)
     for level in range(LEVELS):
         copy(w, p.run + (1 << level), p.next, 2 * n * n)
         _couple(p, w, p.turns + level)
         store(w, p.work, _turned(p, w, p.turns + level))
         for lane in range(0, LANES, 2 << level):
-            sign *= w[p.work + lane]
+            sign *= take(w, p.work + lane)
     for i in range(2 * n * n):
-        w[p.pencil + i] = w[p.run + i * LANES]
+        put(w, p.pencil + i, take(w, p.run + i * LANES))
     w[p.sign] = sign
 
 
 @leaf
 def _turned(p: Layout, w: FloatArray, stage: int) -> Any:
     """What the reflections of a stage and its triangle give to the sign of a determinant."""
+    apart()
     signs = spread(1.0)
     for k in range(p.n):
         at = (stage * p.n + k) * LANES
@@ -386,6 +400,7 @@ def _turned(p: Layout, w: FloatArray, stage: int) -> Any:
 @leaf
 def forward(p: Layout, w: FloatArray, k: int, blocks: int) -> None:
     """Column k through the factors, in place; through those of the blocks only if it is not yet."""
+    apart()
     n, q = p.n, p.q
     square = n * n * LANES
     column, kept, last = p.coli + k * p.turns * q * LANES, p.cols + k * p.stages * n * LANES, p.work
@@ -402,12 +417,13 @@ def forward(p: Layout, w: FloatArray, k: int, blocks: int) -> None:
             copy(w, last, kept + stage * n * LANES, n)
         copy(w, last + n * LANES, last, n)
     for c in range(n):
-        w[p.colf + k * n + c] = w[last + c * LANES]
+        put(w, p.colf + k * n + c, take(w, last + c * LANES))
 
 
 @leaf
 def reduce_row(p: Layout, w: FloatArray, r: int) -> None:
     """Row r through the factors."""
+    apart()
     n, q = p.n, p.q
     square = n * n * LANES
     rows, rowi = p.rows + r * p.turns * p.wide * LANES, p.rowi + r * p.turns * p.inner * LANES
@@ -442,13 +458,14 @@ def reduce_row(p: Layout, w: FloatArray, r: int) -> None:
         subtract_row(w, t + 2 * square, 2 * n, y, n, n, after)
         subtract_row(w, t + 4 * square, 2 * n, y, n, n, ends)
     for c in range(n):
-        w[p.rowf + 2 * r * n + c] = w[ends + c * LANES]
-        w[p.rowf + (2 * r + 1) * n + c] = w[right + c * LANES]
+        put(w, p.rowf + 2 * r * n + c, take(w, ends + c * LANES))
+        put(w, p.rowf + (2 * r + 1) * n + c, take(w, right + c * LANES))
 
 
 @leaf
 def crossing(p: Layout, w: FloatArray, r: int, k: int) -> float:
     """What row r takes of column k in the factors."""
+    apart()
     n = p.n
     sums = spread(0.0)
     for j in range(p.turns):
@@ -463,7 +480,7 @@ def crossing(p: Layout, w: FloatArray, r: int, k: int) -> float:
         at = (p.turns + level) * n * LANES
         for lane in range(0, LANES, 2 << level):
             for c in range(n):
-                result += w[x + at + c * LANES + lane] * w[y + at + c * LANES + lane]
+                result += take(w, x + at + c * LANES + lane) * take(w, y + at + c * LANES + lane)
     return result
 
 
@@ -472,32 +489,33 @@ def last_system(
     p: Layout, w: FloatArray, start: float, end: float, rows: IntArray, cols: IntArray, out: FloatArray
 ) -> None:
     """[[start P + end Q, columns], [start row_0 + end row_N, corner]], (n + rows, n + columns), into `out`."""
+    apart()
     n = p.n
     for r in range(n):
         for c in range(n):
-            out[r, c] = start * w[p.pencil + (n + c) * n + r] + end * w[p.pencil + c * n + r]
+            out[r, c] = start * take(w, p.pencil + (n + c) * n + r) + end * take(w, p.pencil + c * n + r)
         for c in range(cols.shape[0]):
-            out[r, n + c] = w[p.colf + cols[c] * n + r]
+            out[r, n + c] = take(w, p.colf + cols[c] * n + r)
     for r in range(rows.shape[0]):
         row = p.rowf + 2 * rows[r] * n
         for c in range(n):
-            out[n + r, c] = start * w[row + c] + end * w[row + n + c]
+            out[n + r, c] = start * take(w, row + c) + end * take(w, row + n + c)
         for c in range(cols.shape[0]):
-            out[n + r, n + c] = w[p.corner + rows[r] * p.k + cols[c]] - crossing(p, w, rows[r], cols[c])
+            out[n + r, n + c] = take(w, p.corner + rows[r] * p.k + cols[c]) - crossing(p, w, rows[r], cols[c])
 
 
 @inlined
-def recover(p: Layout, w: FloatArray, which: IntArray, with_right: float, out: FloatArray, to: int) -> None:
+def recover(p: Layout, w: FloatArray, which: IntArray, with_right: float, to: int) -> None:
     """Unknowns from x_0 (in `right`, before the weights of columns) and x_N (in `last`).
 
-    With `with_right` = 1 for the right-hand side, 0 for none; (N m + 1, n) numbers from `to` on in `out`.
+    With `with_right` = 1 for the right-hand side, 0 for none; (N m + 1, n) numbers from `to` on.
     """
     n, m, q = p.n, p.m, p.q
     square = n * n * LANES
     left, right = p.ends, p.ends + p.turns * n * LANES
     for c in range(n):
-        w[left + c * LANES] = w[p.right + c]
-        w[right + c * LANES] = w[p.last + c]
+        put(w, left + c * LANES, take(w, p.right + c))
+        put(w, right + c * LANES, take(w, p.last + c))
     for stage in range(p.stages - 1, 0, -1):
         after = p.ends + (stage + 1) * n * LANES if stage < p.turns else right
         x = p.ends + stage * n * LANES if stage < p.turns else p.work
@@ -511,9 +529,9 @@ def recover(p: Layout, w: FloatArray, which: IntArray, with_right: float, out: F
             half = 1 << (stage - p.turns)
             for lane in range(0, LANES, 2 * half):
                 for c in range(lane, n * LANES, LANES):
-                    w[left + c + half] = w[x + c]
-                    w[right + c + half] = w[right + c]
-                    w[right + c] = w[x + c]
+                    put(w, left + c + half, take(w, x + c))
+                    put(w, right + c + half, take(w, right + c))
+                    put(w, right + c, take(w, x + c))
     v = p.work
     for j in range(p.turns):
         block = p.a + j * p.wide * q * LANES
@@ -527,11 +545,11 @@ def recover(p: Layout, w: FloatArray, which: IntArray, with_right: float, out: F
             if i < p.intervals:
                 target = to + i * m * n
                 for c in range(n):
-                    out[target + c] = w[here + c * LANES + lane]
+                    put(w, target + c, take(w, here + c * LANES + lane))
                 for c in range(p.inner):
-                    out[target + n + c] = w[v + c * LANES + lane]
+                    put(w, target + n + c, take(w, v + c * LANES + lane))
     for c in range(n):
-        out[to + p.intervals * m * n + c] = w[p.last + c]
+        put(w, to + p.intervals * m * n + c, take(w, p.last + c))
 
 
 @leaf
@@ -539,29 +557,31 @@ def _combined(
     p: Layout, w: FloatArray, at: int, step: int, count: int, which: IntArray, with_right: float, to: int
 ) -> None:
     """The right-hand side less the weighted columns; columns lie `step` apart."""
+    apart()
     for c in range(0, count * LANES, LANES):
         x = spread(0.0)
         if with_right != 0.0:
             x = load(w, at + p.rhs * step + c)
         for k in range(which.shape[0]):
-            x = x - w[p.right + p.n + k] * load(w, at + which[k] * step + c)
+            x = x - take(w, p.right + p.n + k) * load(w, at + which[k] * step + c)
         store(w, to + c, x)
 
 
 @leaf
 def recover_left(p: Layout, w: FloatArray, rows: IntArray, psi: FloatArray) -> None:
     """The left solution (N, q) from what it is in the last system: n equations, weights of rows after them, in `right`."""
+    apart()
     n, q = p.n, p.q
     square = n * n * LANES
     carry, v = p.ends, p.work
     for c in range(n):
-        w[carry + c * LANES] = w[p.right + c]
+        put(w, carry + c * LANES, take(w, p.right + c))
     for stage in range(p.stages - 1, -1, -1):
         if stage > 0:
             for c in range(0, n * LANES, LANES):
                 x = spread(0.0)
                 for k in range(rows.shape[0]):
-                    x = x - w[p.right + n + k] * load(w, p.rowsx + (rows[k] * p.stages + stage) * n * LANES + c)
+                    x = x - take(w, p.right + n + k) * load(w, p.rowsx + (rows[k] * p.stages + stage) * n * LANES + c)
                 store(w, v + c, x)
             copy(w, carry, v + n * LANES, n)
             turn(w, p.t + stage * 6 * square, n, p.scales + stage * n * LANES, v, ONE)
@@ -569,8 +589,8 @@ def recover_left(p: Layout, w: FloatArray, rows: IntArray, psi: FloatArray) -> N
                 half = 1 << (stage - p.turns)
                 for lane in range(0, LANES, 2 * half):
                     for c in range(lane, n * LANES, LANES):
-                        w[carry + c] = w[v + c]
-                        w[carry + c + half] = w[v + n * LANES + c]
+                        put(w, carry + c, take(w, v + c))
+                        put(w, carry + c + half, take(w, v + n * LANES + c))
                 continue
             copy(w, v, carry, n)
             copy(w, v + n * LANES, p.work2 + p.inner * LANES, n)
@@ -581,40 +601,42 @@ def recover_left(p: Layout, w: FloatArray, rows: IntArray, psi: FloatArray) -> N
             x = spread(0.0)
             for k in range(rows.shape[0]):
                 at = p.rowi + (rows[k] * p.turns + stage) * p.inner * LANES
-                x = x - w[p.right + n + k] * load(w, at + c)
+                x = x - take(w, p.right + n + k) * load(w, at + c)
             store(w, y + c, x)
         lower_transposed(w, p.a + stage * p.wide * q * LANES, q, p.pivots + stage * q * LANES, p.kinds + stage * q, y)
         for lane in range(LANES):
             i = lane * p.turns + stage
             if i < p.intervals:
                 for c in range(q):
-                    psi[i * q + c] = w[y + c * LANES + lane]
+                    put(psi, i * q + c, take(w, y + c * LANES + lane))
 
 
 @leaf
 def border_row(p: Layout, w: FloatArray, kind: int, r: int, states: int) -> None:
     """Row r from states in packs: the integral phase condition (0) or the scaled inner product with them (1)."""
+    apart()
     n, m = p.n, p.m
     clear(w, p.rows + r * p.turns * p.wide * LANES, p.turns * p.wide)
     for j in range(p.turns):
         x, row = states + j * p.wide * LANES, p.rows + (r * p.turns + j) * p.wide * LANES
         h = load(w, p.h + j * LANES)
         for i in range(m):
-            part = h * (w[p.omega + i] / n) if kind == 1 else spread(w[p.omega + i])
+            part = h * (take(w, p.omega + i) / n) if kind == 1 else spread(take(w, p.omega + i))
             table = i * (m + 1) + (p.w if kind == 1 else p.d)
             for c in range(n):
                 y = spread(0.0)
                 for k in range(m + 1):
-                    y = y + w[table + k] * load(w, x + (k * n + c) * LANES)
+                    y = y + take(w, table + k) * load(w, x + (k * n + c) * LANES)
                 y = y * part
                 for k in range(m + 1):
                     to = row + (((k - 1) * n if k > 0 else m * n) + c) * LANES
-                    store(w, to, load(w, to) + w[p.w + i * (m + 1) + k] * y)
+                    store(w, to, load(w, to) + take(w, p.w + i * (m + 1) + k) * y)
 
 
 @leaf
 def row_times(p: Layout, w: FloatArray, r: int, x: int) -> float:
     """Row r, as given, times states in packs."""
+    apart()
     n, m = p.n, p.m
     sums = spread(0.0)
     for j in range(p.turns):
@@ -629,6 +651,7 @@ def row_times(p: Layout, w: FloatArray, r: int, x: int) -> float:
 @leaf
 def inner_product(p: Layout, w: FloatArray, x: int, y: int) -> float:
     """The mean over the states of the integral of the product of states in packs."""
+    apart()
     n, m = p.n, p.m
     sums = spread(0.0)
     for j in range(p.turns):
@@ -640,10 +663,10 @@ def inner_product(p: Layout, w: FloatArray, x: int, y: int) -> float:
                 a = b = spread(0.0)
                 for k in range(m + 1):
                     at = shift + (k * n + c) * LANES
-                    a = a + w[p.w + i * (m + 1) + k] * load(w, x + at)
-                    b = b + w[p.w + i * (m + 1) + k] * load(w, y + at)
+                    a = a + take(w, p.w + i * (m + 1) + k) * load(w, x + at)
+                    b = b + take(w, p.w + i * (m + 1) + k) * load(w, y + at)
                 part = part + a * b
-            sums = sums + part * (h * w[p.omega + i])
+            sums = sums + part * (h * take(w, p.omega + i))
     return float(total(sums)) / n
 
 
@@ -653,15 +676,17 @@ def factorise_final(p: Layout, w: FloatArray, final: FloatArray, pivots: IntArra
 
     The corner holds the entries of border rows in border columns.
     """
+    apart()
     last_system(p, w, 1.0, 1.0, which, which, final)
-    w[p.whole] = lu_factor(final, pivots) * w[p.sign]
+    w[p.whole] = lu_factor(final, pivots) * take(w, p.sign)
 
 
-@inlined
+@leaf
 def factors(
     p: Layout, w: FloatArray, final: FloatArray, pivots: IntArray, which: IntArray, period: float
 ) -> None:
     """Factors of the system at the point last evaluated, with all columns and rows."""
+    apart()
     factorise(p, w, period)
     for k in range(p.nb):
         forward(p, w, k, ZERO)
@@ -676,19 +701,22 @@ def solve(
 ) -> None:  # fmt: skip
     """Solve with the factors at hand, for the residual of the point last evaluated or for none.
 
-    What border rows are to change by is in `right`, from n on; border unknowns go there, the others to `to`. Without
+    What border rows are to change by is in `right`, from n on; the solution goes to the vector at `to`. Without
     borders both ends are given, in `right` and `last`, and the weights of columns.
     """
+    apart()
     n = p.n
     if with_right != 0.0:
         residual(p, w, period)
         forward(p, w, p.rhs, ONE)
     if with_borders == 1:
         for c in range(n):
-            w[p.right + c] = with_right * w[p.colf + p.rhs * n + c]
+            put(w, p.right + c, with_right * take(w, p.colf + p.rhs * n + c))
         for r in range(p.nb if with_right != 0.0 else 0):
             w[p.right + n + r] -= crossing(p, w, r, p.rhs)
         lu_solve(final, pivots, w[p.right : p.right + n + p.nb])
         for c in range(n):
-            w[p.last + c] = w[p.right + c]
-    recover(p, w, which, with_right, w, to)
+            put(w, p.last + c, take(w, p.right + c))
+    recover(p, w, which, with_right, to)
+    for c in range(which.shape[0]):
+        put(w, to + p.border + which[c], take(w, p.right + n + c))

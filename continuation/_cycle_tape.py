@@ -6,7 +6,7 @@ import numpy as np
 
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import JACOBIAN, VALUE, address, call_python
-from gan_bifurcation.continuation._packs import LANES, ZERO, choose, inlined, load, spread, store
+from gan_bifurcation.continuation._packs import LANES, ZERO, apart, choose, inlined, load, spread, store
 from gan_bifurcation.kernels import FloatArray, TapeData, _integer_power, _unary_derivatives, _unary_value, leaf
 from gan_bifurcation.lanes import _newton_lanes
 
@@ -14,6 +14,7 @@ from gan_bifurcation.lanes import _newton_lanes
 @leaf
 def _chain(g: FloatArray, row: int, source: int, count: int, slope: Any) -> None:
     """A row of derivatives is that of another slot times its slope."""
+    apart()
     for c in range(0, count * LANES, LANES):
         store(g, row + c, slope * load(g, source + c))
 
@@ -21,6 +22,7 @@ def _chain(g: FloatArray, row: int, source: int, count: int, slope: Any) -> None
 @leaf
 def _ask(tape: TapeData, v: FloatArray, g: FloatArray, box: FloatArray, i: int, m: int) -> None:
     """A call of Python, with derivatives one lane after the other; `box` holds the numbers of one lane."""
+    apart()
     base = tape.n_inputs + tape.constants.shape[0]
     given, results = tape.code[i, 2], tape.code[i, 3]
     s = base + i

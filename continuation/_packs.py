@@ -67,6 +67,44 @@ def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any
 
 
 @_intrinsic
+def take(_: Any, array: Any, index: Any) -> Any:
+    """A number. Loops with it are not vectorised, which makes large code of loops that gather and scatter."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        start = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.load_atomic(builder.gep(start, [arguments[1]]), "monotonic", 8)
+
+    return _types.float64(array, _types.intp), build
+
+
+@_intrinsic
+def put(_: Any, array: Any, index: Any, number: Any) -> Any:
+    """Put a number; see `take`."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        start = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        builder.store_atomic(arguments[2], builder.gep(start, [arguments[1]]), "monotonic", 8)
+        return context.get_dummy_value()
+
+    return _types.void(array, _types.intp, _types.float64), build
+
+
+@_intrinsic
+def apart(_: Any) -> Any:
+    """In the body of a function: it is called, never copied into what calls it, and its loops are left as they are.
+
+    Packs leave nothing to be vectorised or unrolled, and what is tried nevertheless takes most of the compiler's time.
+    """
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        builder.function.attributes.add("optsize")
+        return context.get_dummy_value()
+
+    return _types.void(), build
+
+
+@_intrinsic
 def load(_: Any, array: Any, index: Any) -> Any:
     """The pack of eight numbers from an index on."""
 

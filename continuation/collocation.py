@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation import _cycle_march as march
 from gan_bifurcation.continuation import _cycle_steps as steps
 from gan_bifurcation.continuation._cycle_kernels import do, inner_product, make_cycle
+from gan_bifurcation.continuation._cycle_system import VECTORS
 from gan_bifurcation.continuation._cycle_mesh import equidistribute, sample
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
@@ -108,16 +109,19 @@ class Collocation:
             system.tape.data, n, self.h, d, w, omega, window, places, system.parameter_vector(), self.scale, extra
         )
         p = self.state.sizes
-        self.io = self.state.view(p.io, 6, self.intervals * degree + 1, n)
-        self.bio = self.state.view(p.bio, 7, p.k)
+        # Present point and tangent, the last ones, trial point, solution.
+        self.points = self.state.view(p.vectors, VECTORS, p.vector)
         self.rows = self.state.view(p.rows, p.k, p.turns, p.wide, steps.LANES)
         self.corner = self.state.view(p.corner, p.k, p.k)
         self.pencil = self.state.view(p.pencil, 2, n, n)
         self.step = self.state.view(p.step, steps.STEP_SIZES)
         self.which = np.arange(self.nb, dtype=np.int64)
         self.spectrum = np.zeros(n, dtype=complex)
-        self.u, self.t, self.before, self.before_t, self.trial, self.solution = self.io
-        self.b, self.before_b, self.trial_b, self.tb, self.before_tb, self.solution_b, self.weights = self.bio
+        self.u, self.t, self.before, self.before_t, self.trial, self.solution = map(self.state.states, range(6))
+        self.b, self.tb, self.before_b, self.before_tb, self.trial_b, self.solution_b = map(
+            self.state.borders, range(6)
+        )
+        self.weights = self.state.view(p.weights, p.k)
         self.step[steps.TOLERANCE] = TOLERANCE
 
     # -- units ------------------------------------------------------------------------------------------------------
@@ -162,7 +166,7 @@ class Collocation:
         new = Collocation(
             self.system, self.free, self.mesh, self.degree, self.scale, self.period, self.nb - 1 - len(self.free)
         )
-        new.io[:4], new.bio[:], new.step[:] = self.io[:4], self.bio, self.step
+        new.points[:], new.weights[:], new.step[:] = self.points, self.weights, self.step
         return new
 
     def shares(self) -> tuple[FloatArray, float]:
@@ -176,9 +180,10 @@ class Collocation:
         new = Collocation(self.system, self.free, mesh, self.degree, scale, self.period, self.nb - 1 - len(self.free))
         phases = nodes_of(new.mesh, self.degree)
         for k in range(4):
-            sample(self.mesh, self.io[k], phases, new.io[k])
-            new.io[k] *= self.scale / scale
-        new.bio[:6] = self.bio[:6]
+            states = new.state.states(k)
+            sample(self.mesh, self.state.states(k), phases, states)
+            states *= self.scale / scale
+            new.state.borders(k)[:] = self.state.borders(k)
         new.set_weights()
         # Lengths are measured anew.
         size = new.norm(new.t, new.tb)
@@ -212,7 +217,7 @@ class Collocation:
     def march(self, known: int, most: int, limits: FloatArray) -> "Strides":
         """Points from the present one on, at most so many, until one is to be looked at; see `_cycle_march`."""
         p = self.state.sizes
-        records = np.zeros((most, 2 + 2 * p.nb + 2 * p.n + p.size))
+        records = np.zeros((most, 2 + 2 * p.nb + 2 * p.n + p.states))
         spectra = np.zeros((most + 1, p.n), dtype=complex)
         spectra[0] = self.spectrum
         _, reason, count, _ = do(

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.continuation._cycle_system import Layout
 from gan_bifurcation.continuation._linear_algebra import lu_factor, lu_solve
-from gan_bifurcation.continuation._packs import LANES, ZERO, inlined
+from gan_bifurcation.continuation._packs import LANES, ZERO, apart, inlined
 from gan_bifurcation.continuation._spectrum import eigenvalues
-from gan_bifurcation.kernels import FloatArray, leaf
+from gan_bifurcation.kernels import FloatArray, inner, leaf
 
 ComplexArray = NDArray[np.complex128]
 
@@ -107,9 +107,10 @@ def _sorted(values: ComplexArray) -> None:
         values[j + 1] = v
 
 
-@inlined
+@inner
 def multipliers(p: Layout, w: FloatArray, out: ComplexArray) -> None:
     """All multipliers (n,), the trivial one first, from the factors and f at the mesh points."""
+    apart()
     n = p.n
     for i in range(n):
         out[i] = complex(np.nan, np.nan)
