@@ -1,6 +1,7 @@
 """Orthogonal collocation for cycles: what compiled code does with a system, one thing at a time."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.continuation import _cycle_march as march
 from gan_bifurcation.continuation._cycle_march import act
-from gan_bifurcation.continuation._cycle_system import CYCLE, Cycle, Layout, layout
+from gan_bifurcation.continuation._cycle_system import CYCLE, Cycle, layout
 from gan_bifurcation.continuation._packs import LANES
 from gan_bifurcation.evaluation import structref
 from gan_bifurcation.kernels import FloatArray, TapeData, jit
@@ -26,12 +27,12 @@ class System:
 
     Attributes
     ----------
-    sizes : Layout
+    sizes : namespace
     memory : array
     handle : Cycle
     """
 
-    sizes: Layout
+    sizes: SimpleNamespace
     memory: FloatArray
     handle: Cycle
 
@@ -97,8 +98,7 @@ def make_cycle(
         Unknowns beside period and parameters.
     """
     intervals, m, nf = len(h), len(d), len(free)
-    record, count = layout(n, m, intervals, nf, extra, len(p))
-    sizes: Layout = record.view(np.recarray)[0]
+    sizes, record, count = layout(n, m, intervals, nf, extra, len(p))
     memory = _aligned(count)
     lengths = np.zeros(LANES * sizes.turns)
     lengths[:intervals] = h

@@ -71,6 +71,8 @@ FULL, TOO_SMALL, LOOK, MESH = range(4)
 _OFF: Final = 0.4
 _GROWTH: Final = 1.6
 _REAL: Final = 1e-9
+# With old factors no correction is trusted to leave less than this part of itself.
+_SLOW: Final = 0.1
 # How often the mesh is looked at.
 EVERY: Final = 3
 
@@ -464,7 +466,8 @@ def act(
             continue
         if stage == _CORRECT:
             moved += size
-            rate = size / before
+            # What is fast with old factors may be chance.
+            rate = size / before if fresh else max(size / before, _SLOW)
             finished = False
             good = False
             if not (size < 1e3 and bn[0] > 0.0):

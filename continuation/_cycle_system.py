@@ -21,6 +21,7 @@ de Boor, Swartz: Collocation at Gaussian points, SIAM J. Numer. Anal. 10 (1973),
 Ascher, Mattheij, Russell: Numerical Solution of Boundary Value Problems (1988), sections 5.6, 7.2.
 """
 
+from types import SimpleNamespace
 from typing import Any, Final
 
 import numba
@@ -144,8 +145,8 @@ REMEMBERED: Final = 5
 VECTORS: Final = MEMORY + REMEMBERED
 
 
-def layout(n: int, m: int, intervals: int, nf: int, extra: int, parameters: int) -> tuple[NDArray[np.void], int]:
-    """The sizes of a system, and how many numbers it needs."""
+def layout(n: int, m: int, intervals: int, nf: int, extra: int, parameters: int) -> tuple[SimpleNamespace, NDArray[np.void], int]:
+    """The sizes of a system, for Python and for compiled code, and how many numbers it needs."""
     turns = -(-intervals // LANES)
     q, wide, inner = n * m, n * (m + 1), n * (m - 1)
     nb = 1 + nf + extra
@@ -181,7 +182,7 @@ def layout(n: int, m: int, intervals: int, nf: int, extra: int, parameters: int)
     record = np.zeros(1, dtype=LAYOUT)
     for name in _NAMES:
         record[name] = sizes[name]
-    return record, at
+    return SimpleNamespace(**sizes), record, at
 
 
 @structref.register
