@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.continuation import _cycle_march as march
 from gan_bifurcation.continuation._cycle_kernels import System, do
-from gan_bifurcation.continuation._cycle_system import SOLUTION, SPARE
+from gan_bifurcation.continuation._cycle_memory import SOLUTION, SPARE
 from gan_bifurcation.kernels import FloatArray
 
 IntArray = NDArray[np.int64]

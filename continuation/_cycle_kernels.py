@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.continuation import _cycle_march as march
 from gan_bifurcation.continuation._cycle_march import act
-from gan_bifurcation.continuation._cycle_system import CYCLE, Cycle, layout
+from gan_bifurcation.continuation._cycle_memory import CYCLE, Cycle, layout
 from gan_bifurcation.continuation._packs import LANES
 from gan_bifurcation.evaluation import structref
 from gan_bifurcation.kernels import FloatArray, TapeData, jit
@@ -60,8 +60,8 @@ class System:
 
 @jit
 def _cycle(
-    sizes: NDArray[np.void], tape: TapeData, w: FloatArray, v: FloatArray, g: FloatArray, box: FloatArray, final: FloatArray,
-    pivots: IntArray,
+    sizes: NDArray[np.void], tape: TapeData, w: FloatArray, v: FloatArray, g: FloatArray, box: FloatArray,
+    final: FloatArray, pivots: IntArray,
 ) -> Any:  # fmt: skip
     s = structref.new(CYCLE)
     s.sizes, s.tape, s.w, s.v, s.g, s.box, s.final, s.pivots = sizes, tape, w, v, g, box, final, pivots

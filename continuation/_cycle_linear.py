@@ -1,7 +1,7 @@
 """Linear algebra of a collocation system in packs: eight blocks at once, in compiled code.
 
-All numbers lie in one flat memory `w`; a place is an index into it. Matrices are stored by columns: the pack of row r of
-column c of a matrix with `rows` rows lies at `at + (c rows + r) LANES`.
+All numbers lie in one flat memory `w`; a place is an index into it. Matrices are stored by columns: the pack of row r
+of column c of a matrix with `rows` rows lies at `at + (c rows + r) LANES`.
 """
 
 from typing import Final
@@ -9,7 +9,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.continuation._packs import LANES, ONE, ZERO, apart, choose, exceeds, inlined, load, magnitude, root, spread, store
+from gan_bifurcation.continuation._packs import (
+    LANES,
+    ONE,
+    ZERO,
+    apart,
+    choose,
+    exceeds,
+    inlined,
+    load,
+    magnitude,
+    root,
+    spread,
+    store,
+)
 from gan_bifurcation.kernels import FloatArray, leaf
 
 IntArray = NDArray[np.int64]

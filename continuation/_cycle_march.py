@@ -8,9 +8,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.continuation._cycle_factors import (
+    factorise_final,
+    factors,
+    forward,
+    last_system,
+    recover_left,
+    reduce_row,
+    solve,
+)
 from gan_bifurcation.continuation._cycle_linear import copy
-from gan_bifurcation.continuation._cycle_mesh import density, extrema
-from gan_bifurcation.continuation._cycle_system import (
+from gan_bifurcation.continuation._cycle_memory import (
     BEFORE,
     BEFORE_TANGENT,
     MEMORY,
@@ -21,18 +29,14 @@ from gan_bifurcation.continuation._cycle_system import (
     TANGENT,
     TRIAL,
     Layout,
+)
+from gan_bifurcation.continuation._cycle_mesh import density, extrema
+from gan_bifurcation.continuation._cycle_system import (
     border_row,
     evaluate,
-    factorise_final,
-    factors,
-    forward,
     gather,
     inner_product,
-    last_system,
-    recover_left,
-    reduce_row,
     row_times,
-    solve,
 )
 from gan_bifurcation.continuation._packs import (
     LANES,
@@ -285,7 +289,7 @@ def _uneven(
     # What is remembered of corrections is not needed here.
     at = p.vectors + MEMORY * p.vector
     shares = w[at : at + p.intervals]
-    result = trivial > limits[1]
+    result: bool = trivial > limits[1]
     if density(h, w, p.vectors + PRESENT * p.vector, p.n, top, shares) > limits[0]:
         result = True
     for c in range(p.n):
@@ -313,7 +317,7 @@ def act(
     if what == BORDER:
         _arclength_row(p, w, u, b, ZERO, ZERO)
         return 0.0, 0, 0, 0.0
-    if what == PHASE_ROW or what == PRODUCT_ROW:
+    if PHASE_ROW <= what <= PRODUCT_ROW:
         gather(p, w, u, ZERO, p.xl)
         border_row(p, w, ZERO if what == PHASE_ROW else ONE, k, p.xl)
         return 0.0, 0, 0, 0.0
@@ -357,18 +361,24 @@ def act(
         return 0.0, 0, 0, 0.0
 
     # The rest is one loop, so that each of the large functions is called, and compiled, at one place.
-    present, trial, solution = p.vectors + PRESENT * p.vector, p.vectors + TRIAL * p.vector, p.vectors + SOLUTION * p.vector
+    present, trial = p.vectors + PRESENT * p.vector, p.vectors + TRIAL * p.vector
+    solution = p.vectors + SOLUTION * p.vector
     bn = w[trial + p.border : trial + p.border + p.k]
     step = w[p.step : p.step + STEP_SIZES]
     width = 2 + 2 * nb + 2 * n + p.states
     differences = np.zeros(p.m + 1)
     stage = what
-    border = b if what == EVALUATE or what == FACTORS or what == SETTLE else bn
+    # Given from outside, or those of the trial point.
+    border = bn if what == NEWTON else b
     fresh = True
     target, tolerance, most, period = x, y, k, x
     if what == NEWTON:
         period = b[0]
         stage = _CORRECT
+    elif what == SETTLE:
+        stage = _SETTLE
+    elif what == IMPROVE:
+        border = bn
     elif what == MARCH:
         tolerance, most = step[TOLERANCE], 10
         b[2 + nb] = step[SIGN]
@@ -389,52 +399,53 @@ def act(
             before, moved = np.inf, 0.0
             stage = _CORRECT
 
-        # Where f and its derivatives are wanted.
-        if stage == _CORRECT or stage == _SETTLE:
+        correcting, settling, retreating = stage == _CORRECT, stage == _SETTLE, stage == _RETREAT
+        evaluating, factoring, separate = stage == EVALUATE, stage == FACTORS, stage == MULTIPLIERS
+        improving, polishing, spreading = stage == IMPROVE, stage == _POLISH, stage == SPREAD
+
+        # Where f and its derivatives are wanted, and factors.
+        if evaluating or what == SETTLE:
+            gather(p, w, u, ZERO, p.ul)
+        elif correcting or settling:
             gather(p, w, w, trial, p.ul)
             border = bn
-        elif stage == _RETREAT:
+        elif retreating:
             gather(p, w, w, present, p.ul)
             border = w[present + p.border : present + p.border + p.k]
-        elif stage == EVALUATE or stage == SETTLE:
-            gather(p, w, u, ZERO, p.ul)
-        if stage == _CORRECT or stage == _SETTLE or stage == _RETREAT or stage == EVALUATE or stage == SETTLE:
-            order = k
-            if stage != EVALUATE:
-                order = 2 if stage == _SETTLE or stage == SETTLE else (1 if fresh or stage == _RETREAT else 0)
+        if evaluating or correcting or settling or retreating:
+            order = 2 if settling else (1 if fresh or retreating else 0)
+            if evaluating:
+                order = k
             evaluate(p, tape, w, v, g, box, border, order)
-        if stage == _SETTLE or stage == SETTLE or stage == _RETREAT:
+        if settling or retreating:
             border_row(p, w, ZERO, ZERO, p.ul)
-        if (
-            stage == _SETTLE or stage == SETTLE or stage == _RETREAT or stage == FACTORS
-            or (stage == _CORRECT and fresh)
-        ):  # fmt: skip
+        if settling or retreating or factoring or (correcting and fresh):
             factors(p, w, final, pivots, which, border[0])
             renewed += 1
-        if stage == _SETTLE or stage == SETTLE or stage == MULTIPLIERS:
+        if settling or separate:
             step[SIGN] = w[p.whole]
             row = count + 1 if what == MARCH else 0
             multipliers(p, w, spectra[row])
-        if stage == EVALUATE or stage == FACTORS or stage == MULTIPLIERS:
+        if evaluating or factoring or separate:
             return 0.0, 0, 0, 0.0
-        if stage == _RETREAT:
+        if retreating:
             attempt = 0
             stage = _PREDICT
             continue
 
         # What is solved for: a correction, a tangent, or (states from both ends) a solution that is given there.
         place, with_right, with_borders = solution, 1.0, 1
-        if stage == _CORRECT:
+        if correcting:
             iteration += 1
             _wanted(p, w, target, period)
-        elif stage == IMPROVE:
+        elif improving:
             for r in range(nb):
                 w[p.right + n + r] = t[r]
-        elif stage == _POLISH:
+        elif polishing:
             place = p.vectors + SPARE * p.vector
             for r in range(nb):
                 w[p.right + n + r] = period - bn[0] if 0 < r < nb - 1 else 0.0
-        elif stage == SPREAD:
+        elif spreading:
             place, with_right, with_borders = p.vectors + SPARE * p.vector, 0.0, 0
             for c in range(n):
                 w[p.right + c] = u[c]
@@ -446,25 +457,25 @@ def act(
             for r in range(nb):
                 w[p.right + n + r] = 1.0 if r == nb - 1 else 0.0
         solve(p, w, final, pivots, which, bn[0], with_right, with_borders, place)
-        if stage == SPREAD:
+        if spreading:
             return 0.0, 0, 0, 0.0
-        if stage == _CORRECT and not fresh:
+        if correcting and not fresh:
             _remember(p, w, known)
             known += 1
         size = _length(p, w, place)
-        if stage == _CORRECT or stage == _POLISH or stage == IMPROVE:
+        if correcting or polishing or improving:
             _add(w, trial, 1.0, place, p.vector)
         else:
             _add(w, place, 1.0 / size - 1.0, place, p.vector)
             slant = size
 
-        if stage == IMPROVE or stage == ALONG or stage == SETTLE:
+        if what == IMPROVE or what == ALONG or what == SETTLE:  # noqa: SIM109
             return size, 0, 0, w[p.whole]
-        if stage == _SETTLE:
+        if settling:
             # What is left of the error falls to rounding with the new factors, at no further evaluation.
             stage = _POLISH
             continue
-        if stage == _CORRECT:
+        if correcting:
             moved += size
             # What is fast with old factors may be chance.
             rate = size / before if fresh else max(size / before, _SLOW)

@@ -7,15 +7,35 @@ from gan_bifurcation.continuation import _cycle_march as march
 from gan_bifurcation.continuation._cycle_kernels import System, do, phase_row, row_times
 from gan_bifurcation.continuation._cycle_march import (
     ANGLE as ANGLE,
+)
+from gan_bifurcation.continuation._cycle_march import (
     EVERY as EVERY,
+)
+from gan_bifurcation.continuation._cycle_march import (
     FULL as FULL,
+)
+from gan_bifurcation.continuation._cycle_march import (
     LARGEST as LARGEST,
+)
+from gan_bifurcation.continuation._cycle_march import (
     LAST as LAST,
+)
+from gan_bifurcation.continuation._cycle_march import (
     SIGN as SIGN,
+)
+from gan_bifurcation.continuation._cycle_march import (
     SMALLEST as SMALLEST,
+)
+from gan_bifurcation.continuation._cycle_march import (
     STEP as STEP,
+)
+from gan_bifurcation.continuation._cycle_march import (
     STEP_SIZES as STEP_SIZES,
+)
+from gan_bifurcation.continuation._cycle_march import (
     TOLERANCE as TOLERANCE,
+)
+from gan_bifurcation.continuation._cycle_march import (
     TOO_SMALL as TOO_SMALL,
 )
 from gan_bifurcation.continuation._packs import LANES as LANES
@@ -37,7 +57,10 @@ def tangent(s: System, which: IntArray) -> float:
 
 
 def settle(s: System, which: IntArray, u: FloatArray, b: FloatArray, spectrum: ComplexArray) -> tuple[float, float]:
-    """Factors, multipliers and tangent (on the side of the last row) at a point: 1/cos of the angle, determinant's sign."""
+    """Factors, multipliers and tangent, on the side of the last row, at a point.
+
+    Returns 1/cos of the angle to that row, and the sign of the determinant.
+    """
     size, _, _, sign = do(s, march.SETTLE, which=which, u=u, b=b, spectra=spectrum.reshape(1, -1))
     return size, sign
 

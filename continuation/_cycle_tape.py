@@ -1,4 +1,4 @@
-"""The tape's operations with derivatives over packs: a system's right-hand side and Jacobian at eight points at once."""
+"""The tape's operations over packs: a system's right-hand side and its Jacobian at eight points at once."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation import _cycle_march as march
 from gan_bifurcation.continuation import _cycle_steps as steps
 from gan_bifurcation.continuation._cycle_kernels import do, inner_product, make_cycle
-from gan_bifurcation.continuation._cycle_system import VECTORS
+from gan_bifurcation.continuation._cycle_memory import VECTORS
 from gan_bifurcation.continuation._cycle_mesh import equidistribute, sample
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile

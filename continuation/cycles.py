@@ -25,7 +25,6 @@ from gan_bifurcation.continuation.march import StepControl
 from gan_bifurcation.continuation.run import Ends
 from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.errors import MisuseError, Outcome
-from gan_bifurcation.profiles import Profile
 from gan_bifurcation.ranges import Range
 
 FloatArray = NDArray[np.float64]
@@ -258,7 +257,12 @@ class _Run:
             most = 1 if single else min(_CHUNK, self.ends.max_points - len(records))
             longest = np.inf if self.held else _LONG * shortest
             limits = np.concatenate(
-                [[_UNEVEN, _COARSE], first.b, [0.0, longest, _HOPELESS, self.control.limit], () if self.held else self.at]
+                [
+                    [_UNEVEN, _COARSE],
+                    first.b,
+                    [0.0, longest, _HOPELESS, self.control.limit],
+                    () if self.held else self.at,
+                ]
             )
             strides = c.march(len(records), most, limits)
             made = records_of(c, strides)

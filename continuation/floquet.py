@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.continuation._cycle_system import Layout
+from gan_bifurcation.continuation._cycle_memory import Layout
 from gan_bifurcation.continuation._linear_algebra import lu_factor, lu_solve
 from gan_bifurcation.continuation._packs import LANES, ZERO, apart, inlined
 from gan_bifurcation.continuation._spectrum import eigenvalues
