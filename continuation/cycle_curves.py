@@ -28,7 +28,7 @@ _EVERY: Final = 4
 _UNEVEN: Final = 1.8
 _END: Final = 0.02
 # From so far away the end of a curve of pairs is extrapolated.
-_OFFSETS: Final = (0.04, 0.08, 0.12, 0.16)
+_OFFSETS: Final = (0.03, 0.06, 0.09, 0.12, 0.15)
 
 
 def _extra(kind: str) -> int:
@@ -168,6 +168,8 @@ class _Curve:
             q = c.trial_b[1:3]
             if (q < 0.0).any() or (q > 1.0).any():
                 return (*self._frame(records, points, ds), False)
+            if (shrunk := self._shrunk(records)) is not None:
+                return records, points, shrunk, False
             points += self._events(len(records) - 1, ds)
             self._accept()
             records.append(self._record(ds))
@@ -190,6 +192,24 @@ class _Curve:
             ds = min(max(ds * growth, self.control.smallest), self.control.largest)
             if len(records) % _EVERY == 0:
                 self._adapt()
+
+    def _shrunk(self, records: list[Record]) -> Outcome | None:
+        """Whether the cycle shrank to an equilibrium: beyond, the curve goes over the same cycles again."""
+        c = self.c
+        moves = [u - u.mean(axis=0) for u in (c.u, c.trial)]
+        if float(np.sum(moves[0] * moves[1])) > 0.0:
+            return None
+        # Everything is even in the amplitude there.
+        sizes, ends = [float(np.sum(m**2)) for m in moves], [records[-1].b[:3], c.trial_b[:3]]
+        if len(records) > 1 and len(records[-1].profile.phases) == len(records[-2].profile.phases):
+            before = records[-2].profile.states / c.scale
+            sizes[1], ends[1] = float(np.sum((before - before.mean(axis=0)) ** 2)), records[-2].b[:3]
+        share = sizes[0] / (sizes[0] - sizes[1]) if sizes[0] != sizes[1] else 0.5
+        b = ends[0] + share * (ends[1] - ends[0])
+        at = ", ".join(f"{k} = {v:.6g}" for k, v in zip(self.windows, c.values(b).tolist(), strict=True))
+        what = "generalised Hopf" if self.kind == "LPC" else "codimension-two Hopf"
+        words = f"The cycle shrinks to an equilibrium near {at} (a {what} point, period {b[0]:.6g}) and ends there."
+        return Outcome("hopf", words, True)
 
     def _resonance(self, name: str) -> bool:
         """To the end of a curve of pairs, where the multiplier is double: the curve is smooth in the angle's cosine."""

@@ -131,7 +131,7 @@ class CycleCoefficients:
     def __init__(self, label: str) -> None:
         self.label = OF_MAP.get(label, label)
 
-    def at(self, point: Point, tolerance: float = 1e-10) -> tuple[Raw, Any, Any, float]:
+    def at(self, point: Point, tolerance: float = 1e-9) -> tuple[Raw, Any, Any, float]:
         """The coefficient, its vectors q and w in the flow's states, and what part of its terms is rounding."""
         turn = turn_of(point, (), tolerance)
         system = turn.system()

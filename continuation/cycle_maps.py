@@ -25,7 +25,7 @@ FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
 # The orbit is put back on the cycle so often in a turn.
-_STAGES: Final = 8
+_STAGES: Final = 4
 TOLERANCE: Final = 1e-12
 # Labels of cycles, and what they are to the fixed point of the return map.
 OF_MAP: Final = {"LPC": "LP", "BPC": "BP", "CPC": "CP"}
