@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.codimension_two_extended import solve_vanishing
 from gan_bifurcation.continuation.codimension_two_location import DOUBLE, Crossings, solve_double
 from gan_bifurcation.continuation.conditions import (
     choose_components,
@@ -164,12 +165,13 @@ class CurveScanner:
 
     def _polished(self, point: Point) -> Point:
         """The point by Newton's method on the extended system of a double eigenvalue."""
-        u = solve_double(self.problem, self.problem.pack(point.x, values=point.parameters), point.label)
-        if u is None:
+        solved = solve_double(self.problem, self.problem.pack(point.x, values=point.parameters), point.label)
+        if solved is None:
             return point
+        u, residual = solved
         exact = make_point(self.problem, u, point.label, point.critical, "")
         near = np.allclose(self.problem.parameters(u), [point.parameters[k] for k in self.problem.free], rtol=1e-5)
-        return replace(exact, note=point.note) if near else point
+        return replace(exact, note=point.note, residual=max(exact.residual, residual)) if near else point
 
     def _fraction(self, pair: Strip, u: FloatArray) -> float:
         chord = pair.u[1] - pair.u[0]
@@ -195,9 +197,15 @@ class CurveScanner:
         chord = pair.u[1] - pair.u[0]
         set_borders_at(self.problem, pair.u[0])
         u, here, side = pair.u[1], b, 0
+        close = _CLOSE
         for _ in range(80):
             if abs(high - low) < 1e-15 or abs(here) < 1e-14 * size:
                 break
+            if label in DEGENERATE.values() and abs(here) < close * size:
+                exact = self._extended(pair, u, label, note)
+                if exact is not None:
+                    return [exact]
+                close *= 1e-4
             f = (low * b - high * a) / (b - a)
             new = project(self.problem, pair.u[0] + f * chord, chord)
             if new is None:
@@ -219,8 +227,26 @@ class CurveScanner:
         point = make_point(self.problem, u, label, complex(np.nan) if critical is None else critical, "")
         return [(self._fraction(pair, u), replace(point, note=note))]
 
+    def _extended(self, pair: Strip, u: FloatArray, label: str, note: str) -> tuple[float, Point] | None:
+        """The same by Newton's method from a point nearby, if it stays between the two."""
+        found = solve_vanishing(self.problem, self.label, u)
+        if found is None:
+            return None
+        chord = pair.u[1] - pair.u[0]
+        along = float((found[0] - pair.u[0]) @ chord / (chord @ chord))
+        off = float(np.linalg.norm(found[0] - pair.u[0] - along * chord))
+        if not -1e-9 <= along <= 1.0 + 1e-9 or off > 0.5 * float(np.linalg.norm(chord)) + 1e-9:
+            return None
+        critical = critical_eigenvalue(self.problem, found[0], complex(np.nan))
+        if critical is None:
+            return None
+        point = make_point(self.problem, found[0], label, critical, "")
+        return self._fraction(pair, found[0]), replace(point, residual=found[1], note=note)
+
 
 _CHANGES: Final = "The criticality changes here."
+# Newton's method takes over from regula falsi where the coefficient is this part of what it is at the two ends.
+_CLOSE: Final = 1e-2
 
 
 def set_borders_at(problem: CurveProblem, u: FloatArray) -> None:

@@ -324,6 +324,26 @@ def test_planted_third_and_fourth_resonance(seed: int) -> None:
     assert found["A0"] == pytest.approx(c / abs(b), rel=1e-8)  # planted
 
 
+@pytest.mark.parametrize(("label", "kind"), [("LP", "flow"), ("H", "flow"), ("PD", "map"), ("NS", "map")])
+def test_derivative_of_a_deciding_coefficient(label: str, kind: str) -> None:
+    """Newton's matrix of CP, GH, GPD and CH: exact derivatives against differences of the coefficient itself."""
+    from gan_bifurcation.continuation.codimension_two_extended import Deciding
+    from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem
+    from gan_bifurcation.ranges import Range
+
+    fields = {"x": "a*x - 1.1*y + x**2 - x*y**2 + b*x**3", "y": "x + b*y + exp(x*y) + a*x*z**2", "z": "y*x - z + x**3"}
+    system = equations(kind, fields, parameters={"a": 0.3, "b": 0.4})  # type: ignore[arg-type]
+    windows = {"a": Range(-1.0, 1.0), "b": Range(-2.0, 1.0)}
+    problem = CurveProblem(system, windows, CONDITION_OF[kind][label], scale=np.array([1.0, 0.5, 2.0]))
+    rng = np.random.default_rng(1)
+    u = problem.pack(rng.uniform(-0.5, 0.5, 3), 0.4 if problem.has_kappa else 0.0)
+    deciding = Deciding(problem, label, u)
+    directions = rng.normal(size=(2, problem.size))
+    h = 1e-5
+    slopes = [(deciding.at(u + h * d, d[None])[0] - deciding.at(u - h * d, d[None])[0]) / (2 * h) for d in directions]
+    assert deciding.at(u, directions)[1] == pytest.approx(slopes, rel=1e-6)
+
+
 # -- found on curves, located ------------------------------------------------------------------------------------------
 
 KINDS = {"ZH": "fh", "HH": "hh", "LPPD": "fd", "LPNS": "fn", "PDNS": "dn", "NSNS": "nn"}
@@ -422,19 +442,23 @@ def test_catalytic_oscillator() -> None:
     branch = gb.trace(gb.point(system, {"x": 0.00295, "y": 0.76211, "s": 0.16781}), {"q2": (0.5, 2.5)})
     window = {"q2": (0.2, 3), "k": (1e-4, 5)}
     folds = gb.trace(branch["LP1"], window)
-    # The values that MatCont's tutorial prints for this model (Bykov, Yablonskii, Kim).
+    # From the defining polynomials, extended by null vectors, by mpmath with 40 digits.
     cusp = folds["CP"]
-    assert cusp.x == pytest.approx([0.035941, 0.352005, 0.451370], abs=2e-6)
-    assert cusp.normal_form["c"] == pytest.approx(0.3627844, rel=2e-5)
+    assert cusp.x == pytest.approx([0.03594063654889181, 0.3520054309466027, 0.4513701117384073], rel=1e-12)
+    assert cusp.parameters["k"] == pytest.approx(0.3559912732086765, rel=1e-12)
+    assert cusp.normal_form["c"] == pytest.approx(0.3627886568894506, rel=1e-10)
     double = min((p for p in folds.special_points if p.label == "BT"), key=lambda p: -p.parameters["q2"])
-    assert [double.parameters["q2"], double.parameters["k"]] == pytest.approx([1.417628, 0.971397], abs=1e-6)
+    where = [double.parameters["q2"], double.parameters["k"]]
+    assert where == pytest.approx([1.417627637600646, 0.9713975734853134], rel=1e-12)
     form = double.normal_form
-    assert [abs(form["a"]), abs(form["b"])] == pytest.approx([0.08378442, 2.136280], rel=1e-6)
+    assert [abs(form["a"]), abs(form["b"])] == pytest.approx([0.08378444142286327, 2.136279925116788], rel=1e-10)
     assert form["a"] * form["b"] > 0
     # The Hopf curve that starts there ends in the other BT point and meets two Bautin points on its way.
     (hopf,) = (s for s in gb.curves_from(double) if s.label == "H")
     curve = gb.trace(hopf, window)
     assert sorted(p.label for p in curve.special_points) == ["BT", "BT", "GH", "GH"]
+    # What issue 5 demands of an extended system.
+    assert max(p.residual for p in (*folds.special_points, *curve.special_points)) < 1e-12
 
 
 def henon() -> gb.System:
@@ -570,6 +594,7 @@ def test_kernel_gan_generalised_flip(q: float, h: float) -> None:
     # Where the flip of alternating steps changes its criticality, from the cubic reduction: h = 6/7 and 22/27.
     assert 0.5 * flips["GPD"].parameters["eta_d"] == pytest.approx(h, rel=1e-8)
     assert flips["GPD"].normal_form["c"] > 0
+    assert flips["GPD"].residual < 1e-12
     # The 24 structural multipliers are no crossings.
     assert {p.label for p in flips.special_points} == {"GPD"}
 
