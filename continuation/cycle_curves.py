@@ -157,6 +157,9 @@ class _Curve:
                 return records, points, Outcome("points", words, True), False
             if not self._go(None, 0.0, ds):
                 ds *= 0.5
+                if ds < self.control.smallest and self._small(records):
+                    words = f"The cycle shrinks to an equilibrium near {self._where()} and ends there."
+                    return records, points, Outcome("hopf", words, True), False
                 if ds < self.control.smallest:
                     words = (
                         f"The corrector failed at {self._where()} down to the smallest step "
@@ -234,6 +237,12 @@ class _Curve:
         pair = np.argsort(np.abs(c.spectrum[1:] - at))[:2] + 1
         c.spectrum[pair] = at
         return True
+
+    @staticmethod
+    def _small(records: list[Record]) -> bool:
+        """Whether the last cycle is a small part of the largest, and smaller than the one before."""
+        sizes = [float(np.max(np.ptp(r.profile.states, axis=0))) for r in records]
+        return len(sizes) > 2 and sizes[-1] < sizes[-2] and sizes[-1] < 0.1 * max(sizes)
 
     def _cosine(self) -> float:
         c = self.c
