@@ -219,23 +219,28 @@ class _Curve:
         c = self.c
         last, end = c.nb - 1, 0.0 if name == "R1" else np.pi
         angle, slope = float(c.b[last]), float(c.tb[last])
-        places, states, borders = [], [], []
+        angles, states, borders = [], [], []
         for offset in _OFFSETS:
             target = abs(end - offset)
             if slope == 0.0 or not self._go(last, target, (target - angle) / slope):
                 break
-            places.append(np.cos(target))
+            angles.append(target)
             states.append(c.trial.copy())
             borders.append(c.trial_b.copy())
-        if len(places) < 2:
+        if len(angles) < 3:
             return False
-        at = np.cos(end)
-        weights = [np.prod([(at - q) / (p - q) for q in places if q != p]) for p in places]
-        c.u[:] = sum(w * u for w, u in zip(weights, states, strict=True))
-        c.b[:] = sum(w * b for w, b in zip(weights, borders, strict=True))
+        # With two eigenvectors (by symmetry) the curve would go on, smooth in the angle itself.
+        best = np.inf
+        for places, at in ((np.cos(angles), float(np.cos(end))), (np.array(angles), end)):
+            weights, fewer = _weights(places, at), np.append(_weights(places[:-1], at), 0.0)
+            miss = float(np.linalg.norm((weights - fewer) @ np.array(borders)[:, :3]))
+            if miss < best:
+                best = miss
+                c.u[:] = np.tensordot(weights, np.array(states), 1)
+                c.b[:] = weights @ np.array(borders)
         c.b[last] = end
-        pair = np.argsort(np.abs(c.spectrum[1:] - at))[:2] + 1
-        c.spectrum[pair] = at
+        pair = np.argsort(np.abs(c.spectrum[1:] - np.cos(end)))[:2] + 1
+        c.spectrum[pair] = np.cos(end)
         return True
 
     @staticmethod
@@ -351,6 +356,11 @@ class _Curve:
         """The coefficient along both directions; a fold's has the sign of its vector, which is to be one all along."""
         turned = self.kind == "LPC" and behind[0] * ahead[0] < 0.0
         return [-v if turned else v for v in reversed(behind[1:])] + ahead
+
+
+def _weights(places: FloatArray, at: float) -> FloatArray:
+    """Lagrange's factors for the value at another place."""
+    return np.array([np.prod([(at - q) / (p - q) for q in places if q != p]) for p in places])
 
 
 def _beyond(r: Record, kind: str) -> int:
