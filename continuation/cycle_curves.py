@@ -149,6 +149,9 @@ class _Curve:
                 return records, points, Outcome("points", words, True), False
             if not self._go(None, 0.0, ds):
                 ds *= 0.5
+                if ds < self.control.smallest and self._small(records):
+                    words = f"The cycle shrinks to an equilibrium near {self._where()} and ends there."
+                    return records, points, Outcome("hopf", words, True), False
                 if ds < self.control.smallest:
                     words = (
                         f"The corrector failed at {self._where()} down to the smallest step "
@@ -160,6 +163,9 @@ class _Curve:
             q = c.trial_b[1:3]
             if (q < 0.0).any() or (q > 1.0).any():
                 return (*self._frame(records, points, ds), False)
+            if self._vanished():
+                words = f"The cycle shrinks to an equilibrium near {self._where()} and ends there."
+                return records, points, Outcome("hopf", words, True), False
             points += self._events(records, len(records) - 1)
             self._accept()
             records.append(self._record(ds))
@@ -178,6 +184,17 @@ class _Curve:
             ds = min(max(ds * growth, self.control.smallest), self.control.largest)
             if len(records) % _EVERY == 0:
                 self._adapt()
+
+    def _vanished(self) -> bool:
+        """Whether the cycle shrank to an equilibrium: beyond, the curve goes over the same cycles again."""
+        c = self.c
+        return bool(np.sum((c.trial - c.trial.mean(axis=0)) * (c.u - c.u.mean(axis=0))) <= 0.0)
+
+    @staticmethod
+    def _small(records: list[Record]) -> bool:
+        """Whether the last cycle is a small part of the largest, and smaller than the one before."""
+        sizes = [float(np.max(np.ptp(r.profile.states, axis=0))) for r in records]
+        return len(sizes) > 2 and sizes[-1] < sizes[-2] and sizes[-1] < 0.1 * max(sizes)
 
     def _cosine(self) -> float:
         c = self.c

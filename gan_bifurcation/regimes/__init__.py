@@ -7,11 +7,14 @@ from gan_bifurcation.lazy import lazy_names
 _HOMES: Final[dict[str, str]] = {
     name: f"gan_bifurcation.regimes.{module}"
     for module, names in {
+        "following": ("AttractorPath", "follow_attractors"),
         "graph": ("from_json",),
         "recorded": ("Judgement", "judge"),
         "regime": ("Border", "Regime", "RegimeMap"),
         "regime_map": ("regime_map",),
+        "attractor_set": ("AttractorSet", "wilson"),
         "attractors": ("Attractor",),
+        "basins": ("BasinPicture", "attractors", "basins"),
         "noise": ("MeasuredSpread", "Spread", "measured_spread", "noise_table", "stationary_spread"),
         "noise_border": ("NoisyBorder", "noisy_border"),
         "noise_draws": ("sampled_masses",),

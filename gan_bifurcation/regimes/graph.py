@@ -26,12 +26,14 @@ def number(value: float) -> float | None:
 
 
 def attractor_record(attractor: Attractor, states: tuple[str, ...]) -> dict[str, Any]:
-    """An attractor as plain values; its state by name."""
+    """An attractor as plain values; what it has for each state by name."""
     record: dict[str, Any] = {}
     for f in fields(attractor):
         value = getattr(attractor, f.name)
-        record[f.name] = number(value) if isinstance(value, float) else value
-    record["state"] = {name: number(v) for name, v in zip(states, attractor.state, strict=False)}
+        if isinstance(value, tuple):
+            record[f.name] = {name: number(v) for name, v in zip(states, value, strict=False)}
+        else:
+            record[f.name] = number(value) if isinstance(value, float) else value
     return record
 
 

@@ -19,7 +19,7 @@ from gan_bifurcation.regimes.graph import number, to_graphml
 from gan_bifurcation.regimes.regime import Border, Regime, RegimeMap
 from gan_bifurcation.regimes.sampling import make_sampler
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _MOST_FILES: Final = 10_000
 
 
@@ -91,14 +91,20 @@ def _face_record(face: Regime) -> dict[str, Any]:
 
 def _attractor_record(a: Attractor) -> dict[str, Any]:
     values = {f.name: getattr(a, f.name) for f in fields(a)}
-    return {k: number(v) if isinstance(v, float) else v for k, v in values.items()} | {"state": list(a.state)}
+    return {
+        k: number(v) if isinstance(v, float) else [number(x) for x in v] if isinstance(v, tuple) else v
+        for k, v in values.items()
+    }
 
 
 def _attractor(record: dict[str, Any]) -> Attractor:
     values: dict[str, Any] = {}
     for f in fields(Attractor):
         value = record[f.name]
-        values[f.name] = np.nan if value is None else tuple(map(float, value)) if f.name == "state" else value
+        if isinstance(value, list):
+            values[f.name] = tuple(np.nan if x is None else float(x) for x in value)
+        else:
+            values[f.name] = np.nan if value is None else value
     return Attractor(**values)
 
 
