@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from gan_bifurcation import tape as tapes
 from gan_bifurcation.dormand_prince import DOP853, STAGES
 from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.jets import run_jet
+from gan_bifurcation.jets import jets_of
 from gan_bifurcation.kernels import TapeData, jit
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _march(tape: TapeData, s: ComplexArray, y: ComplexArray, duration: float, to
                     s[i, k] = argument[i, k]
                     if stage == STAGES:
                         new[i, k] = argument[i, k]
-            run_jet(tape, s)
+            jets_of(tape, s)
             for i in range(n):
                 for k in range(width):
                     slopes[stage, i, k] = s[tape.outputs[i], k]
@@ -184,7 +184,7 @@ class Loaded:
     def outputs(self, y: ComplexArray) -> ComplexArray:
         """The jets of the tape's outputs at the jets of the states."""
         self.slots[: self.n] = y
-        run_jet(self.data, self.slots)
+        jets_of(self.data, self.slots)
         result: ComplexArray = self.slots[self.data.outputs]
         return result
 
