@@ -19,7 +19,7 @@ from gan_bifurcation.ranges import Range
 
 FloatArray = NDArray[np.float64]
 
-DEFAULT_CONTROL: Final = StepControl(first=1e-2, smallest=1e-7, largest=6e-2, angle=0.3)
+DEFAULT_CONTROL: Final = StepControl(first=1e-2, smallest=1e-7, largest=0.15, angle=0.3)
 # The orbit is a small part of the largest one of the curve: it shrinks to an equilibrium.
 _SMALL: Final = 0.02
 # A leading eigenvalue is a small part of the other: the saddle comes close to a saddle-node.

@@ -87,19 +87,40 @@ class Equations:
         self._places = [self.n + system.parameter_index(name) for name in free]
         self._evaluator: Any = make_evaluator(system.tape.data, system.iterations, system.n, 1)
         self.d, self.w, self.omega, self.top = tables(self.degree)
-        self._pattern()
         self.counts = self.ends(self.u).counts
+        self._pattern()
 
     def _pattern(self) -> None:
-        """Rows and columns of the entries of the collocation equations."""
-        n, m, number = self.n, self.degree, self.intervals
+        """Where the entries of the matrix are, in the order in which `residual` and the last row give them."""
+        n, m, number, p = self.n, self.degree, self.intervals, self.nodes * self.n
+        stable, unstable = self.counts
+        self.pieces = (np.arange(number) * m)[:, None] + np.arange(m + 1)
         i, g, r, k, c = np.meshgrid(
             np.arange(number), np.arange(m), np.arange(n), np.arange(m + 1), np.arange(n), indexing="ij"
         )
-        self.rows, self.cols = ((i * m + g) * n + r).ravel(), ((i * m + k) * n + c).ravel()
-        rows = np.arange(number * m * n)
-        self.rows_p = np.repeat(rows, 2)
-        self.cols_p = np.tile([self.size - 2, self.size - 1], len(rows))
+        first = number * m * n
+        saddle, begin, end = np.arange(p, p + n), np.arange(n), np.arange(p - n, p)
+
+        def full(rows: Any, columns: Any) -> tuple[Any, Any]:
+            one, two = np.meshgrid(rows, columns, indexing="ij")
+            return one.ravel(), two.ravel()
+
+        parts = [
+            (((i * m + g) * n + r).ravel(), ((i * m + k) * n + c).ravel()),
+            full(np.arange(first), [self.size - 2, self.size - 1]),
+            full(first + np.arange(n), saddle),
+            full(first + np.arange(n), [self.size - 2, self.size - 1]),
+            full([first + n], np.arange(p)),
+            full(first + n + 1 + np.arange(stable), begin),
+            full(first + n + 1 + np.arange(stable), saddle),
+            full(first + n + 1 + stable + np.arange(unstable), end),
+            full(first + n + 1 + stable + np.arange(unstable), saddle),
+            full([self.size - 1], np.arange(self.size)),
+        ]
+        rows, columns = (np.concatenate([part[side] for part in parts]) for side in (0, 1))
+        self.order = np.lexsort((rows, columns))
+        self.indices = rows[self.order].astype(np.int32)
+        self.indptr = np.searchsorted(columns[self.order], np.arange(self.size + 1)).astype(np.int32)
 
     # -- what an array of unknowns stands for -------------------------------------------------------------------------
 
@@ -132,87 +153,82 @@ class Equations:
 
     # -- equations ----------------------------------------------------------------------------------------------------
 
-    def residual(self, u: FloatArray) -> tuple[FloatArray, Any]:
-        """Residual (size - 1,) and its derivative, sparse; a LinAlgError if the saddle is none any more."""
+    def residual(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Residual (size - 1,) and the entries of its derivative; a LinAlgError if the saddle is none any more."""
         n, m, number = self.n, self.degree, self.intervals
-        base = self.at(u).parameter_vector()
         units = np.array([self._unit(name, value) for name, value in self.values(u).items()])
         x = u[: self.nodes * n].reshape(self.nodes, n)
-        pieces = x[(np.arange(number) * m)[:, None] + np.arange(m + 1)]
+        pieces = x[self.pieces]
         h = np.diff(self.mesh) * self.duration
-        z = np.concatenate([np.zeros(n), base])
+        z = np.concatenate([np.zeros(n), self.at(u).parameter_vector()])
         places = (np.einsum("gk,ikc->igc", self.w, pieces) * self.scale).reshape(-1, n)
         f, j = np.empty((len(places) + 1, n)), np.empty((len(places) + 1, n, len(z)))
         for q, place in enumerate([*places, self.saddle(u)]):
             z[:n] = place
             jacobian(self._evaluator, z, f[q], j[q])
+        if not np.isfinite(j).all():
+            raise np.linalg.LinAlgError("not a number")
+        ends = Ends.of(np.ascontiguousarray(j[-1, :, :n]))
+        if ends.counts != self.counts or sum(ends.counts) != n:
+            raise np.linalg.LinAlgError("the saddle is none any more")
         f /= self.scale
         j /= self.scale[:, None]
         by_state, by_parameter = j[:, :, :n] * self.scale, j[:, :, self._places] * units
-        if not np.isfinite(by_state).all():
-            raise np.linalg.LinAlgError("not a number")
         rate = np.repeat(h, m)
         collocation = np.einsum("gk,ikc->igc", self.d, pieces).reshape(-1, n) - rate[:, None] * f[:-1]
         blocks = np.einsum("gk,rc->grkc", self.d, np.eye(n))[None] - np.einsum(
             "i,gk,igrc->igrkc", h, self.w, by_state[:-1].reshape(number, m, n, n)
         )
-        # The phase: the orbit less the reference, times the reference's velocity.
-        reference = self.u[: self.nodes * n].reshape(self.nodes, n)[(np.arange(number) * m)[:, None] + np.arange(m + 1)]
-        velocity = np.einsum("gk,ikc->igc", self.d, reference)
-        phase = np.einsum("g,gk,igc->ikc", self.omega, self.w, velocity)
-        row = np.zeros((self.nodes, n))
-        np.add.at(row, (np.arange(number) * m)[:, None] + np.arange(m + 1), phase)
-        ends = self.ends(u)
-        if ends.counts != self.counts or sum(ends.counts) != n:
-            raise np.linalg.LinAlgError("the saddle is none any more")
         e = u[self.nodes * n : -2]
         ws, wu = ends.stable.T * self.scale, ends.unstable.T * self.scale
         ws, wu = (w / np.linalg.norm(w, axis=1)[:, None] for w in (ws, wu))
-        r = np.concatenate(
-            [collocation.ravel(), f[-1], [np.sum(row * (x - self.u[: self.nodes * n].reshape(self.nodes, n)))],
-             ws @ (x[0] - e), wu @ (x[-1] - e)]
-        )  # fmt: skip
-        first = number * m * n
-        last = np.arange((self.nodes - 1) * n, self.nodes * n)
-        at_saddle = np.arange(self.nodes * n, self.nodes * n + n)
-        lower = np.zeros((2 * n + 1, self.size))
-        lower[:n, at_saddle], lower[:n, -2:] = by_state[-1], by_parameter[-1]
-        lower[n, : self.nodes * n] = row.ravel()
-        lower[n + 1 : n + 1 + len(ws), :n], lower[n + 1 : n + 1 + len(ws), at_saddle] = ws, -ws
-        lower[n + 1 + len(ws) :, last], lower[n + 1 + len(ws) :, at_saddle] = wu, -wu
-        upper = scipy.sparse.coo_matrix(
-            (
-                np.concatenate([blocks.ravel(), (-rate[:, None, None] * by_parameter[:-1]).ravel()]),
-                (np.concatenate([self.rows, self.rows_p]), np.concatenate([self.cols, self.cols_p])),
-            ),
-            shape=(first, self.size),
-        )
-        return r, scipy.sparse.vstack([upper, scipy.sparse.csr_matrix(lower)]).tocsr()
+        phase = self.phase @ (u - self.u)[: self.nodes * n]
+        r = np.concatenate([collocation.ravel(), f[-1], [phase], ws @ (x[0] - e), wu @ (x[-1] - e)])
+        entries = [blocks, -rate[:, None, None] * by_parameter[:-1], by_state[-1], by_parameter[-1], self.phase]
+        return r, np.concatenate([part.ravel() for part in (*entries, ws, -ws, wu, -wu)])
+
+    @property
+    def phase(self) -> FloatArray:
+        """The row of the phase condition: the orbit less the present one, times the present one's velocity."""
+        reference = self.u[: self.nodes * self.n].reshape(self.nodes, self.n)
+        velocity = np.einsum("gk,ikc->igc", self.d, reference[self.pieces])
+        row = np.zeros((self.nodes, self.n))
+        np.add.at(row, self.pieces, np.einsum("g,gk,igc->ikc", self.omega, self.w, velocity))
+        return row.ravel()
 
     def _unit(self, name: str, value: float) -> float:
         r = self.free[name]
         return value * float(np.log(r.high / r.low)) if r.log else r.high - r.low
 
-    def _solver(self, matrix: Any, row: FloatArray) -> Any:
-        full = scipy.sparse.vstack([matrix, scipy.sparse.csr_matrix(row[None])]).tocsc()
+    def _solver(self, entries: FloatArray, row: FloatArray) -> Any:
+        data = np.concatenate([entries, row])[self.order]
+        matrix = scipy.sparse.csc_matrix((data, self.indices, self.indptr), shape=(self.size, self.size))
         try:
-            return scipy.sparse.linalg.splu(full)
+            # In the order of time the matrix is a band with borders.
+            return scipy.sparse.linalg.splu(matrix, permc_spec="NATURAL")
         except RuntimeError as error:
             raise np.linalg.LinAlgError(str(error)) from error
 
     def newton(self, u: FloatArray, row: FloatArray, target: float, most: int = 14) -> FloatArray | None:
-        """Newton's method with one more equation, row . u = target; None where it does not converge."""
-        before = np.inf
+        """Newton's method with one more equation, row . u = target; None where it does not converge.
+
+        Factors serve as long as the corrections fall fast with them.
+        """
+        before, solver = np.inf, None
         try:
             for _ in range(most):
-                r, matrix = self.residual(u)
-                step = self._solver(matrix, row).solve(np.append(r, row @ u - target))
+                r, entries = self.residual(u)
+                if solver is None:
+                    solver = self._solver(entries, row)
+                step = solver.solve(np.append(r, row @ u - target))
                 u = u - step
                 size = self.norm(step)
                 if not size < 10.0:
                     return None
                 if size < TOLERANCE or (size < 1e3 * TOLERANCE and size > 0.3 * before):
                     return u
+                if size > 0.1 * before:
+                    solver = None
                 before = size
         except np.linalg.LinAlgError:
             return None
@@ -220,10 +236,9 @@ class Equations:
 
     def tangent(self, u: FloatArray, row: FloatArray) -> FloatArray:
         """The unit tangent at a solution, on the side of a row."""
-        _, matrix = self.residual(u)
         right = np.zeros(self.size)
         right[-1] = 1.0
-        t = self._solver(matrix, row).solve(right)
+        t = self._solver(self.residual(u)[1], row).solve(right)
         return np.asarray(t / self.norm(t))
 
     # -- the time and the mesh ----------------------------------------------------------------------------------------
