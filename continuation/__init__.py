@@ -10,7 +10,7 @@ _HOMES: Final = {
         "trace": ("trace",),
         "codimension_two_starts": ("curves_from",),
         "homoclinic_starts": ("cycle_to_homoclinic",),
-        "circles": ("neimark_sacker_to_circles", "orbit_to_circle"),
+        "circle_starts": ("neimark_sacker_to_circles", "orbit_to_circle"),
         "tongues": ("Tongue", "arnold_tongue", "arnold_tongues"),
         "march": ("StepControl",),
         "events": ("Event",),

@@ -94,6 +94,11 @@ def _require(point: Point, label: str, verb: str) -> None:
         raise MisuseError(
             f"{verb} takes a point labelled {label}, got {point.name or point.label or 'an ordinary point'}."
         )
+    if point.kind == "circle":
+        raise MisuseError(
+            f"{point.name or point.label} is a point of circles, and no branch is begun there; simulate the system (or "
+            "gb.iterate(system, 2) at a PD) beyond it, and start with gb.orbit_to_circle."
+        )
     if point.multiplicity > 1:
         raise MisuseError(
             f"{point.name or point.label} has {point.multiplicity} equal critical eigenvalues, so several "

@@ -1,5 +1,6 @@
 """Invariant circles: closed forms, an independent dense solver, simulation, resonances, tongues."""
 
+import itertools
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gan_bifurcation as gb
-from gan_bifurcation.continuation.circle_newton import resampled, shifted
+from gan_bifurcation.continuation.circle_waves import resampled, shifted
 from gan_bifurcation.continuation.farey import between, farey, noble
 
 # In polar coordinates r' = r (1 + a - r^2), phi' = phi + w + b r^2: a circle of radius sqrt(a), on which phi turns by
@@ -177,6 +178,67 @@ def test_tongues_begin_on_the_neimark_sacker_curve() -> None:
         assert "tip" in codes
 
 
+# -- what becomes of circles ------------------------------------------------------------------------------------------
+
+# Across the circle of radius sqrt(a), on which phi turns by w + b a, two more states with prescribed multipliers.
+HALF = "(w + b*(x**2 + y**2))/2"
+MOEBIUS = {
+    # Half a turn in one turn of the circle, stretched by 0.6 + 0.8 r and 0.6 - 0.8 r: the first is 1 at a = 1/4.
+    "z": f"0.6*(cos({HALF})*z - sin({HALF})*v)"
+    f" + 0.8*((x*cos({HALF}) - y*sin({HALF}))*z + (x*sin({HALF}) + y*cos({HALF}))*v)",
+    "v": f"0.6*(sin({HALF})*z + cos({HALF})*v)"
+    f" + 0.8*((x*sin({HALF}) + y*cos({HALF}))*z - (x*cos({HALF}) - y*sin({HALF}))*v)",
+}
+
+
+@pytest.mark.parametrize(
+    ("across", "a", "label", "words", "multiplier"),
+    [
+        ({"z": "(0.9 + a)*z - z**3", "v": "v/2"}, 0.1, "BP", "branch off", 1.0),
+        ({"z": "-(0.9 + a)*z + z**3", "v": "v/2"}, 0.1, "PD", "mapped to each other", -1.0),
+        (MOEBIUS, 0.25, "PD", "twice the length", 1.0),
+        ({"z": "(0.9 + a)*(0.8*z - 0.6*v)", "v": "(0.9 + a)*(0.6*z + 0.8*v)"}, 0.1, "NS", "torus", 0.8 + 0.6j),
+    ],
+)
+def test_how_a_circle_loses_stability(
+    across: dict[str, str], a: float, label: str, words: str, multiplier: complex
+) -> None:
+    system = gb.System.from_equations(
+        "map", {"x": RADIAL["x"], "y": RADIAL["y"], **across}, {"a": -0.1, "b": 0.4, "w": 1.3}
+    )
+    fixed = gb.trace(gb.point(system, [0, 0, 0, 0]), {"a": (-0.1, 0.02)})
+    born = next(p for p in fixed.special_points if abs(p.critical.imag) > 0.9)  # e^{1.3 i}
+    circles = gb.trace(gb.neimark_sacker_to_circles(born), {"a": (-0.1, 0.35)})
+    assert [p.label for p in circles.special_points if ":" not in p.label] == [label]
+    lost = circles[f"{label}1"]
+    assert lost.parameters["a"] == pytest.approx(a, abs=1e-6)
+    assert abs(lost.critical - multiplier) < 1e-6 or abs(lost.critical - np.conj(multiplier)) < 1e-6
+    assert words in lost.note
+    assert circles.unstable.tolist() == sorted(circles.unstable.tolist())
+    assert circles.unstable[-1] == (2 if label == "NS" else 1)
+    if label == "PD":
+        with pytest.raises(gb.MisuseError, match="orbit_to_circle"):
+            gb.flip_to_period_two(lost)
+
+
+def test_where_two_circles_meet() -> None:
+    # r' = r (1 + a + s - s^2) with s = r^2: unstable circles are born at a = 0 and turn at a = -1/4, s = 1/2.
+    grow = "(1 + a + x**2 + y**2 - (x**2 + y**2)**2)"
+    field = {"x": f"{grow}*(x*cos({TURN}) - y*sin({TURN}))", "y": f"{grow}*(x*sin({TURN}) + y*cos({TURN}))"}
+    system = gb.System.from_equations("map", field, {"a": -0.1, "b": 0.4, "w": 1.3})
+    fixed = gb.trace(gb.point(system, [0, 0]), {"a": (-0.3, 0.2)})
+    circles = gb.trace(gb.neimark_sacker_to_circles(fixed["NS1"]), {"a": (-0.4, 0.2)})
+    fold = circles["LP1"]
+    assert fold.parameters["a"] == pytest.approx(-0.25, abs=1e-10)
+    assert fold.rotation_number == pytest.approx((1.3 + 0.4 / 2) / (2 * np.pi), abs=1e-7)
+    assert abs(fold.critical - 1) < 1e-6
+    assert [p.label for p in circles.special_points if ":" not in p.label] == ["LP", "PD"]
+    # The multiplier across is 1 + 2 s - 4 s^2 there: -1 at s = 1, a = 0.
+    assert circles["PD1"].parameters["a"] == pytest.approx(0.0, abs=1e-8)
+    assert [k for k, _ in itertools.groupby(circles.unstable.tolist())] == [1, 0, 1]
+    assert circles.column("a").max() == pytest.approx(0.2, abs=1e-12)
+
+
 # -- the kernel GAN ---------------------------------------------------------------------------------------------------
 
 
@@ -184,7 +246,7 @@ def test_tongues_begin_on_the_neimark_sacker_curve() -> None:
 def kernel() -> gb.Branch:
     system = gb.system(gb.models.kernel_gan(sigma=0.5), "simultaneous", eta_d=0.5, eta_g=0.1)
     fixed = gb.trace(gb.point(system), {"eta_g": (0.01, 3.0)})
-    return gb.trace(gb.neimark_sacker_to_circles(fixed["NS1"]), {"eta_g": (0.01, 3.0)}, stop="LP")
+    return gb.trace(gb.neimark_sacker_to_circles(fixed["NS1"]), {"eta_g": (0.01, 3.0)}, stop="PD")
 
 
 def test_kernel_gan_circles_against_simulation(kernel: gb.Branch) -> None:
@@ -196,8 +258,8 @@ def test_kernel_gan_circles_against_simulation(kernel: gb.Branch) -> None:
 
 
 def test_kernel_gan_circles_lose_stability(kernel: gb.Branch) -> None:
-    lost = kernel["LP1"]
-    assert abs(abs(lost.critical) - 1) < 1e-6
+    lost = kernel["PD1"]
+    assert abs(lost.critical + 1) < 1e-6
     assert kernel.unstable.tolist() == [0] * (len(kernel) - 1) + [1]
     # Simulations on both sides: below, a small disturbance dies out; above, it grows until the orbit runs away.
     before, after = kernel.point(len(kernel) - 2), kernel.point(len(kernel) - 1)
