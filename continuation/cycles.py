@@ -151,7 +151,10 @@ class _Run:
                     f"'{start.parameter}'."
                 )
             c.t[:] = start.direction / c.scale
-            c.tb[0], c.tb[1] = start.slopes
+            window = self.windows[self.name]
+            value = start.system.parameters[self.name]
+            unit = value * np.log(window.high / window.low) if window.log else window.high - window.low
+            c.tb[0], c.tb[1] = start.slopes[0], start.slopes[1] / unit
             size = c.norm(c.t, c.tb)
             c.t /= size
             c.tb /= size

@@ -63,7 +63,7 @@ class ProfileStart:
     direction : array (K, n) or None
         How the states of the profile change along the branch, None if that is for the trace to find out.
     slopes : pair of float
-        How the period (or rotation number) and the parameter change with it.
+        How the period (or rotation number) and the parameter, in its own units, change with it.
     one_sided : bool
         Whether the opposite direction gives the same solutions: at the point where a cycle or circle is born.
     point : Point or None

@@ -179,3 +179,39 @@ def test_cusp_of_folds() -> None:
     assert [curve["CPC1"].parameters[k] for k in ("b1", "b2")] == pytest.approx([0, 0], abs=1e-8)
     assert curve["CPC1"].normal_form["criticality"] == "c < 0"
     assert 27 * curve.column("b1") ** 2 == pytest.approx(4 * curve.column("b2") ** 3, abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("field", "kind", "other"),
+    [
+        ("a*w - w**2 + w**3", "transcritical", lambda w: w - w**2),
+        ("a*w - w**3", "pitchfork", lambda w: w**2),
+    ],
+)
+def test_branches_that_cross(field: str, kind: str, other: Any) -> None:
+    around = ["x*(1 - x**2 - y**2) - y", "y*(1 - x**2 - y**2) + x"]
+    across = field.replace("w", "(u - x/2)") + f" + ({around[0]})/2"
+    system = gb.System.from_equations("flow", {"x": around[0], "y": around[1], "u": across}, {"a": -0.3})
+    orbit = gb.simulate(system, [1.0, 0.0, 0.5], duration=60)
+    branch = gb.trace(gb.orbit_to_cycle(orbit, intervals=12), {"a": (-0.4, 0.2)}, control=WIDE)
+    assert [p.label for p in branch.special_points] == ["BPC"]
+    point = branch["BPC1"]
+    # w = 0 and the other zeros of the field cross at a = 0 exactly, whatever the mesh.
+    assert point.parameters["a"] == pytest.approx(0, abs=1e-12)
+    assert point.normal_form["kind"] == kind
+    if kind == "pitchfork":
+        assert point.criticality == "supercritical"
+    beside = gb.trace(gb.branch_point_to_branch(point), {"a": (-0.4, 0.2)}, control=WIDE)
+    w = np.array([np.mean(p.profile.states[:, 2] - p.profile.states[:, 0] / 2) for p in beside if p.profile])
+    assert beside.column("a") == pytest.approx(other(w), abs=1e-9)
+    assert w.min() < -0.1 < 0.1 < w.max()
+    assert "BPC" in [p.label for p in beside.special_points]
+
+
+def test_points_are_located_by_their_own_equations() -> None:
+    # The multiplier of w' = a w along a circle is exp(2 pi a), and that of its flip -exp(2 pi a): both are at a = 0.
+    (a,) = sp.symbols("a,", real=True)
+    flip = branch_of(suspended(planar(a * u, -v), 2, {"a": -0.1}), [0, 0], {"a": (-0.1, 0.13)})["PD1"]
+    assert abs(flip.critical + 1.0) < 1e-12
+    # Nothing but rounding decides about the doubled cycles of a linear field.
+    assert flip.criticality == "degenerate: the coefficient vanishes within rounding"
