@@ -117,6 +117,8 @@ def _mentioned(kind: str, section: Any) -> list[str]:
         return [begin.partition(":")[0]]
     if kind == "tongues":
         return [section.of]
+    if kind == "map":
+        return list(dict.fromkeys(section.curves))
     if kind != "figure":
         return []
     names = [
