@@ -86,30 +86,6 @@ def own() -> dict[str, float]:
     return times
 
 
-def circle_step() -> float:
-    """CPU seconds of one step along the circles of the kernel GAN's 26 states, with 63 modes."""
-    import gan_bifurcation as gb
-    from gan_bifurcation.continuation import circle_newton, circles
-    from gan_bifurcation.continuation.run import Ends
-
-    system = gb.system(gb.models.kernel_gan(sigma=0.5), "simultaneous", eta_d=0.5, eta_g=0.1)
-    born = gb.trace(gb.point(system), {"eta_g": (0.01, 4)})["NS1"]
-    window = {"eta_g": gb.Range(0.01, 4)}
-    branch = gb.trace(gb.neimark_sacker_to_circles(born), {"eta_g": (0.01, 1.7)})
-    tracer = circles._Tracer(system, window, np.ones(26), Ends.of(system, None, None, 9), circles._CONTROL)
-    here = tracer.problem._settled(tracer.first(branch.point(len(branch) - 3), False).circle.resized(189))
-    assert here is not None
-    ahead = tracer.problem.tangent(here, circle_newton.Direction(np.zeros_like(here.u), np.array([0.0, 1.0])))
-
-    def step() -> int:
-        found = tracer.problem.newton(*tracer.problem.across(here, ahead, 0.005))
-        assert found is not None
-        tracer.problem.tangent(found, ahead)
-        return 1
-
-    return per_point(step, 10)
-
-
 def pycont() -> dict[str, float]:
     import gan_bifurcation as gb
 
@@ -246,7 +222,6 @@ def main() -> None:
             if peer != "ours" and v is not None and row["ours"]
         )
         print(f"{name:34s}{text}   {ratios}")
-    print(f"{'circle step, 26 states, 63 modes':34s}{circle_step():10.3f} s   aim .1 s")
     for name, seconds, remark in construction():
         print(f"{name:34s}{seconds:10.3f} s   {remark}")
 

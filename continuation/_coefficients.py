@@ -11,7 +11,19 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.evaluation import jacobian, second
 from gan_bifurcation.jets import run_jet
-from gan_bifurcation.kernels import FloatArray, inner, jit, leaf, n_slots
+from gan_bifurcation.kernels import (
+    COMPLEX_MATRIX,
+    COMPLEX_VECTOR,
+    INDEX,
+    MATRIX,
+    FloatArray,
+    inner,
+    jit,
+    leaf,
+    n_slots,
+    types,
+)
+from gan_bifurcation.linking import linked
 
 ComplexArray = NDArray[np.complex128]
 
@@ -22,7 +34,7 @@ NEIMARK_SACKER: Final = 3
 _SQRT_HALF: Final = 0.7071067811865476
 
 
-@leaf
+@linked("complex factors", types.float64(COMPLEX_MATRIX, INDEX), _nrt=False)
 def _factor(a: ComplexArray, pivots: NDArray[np.int64]) -> float:
     """LU with partial pivoting in place; the smallest pivot's modulus. A vanishing pivot becomes a tiny one."""
     n = a.shape[0]
@@ -54,7 +66,7 @@ def _factor(a: ComplexArray, pivots: NDArray[np.int64]) -> float:
     return float(least)
 
 
-@leaf
+@linked("complex solution", types.void(COMPLEX_MATRIX, INDEX, COMPLEX_VECTOR), _nrt=False)
 def _solve(a: ComplexArray, pivots: NDArray[np.int64], b: ComplexArray) -> None:
     """A x = b in place."""
     n = a.shape[0]
@@ -112,7 +124,7 @@ def _shifted(a: FloatArray, shift: complex, sign: float, out: ComplexArray) -> N
         out[i, i] -= sign * shift
 
 
-@inner
+@linked("null vectors", types.void(MATRIX, types.complex128, COMPLEX_VECTOR, COMPLEX_VECTOR))
 def _null_vectors(a: FloatArray, eigenvalue: complex, q: ComplexArray, w: ComplexArray) -> None:
     """Unit right and left null vectors of A - eigenvalue I: its singular vectors of the least singular value.
 
@@ -147,7 +159,9 @@ def third(e: Any, z: FloatArray, directions: FloatArray, out: FloatArray) -> Non
     kept = np.zeros((n, 4), dtype=np.complex128)
     constants = tape.constants.shape[0]
     for k in range(directions.shape[0]):
-        slots[:] = 0.0
+        for i in range(slots.shape[0]):
+            for c in range(4):
+                slots[i, c] = 0.0
         for i in range(tape.n_inputs):
             slots[i, 0] = z[i]
         for i in range(n):

@@ -34,16 +34,19 @@ from gan_bifurcation.continuation._cycle_linear import (
     upper_row,
 )
 from gan_bifurcation.continuation._linear_algebra import lu_factor, lu_solve
-from gan_bifurcation.evaluation import (
-    EVALUATOR,
+from gan_bifurcation.evaluation import EVALUATOR, make_evaluator, structref
+from gan_bifurcation.kernels import (
     INDEX,
     MATRIX,
     VECTOR,
-    make_evaluator,
-    structref,
+    FloatArray,
+    TapeData,
+    inner,
+    jit,
+    run_jacobian,
+    run_value,
     types,
 )
-from gan_bifurcation.kernels import FloatArray, TapeData, inner, jit, run_jacobian, run_value
 
 IntArray = NDArray[np.int64]
 BLOCKS: Final[Any] = types.Array(types.float64, 3, "C")

@@ -26,16 +26,13 @@ from gan_bifurcation.continuation._linear_algebra import (
 )
 from gan_bifurcation.evaluation import (
     EVALUATOR,
-    INDEX,
-    MATRIX,
-    VECTOR,
     jacobian,
     make_evaluator,
     second,
     structref,
-    types,
 )
-from gan_bifurcation.kernels import FloatArray, TapeData, inner, jit
+from gan_bifurcation.kernels import INDEX, MATRIX, VECTOR, FloatArray, TapeData, inner, jit, types
+from gan_bifurcation.linking import linked
 
 IntArray = NDArray[np.int64]
 
@@ -334,7 +331,7 @@ def _pair_forms(s: Any, row: int, level: float, kappa: float) -> bool:
     return True
 
 
-@jit
+@linked("residual and its derivative", types.boolean(STATE, VECTOR))
 def residual_jacobian(s: Any, u: FloatArray) -> bool:
     """Residual into `s.residual` and its derivative into the first rows of `s.system`.
 
@@ -377,6 +374,13 @@ def residual_jacobian(s: Any, u: FloatArray) -> bool:
         if rows == 2:
             s.system[row + e, s.size - 1] = s.by_kappa[e]
     return True
+
+
+@jit
+def evaluate(s: Any, u: FloatArray) -> bool:
+    """`residual_jacobian` for callers in Python."""
+    done: bool = residual_jacobian(s, u)
+    return done
 
 
 @inner

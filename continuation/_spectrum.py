@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.kernels import FloatArray, jit, leaf
+from gan_bifurcation.kernels import COMPLEX_VECTOR, MATRIX, FloatArray, jit, leaf, types
+from gan_bifurcation.linking import linked
 
 _EPS: Final = 2.220446049250313e-16
 _MOST_SWEEPS: Final = 60
@@ -108,7 +109,7 @@ def _of_two(a: float, b: float, c: float, d: float, out: NDArray[np.complex128],
     out[at + 1] = (a * d - b * c) / large if abs(other) < 0.5 * abs(large) else other
 
 
-@leaf
+@linked("francis", types.boolean(MATRIX, types.int64, COMPLEX_VECTOR), _nrt=False)
 def _francis(h: FloatArray, n: int, out: NDArray[np.complex128]) -> bool:
     """Eigenvalues of a Hessenberg matrix, destroyed; False if an eigenvalue did not settle."""
     norm = 0.0
@@ -229,5 +230,6 @@ def eigenvalues(a: FloatArray) -> NDArray[np.complex128]:
         _balance(h, n)
         _hessenberg(h, np.empty(n), n)
         if not _francis(h, n, out):
-            out[:] = complex(np.nan, 0.0)
+            for i in range(n):
+                out[i] = complex(np.nan, 0.0)
     return out

@@ -6,7 +6,9 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from gan_bifurcation.continuation.circle_newton import SIZES, Circle, CircleProblem, derivative, resampled, shifted
+from gan_bifurcation.continuation.circle_frames import Frames
+from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem
+from gan_bifurcation.continuation.circle_waves import SIZES, derivative, resampled, shifted
 from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
@@ -104,4 +106,4 @@ def reduced(problem: CircleProblem, profile: Profile, q: FloatArray) -> Circle:
             "orientation, or too few modes); start at a Neimark-Sacker point, or nearer to it."
         )
     frames = resampled(np.stack(columns, axis=2), len(profile.phases))
-    return Circle(np.array(profile.states), rho, q, frames, np.asarray(scipy.linalg.block_diag(*blocks)))
+    return Circle(np.array(profile.states), rho, q, Frames(frames, np.asarray(scipy.linalg.block_diag(*blocks))))

@@ -260,7 +260,9 @@ def expand(
             omega = directions[begin[degree] + d]
             for a in range(first[degree]):
                 mono[a] = omega[variable[a]] * (1.0 if parent[a] < 0 else mono[parent[a]])
-            slots[:] = 0.0
+            for i in range(slots.shape[0]):
+                for c in range(degree + 1):
+                    slots[i, c] = 0.0
             for i in range(tape.n_inputs):
                 slots[i, 0] = z[i]
             for k in range(1, degree):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
@@ -26,6 +27,8 @@ FloatArray = NDArray[np.float64]
 
 # How far from the point a curve that only starts there is met, in units of the length that the coefficients give.
 _DISTANCES: Final = (0.02, 0.05, 0.01, 0.1, 0.004)
+_CYCLES: Final = "gan_bifurcation.continuation.codimension_two_cycles"
+_ORBITS: Final = "gan_bifurcation.continuation.homoclinic_starts"
 _ITERATE: Final = {2: "second", 3: "third", 4: "fourth"}
 
 
@@ -33,8 +36,8 @@ def curves_from(point: Point) -> tuple[Point, ...]:
     """Starts of the curves that meet at a codimension-two point, or begin there.
 
     Each is a labelled point for :func:`gan_bifurcation.trace` with two free parameters. Those of curves that pass
-    through the point lie at the point itself; those of curves that begin there (of iterates) lie a little beside it,
-    and are traced away from it.
+    through the point lie at the point itself; those of curves that begin there (of iterates, of cycles) lie a little
+    beside it.
 
     Parameters
     ----------
@@ -45,7 +48,8 @@ def curves_from(point: Point) -> tuple[Point, ...]:
     -------
     tuple of Point
         Named "LP", "H", "NS 2", "LP of the second iterate", ... The two that pass through HH or NSNS differ in
-        `critical`. For R3 there is an ordinary point, "saddle of the third iterate", to be traced in one parameter.
+        `critical`. For flows also "LPC" (GH), "NS of cycles" (ZH, HH) and "Hom" (BT). For R3 there is an ordinary
+        point, "saddle of the third iterate", to be traced in one parameter.
 
     Raises
     ------
@@ -79,7 +83,17 @@ def curves_from(point: Point) -> tuple[Point, ...]:
             f"{point.name or point.label} has {point.multiplicity} equal critical eigenvalues, so several curves "
             "coincide there; restrict the system to a fixed-point subspace with gb.restrict."
         )
-    return (*_passing(point), *_beginning(point))
+    return tuple(starts(point, True))
+
+
+def starts(point: Point, cycles: bool) -> Iterator[Point]:
+    """The same without the curves of cycles, if they are not wanted."""
+    yield from _passing(point)
+    yield from _beginning(point)
+    if cycles and point.system.kind == "flow":
+        # Collocation is loaded and compiled where it is needed.
+        yield from import_module(_CYCLES).curves_of_cycles(point)
+        yield from import_module(_ORBITS).homoclinic_orbits(point)
 
 
 def _passing(point: Point) -> Iterator[Point]:

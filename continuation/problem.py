@@ -240,7 +240,7 @@ class CurveProblem:
         MisuseError
             If the bordered matrix of the condition is singular there.
         """
-        if not _kernels.residual_jacobian(self.state, np.asarray(u, dtype=float)):
+        if not _kernels.evaluate(self.state, np.asarray(u, dtype=float)):
             raise MisuseError(
                 "The bordered matrix of the condition is singular at this point; start from another point of the curve."
             )

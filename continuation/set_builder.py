@@ -156,15 +156,15 @@ class Builder:
         return p.label == q.label and same_place(p, q, self.window, self.cuts.base, _SAME)
 
     def _follow(self, found: Found) -> None:
-        starts, why = starts_at(found.point)
+        starts, why = starts_at(found.point, self.depth > 0)
         if why:
             self.notes.append(f"No curve was started at {self._at(found.point)}: {why}")
         most = self.cuts.base * 2**self.depth
         for start in starts:
-            own = start.system.iterations == found.point.system.iterations
+            own = start.system.iterations == found.point.system.iterations and start.kind == found.point.kind
             if own and self._is_met(found, start):
                 continue
-            if not own and start.system.iterations > most:
+            if start.system.iterations > most:
                 self.notes.append(
                     f"The {start.name} that starts at {self._at(found.point)} was not followed; allow a larger depth."
                 )
@@ -183,7 +183,13 @@ class Builder:
         p = found.point
         q = self.window.to_unit([p.parameters[n] for n in self.window.names])
         for k, curve in enumerate(self.lines.curves):
-            if k in found.met or curve.branch.system.iterations <= p.system.iterations:
+            if k in found.met:
+                continue
+            if curve.condition == "cycle":
+                if curve.begins_at(p):
+                    found.met[k] = "starts"
+                continue
+            if curve.branch.system.iterations <= p.system.iterations:
                 continue
             distance, near, _ = nearest_on_polyline(curve.unit, q)
             if distance < 1e-3 and np.max(np.abs(curve.state(near) - p.x)) < 0.05 * (1.0 + np.max(np.abs(p.x))):
@@ -230,7 +236,7 @@ class Builder:
                 if not outcome.converged:
                     said.append(f"{name} was not followed to its end: {outcome.message}")
         said += self._not_started()
-        born = {"H": "Cycles", "NS": "Invariant circles"}
+        born = {"H": "Cycles", "NS": "Invariant circles" if self.system.kind == "map" else "Tori"}
         for label, what in born.items():
             names = [n for n, c in zip(self.names, self.lines.curves, strict=True) if c.label == label]
             if names:
@@ -256,8 +262,7 @@ class Builder:
             label, what = BESIDES.get(found.point.label, ("", ""))
             started = [
                 k for k, how in found.met.items()
-                if self.lines.curves[k].label == label
-                and self.lines.curves[k].branch.system.iterations > found.point.system.iterations
+                if self.lines.curves[k].label == label and how == "starts"
             ]  # fmt: skip
             if what and not started:
                 said.append(f"At {self._at(found.point)}, {what} may start; none was followed.")

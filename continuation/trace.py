@@ -29,6 +29,7 @@ FloatArray = NDArray[np.float64]
 _OTHERS: Final = {
     "cycle": "gan_bifurcation.continuation.cycles",
     "circle": "gan_bifurcation.continuation.circles",
+    "homoclinic orbit": "gan_bifurcation.continuation.homoclinic",
 }
 
 

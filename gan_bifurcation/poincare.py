@@ -23,7 +23,7 @@ from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
 from gan_bifurcation.expressions import derivative, parse, symbol
 from gan_bifurcation.integrator import Event, Trajectory, integrate
 from gan_bifurcation.jet_transport import Passage, along
-from gan_bifurcation.jets import run_jet
+from gan_bifurcation.jets import jets_of
 from gan_bifurcation.profiles import Profile
 from gan_bifurcation.system import System
 
@@ -200,7 +200,7 @@ class Section:
         slots = np.zeros((self._lift.slots, inputs.shape[1]), dtype=complex)
         slots[: len(inputs)] = inputs
         slots[len(inputs) : len(inputs) + len(self._lift.constants), 0] = self._lift.constants
-        run_jet(self._lift.data, slots)
+        jets_of(self._lift.data, slots)
         y, _ = along(found.passages, slots[self._lift.outputs], inputs[self.flow.n - 1 :], self.tolerance)
         result: ComplexArray = y[self._kept]
         return result

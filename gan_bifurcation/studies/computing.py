@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.continuation.bifurcation_set import BifurcationSet
 from gan_bifurcation.continuation.equilibria import point
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.tongues import Tongue
@@ -18,6 +19,7 @@ from gan_bifurcation.ranges import Range
 from gan_bifurcation.records import write_files
 from gan_bifurcation.studies.beginnings import begin_at, hold_period
 from gan_bifurcation.studies.locking import make_tongues, save_tongues, tip_of
+from gan_bifurcation.studies.organising import make_certificates, make_set, reattached_set, special_of
 from gan_bifurcation.studies.plan import Part
 from gan_bifurcation.studies.results import load_part, part_base
 from gan_bifurcation.studies.schema import (
@@ -62,6 +64,8 @@ class Workshop:
                 raise ResultsError(f"The part '{name}' cannot be read; the same command computes it again.") from error
             if isinstance(found, Branch) and system in self.systems:
                 found = reattached(found, self.systems[system])
+            elif kind == "set" and system in self.systems:
+                found = reattached_set(found, self.systems[system], reattached)
             elif kind == "tongues" and system in self.systems:
                 found = [_reattached_tongue(t, self.systems[system]) for t in found]
             self._known[identifier] = found
@@ -86,6 +90,15 @@ class Workshop:
         elif part.kind == "tongues":
             made = make_tongues(part.section, self.get(part.needs[0], part.system))
             save_tongues(made, base)
+        elif part.kind == "set":
+            assert system is not None
+            at = inside(system, part.section.parameters, part.section.free)
+            start = point(at, _guess(at, part.section.start)) if part.section.start else None
+            made = make_set(part.section, at, start, self.seed, tell)
+            made.save(base)
+        elif part.kind == "certificate":
+            made = make_certificates(part.section, self._referred(part))
+            save_table(made, base)
         elif part.kind == "map":
             assert system is not None
             lines = [self.get(need, part.system) for need in part.needs]
@@ -100,6 +113,12 @@ class Workshop:
         else:
             raise MisuseError(f"Nothing computes a '{part.kind}'.")
         self._known[part.identifier] = made
+
+    def _referred(self, part: Part) -> Callable[[str], Point]:
+        """Gives the points that a part of several others speaks of."""
+        # Each is of a system of its own, which a proof takes from the point itself.
+        parts = {i.partition("-")[2]: self._known.get(i) or load_part(self.folder, *_split(i)) for i in part.needs}
+        return lambda reference: special_point(parts[reference.partition(":")[0]], reference)
 
     def _branch(self, part: Part, section: BranchSpec, system: System) -> Branch:
         events = [make_event(event) for event in section.events]
@@ -118,8 +137,13 @@ class Workshop:
         return trace(start, section.free, stop=section.stop or None, max_points=section.most_points)
 
 
+def _split(identifier: str) -> tuple[str, str]:
+    kind, _, name = identifier.partition("-")
+    return kind, name
+
+
 def special_point(part: Any, reference: str) -> Point:
-    """The point that "name:label" refers to: of a branch or curve, or the tip of a tongue.
+    """The point that "name:label" refers to: of a branch, curve or set, or the tip of a tongue.
 
     Raises
     ------
@@ -131,7 +155,11 @@ def special_point(part: Any, reference: str) -> Point:
         return part[label]
     if isinstance(part, list):
         return tip_of(part, label)
-    raise MisuseError(f"'{reference}' names a point of a branch, a curve or tongues, but '{name}' is none of these.")
+    if isinstance(part, BifurcationSet):
+        return special_of(part, reference)
+    raise MisuseError(
+        f"'{reference}' names a point of a branch, a curve, a set or tongues, but '{name}' is none of these."
+    )
 
 
 def reattached(branch: Branch, system: System) -> Branch:

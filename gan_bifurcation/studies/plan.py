@@ -18,7 +18,7 @@ from gan_bifurcation.studies.tabulating import check_settings
 from gan_bifurcation.system import System
 
 # Kinds of parts that are computed of a system.
-_OF_SYSTEMS: Final = ("branch", "curve", "tongues", "map", "orbit")
+_OF_SYSTEMS: Final = ("branch", "curve", "tongues", "set", "map", "orbit")
 # Raised when results of the same study would be written otherwise.
 FORMAT = 2
 
@@ -30,7 +30,7 @@ class Part:
     Attributes
     ----------
     kind : str
-        branch, curve, tongues, map, orbit, table or figure.
+        branch, curve, tongues, set, certificate, map, orbit, table or figure.
     name : str
     section : object
         Its section of the study.
@@ -119,6 +119,8 @@ def _mentioned(kind: str, section: Any) -> list[str]:
         return [section.of]
     if kind == "map":
         return list(dict.fromkeys(section.curves))
+    if kind == "certificate":
+        return list(dict.fromkeys(reference.partition(":")[0] for reference in section.of))
     if kind != "figure":
         return []
     names = [
@@ -169,7 +171,8 @@ def _check_claims(study: Study, computed: Mapping[str, str]) -> None:
         start = claim.point.partition(":")[0] if claim.point else ""
         if claim.against:
             _found(computed, claim.against.partition(":")[0], where)
-        _found(computed, start or claim.curve or claim.map or claim.table or claim.orbit or "", where)
+        curve = claim.curve.partition(":")[0] if claim.curve else ""
+        _found(computed, start or curve or claim.map or claim.table or claim.orbit or "", where)
         for text in (claim.value, claim.expected, claim.zero):
             if isinstance(text, str):
                 _check_expression(text, where)

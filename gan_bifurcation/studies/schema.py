@@ -174,6 +174,30 @@ class MapSpec(_Free):
     depth: int = Field(default=0, ge=0, le=4)
 
 
+class SetSpec(_Free):
+    """A bifurcation set over two parameters, found in one call: branches, curves, points of codimension two."""
+
+    name: Name
+    system: str = ""
+    parameters: dict[str, float] = Field(default_factory=dict)
+    free: dict[str, Range] = Field(min_length=2, max_length=2)
+    start: dict[str, float] | None = None
+    # Where to search for equilibria.
+    box: dict[str, Range] = Field(default_factory=dict, max_length=200)
+    depth: int = Field(default=1, ge=0, le=8)
+    most_branches: int = Field(default=160, ge=1, le=2000)
+    seed: int | None = Field(default=None, ge=0)
+
+
+class CertificateSpec(Section):
+    """Proofs, in interval arithmetic, of what special points are."""
+
+    name: Name
+    of: list[Reference] = Field(min_length=1, max_length=200)
+    # The parameter that the bifurcations happen in; that of the branch by default.
+    free: str = ""
+
+
 class OrbitSpec(Section):
     """One run from an initial state; states that are left out start at the known equilibrium."""
 
@@ -317,6 +341,8 @@ class Study(Section):
     branch: list[BranchSpec] = Field(default_factory=list)
     curve: list[CurveSpec] = Field(default_factory=list)
     tongues: list[TonguesSpec] = Field(default_factory=list)
+    set: list[SetSpec] = Field(default_factory=list)
+    certificate: list[CertificateSpec] = Field(default_factory=list)
     map: list[MapSpec] = Field(default_factory=list)
     orbit: list[OrbitSpec] = Field(default_factory=list)
     table: list[TableSpec] = Field(default_factory=list)
@@ -330,7 +356,7 @@ class Study(Section):
 
     def sections(self) -> list[tuple[str, Any]]:
         """All named sections, as (kind, section), in the order in which they can be computed."""
-        kinds = ("branch", "curve", "tongues", "map", "orbit", "table", "figure")
+        kinds = ("branch", "curve", "tongues", "set", "certificate", "map", "orbit", "table", "figure")
         return [(kind, section) for kind in kinds for section in getattr(self, kind)]
 
     @model_validator(mode="after")
@@ -345,7 +371,7 @@ class Study(Section):
             if twice:
                 raise ValueError(f"the name '{twice[0]}' is used twice; every part needs its own")
         if not named:
-            raise ValueError("the study computes nothing; add a [[branch]], [[map]], [[orbit]] or [[table]]")
+            raise ValueError("the study computes nothing; add a [[branch]], [[set]], [[map]], [[orbit]] or [[table]]")
         return self
 
 
