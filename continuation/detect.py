@@ -140,7 +140,10 @@ class Detector:
             slope = (b - a) / length[:-1], (c - b) / length[1:]
             curvature = (slope[1] - slope[0]) / (length[:-1] + length[1:])
             lowest = b - (slope[0] + curvature * length[:-1]) ** 2 / (4.0 * curvature)
-            hit = (slope[0] < 0.0) & (slope[1] >= 0.0) & (lowest <= 0.25 * b) & (b < 0.2 * size)
+            falls = slope[0] < 0.0
+            # Of two equal distances the second one counts, but the first of all has none before it.
+            falls[0] |= first == 0 and slope[0][0] == 0.0
+            hit = falls & (slope[1] >= 0.0) & (lowest <= 0.25 * b) & (b < 0.2 * size)
             # Rounding may take an eigenvalue on and off the boundary.
             hit &= (np.minimum(a, c) > 10.0 * width[1:-1, 0]) & (table[:-2] == table[2:]).all(axis=1)
         for i in np.flatnonzero(hit).tolist():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import gan_bifurcation as gb
@@ -68,6 +68,7 @@ def test_two_hopf_points_closer_than_a_step(gap: float) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.floats(-0.9, 0.9), st.floats(-0.9, 0.9), st.sampled_from([1e-2, 1e-3, 1e-4]))
+@example(0.005, 0.0, 1e-3)  # the first two points are at the same distance from both
 def test_two_flips_closer_than_a_step_for_any_start(where: float, start: float, gap: float) -> None:
     system = equations("map", {"x": "-(1 + e - (a - c)**2)*x + x**3"}, {"a": start, "c": where, "e": gap**2})
     branch = gb.trace(gb.point(system, [0.0]), {"a": (-1, 1)}, coefficients=False)
