@@ -380,18 +380,32 @@ def _bars() -> Iterator[Callable[[Any], None]]:
     help="Go on to what begins at this special point: cycles at H1, circles at NS1, ...; again for a point of those.",
 )
 @click.option(
+    "--orbit",
+    "initial",
+    multiple=True,
+    metavar="STATE=NUMBER",
+    help="Begin at the cycle or circle that a run from this state settles on.",
+)
+@click.option(
+    "--length",
+    type=float,
+    default=None,
+    help="With --orbit: steps of the run (20000), of a flow its duration (1000).",
+)
+@click.option(
     "--figure", type=click.Path(path_type=Path), default=None, help="Write a figure (SVG and PNG) under this name."
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def trace(
     model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
-    free: tuple[str, ...], begin: str, switches: tuple[str, ...], figure: Path | None, as_json: bool,
+    free: tuple[str, ...], begin: str, switches: tuple[str, ...], initial: tuple[str, ...], length: float | None,
+    figure: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Trace the model's equilibrium over a parameter, what begins at its special points, or their curve over two."""
     from gan_bifurcation.continuation.equilibria import point
     from gan_bifurcation.continuation.trace import trace as follow
-    from gan_bifurcation.studies.beginnings import begin_at
-    from gan_bifurcation.studies.computing import inside
+    from gan_bifurcation.studies.beginnings import begin_at, begin_on
+    from gan_bifurcation.studies.computing import inside, settle
 
     windows = _ranges(free)
     if len(windows) > 2 or (len(windows) == 2) != bool(begin):
@@ -403,7 +417,12 @@ def trace(
         made.parameter_index(name)
     made = inside(made, {}, windows)
     first = dict([next(iter(windows.items()))])
-    branches = [follow(point(made), first)]
+    if initial:
+        branches = [follow(begin_on(settle(made, _numbers(initial, "--orbit"), length)), first)]
+    elif length is not None:
+        raise MisuseError("--length belongs to --orbit, the state that a run begins at; give both or neither.")
+    else:
+        branches = [follow(point(made), first)]
     for label in switches:
         branches.append(follow(begin_at(branches[-1][label]), first))
     found = follow(branches[-1][begin], windows) if begin else branches[-1]
@@ -411,7 +430,7 @@ def trace(
         from gan_bifurcation import figures
 
         drawn, ax = figures.figure()
-        if switches and not begin:
+        if (switches or initial) and not begin:
             figures.bifurcation_diagram(branches, ax=ax)
         else:
             (figures.bifurcation_set if begin else figures.spectral_radius)(found, ax=ax)

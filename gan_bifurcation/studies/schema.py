@@ -102,7 +102,8 @@ class EventSpec(Section):
 class BranchSpec(_Free):
     """A branch over one parameter: of equilibria or fixed points, or what begins at a special point of another branch.
 
-    At BP that is the other branch, at PD the one of twice the period, at H cycles, at NS invariant circles.
+    At BP that is the other branch, at PD the one of twice the period, at H cycles, at NS invariant circles. With
+    'orbit', the cycles or invariant circles of what that run has settled on.
     """
 
     name: Name
@@ -111,18 +112,24 @@ class BranchSpec(_Free):
     free: dict[str, Range] = Field(min_length=1, max_length=1)
     start: dict[str, float] | None = None
     begin: Reference | None = Field(default=None, alias="from")
+    orbit: Name | None = None
     at: list[float] = Field(default_factory=list, max_length=1000)
     stop: list[str] = Field(default_factory=list, max_length=50)
     events: list[EventSpec] = Field(default_factory=list, max_length=20)
-    # Of the first circle at an NS; of the mesh of cycles at an H.
+    # Of the first circle at an NS; of the mesh of cycles at an H, or of an orbit.
     amplitude: float | None = Field(default=None, gt=0, le=10)
     intervals: int | None = Field(default=None, ge=4, le=2000)
     most_points: int = Field(default=4000, ge=1, le=100_000)
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:
-        if not self.begin and (self.amplitude, self.intervals) != (None, None):
+        if not self.begin and (self.amplitude is not None or (self.intervals is not None and not self.orbit)):
             raise ValueError("'amplitude' and 'intervals' belong to a branch with 'from' an NS or an H")
+        if self.orbit and (self.begin or self.start or self.system or self.parameters or self.events):
+            raise ValueError(
+                "a branch with 'orbit' takes all from that run; leave 'from', 'start', 'system', 'parameters' and "
+                "'events' out"
+            )
         if self.begin and (self.start or self.system or self.parameters):
             raise ValueError("a branch with 'from' takes all from there; leave 'start', 'system' and 'parameters' out")
         return self
