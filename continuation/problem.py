@@ -37,6 +37,8 @@ CONDITION_OF: Final[dict[str, dict[str, Condition]]] = {
     "flow": {"LP": "real", "BP": "real", "H": "pair"},
     "map": {"LP": "real", "BP": "real", "PD": "minus", "NS": "pair"},
 }
+# A neutral saddle, no bifurcation: two real eigenvalues of sum 0 or multipliers of product 1.
+NEUTRAL: Final = "NSS"
 
 
 @dataclass(frozen=True, eq=False)
