@@ -70,10 +70,10 @@ def curve_problem(
     if point.label != "BP":
         unit = kappa_unit(system.kind, condition, point.critical)
         return CurveProblem(system, windows, condition, "", pins, unfolding, scale, unit)
-    left, _, right = np.linalg.svd(_shifted(point))
-    return CurveProblem(
-        system, windows, condition, pins=right[-1:].T.copy(), unfolding=left[:, -1:].copy(), scale=scale
-    )
+    # The left null vector is orthogonal to the subspace (of a symmetry, or an invariant one) that branch points on a
+    # curve owe their being to; along it, nothing moves, while the right one turns and has a part in the subspace.
+    left = np.linalg.svd(_shifted(point))[0][:, -1:]
+    return CurveProblem(system, windows, condition, pins=left.copy(), unfolding=left.copy(), scale=scale)
 
 
 def _shifted(point: Point) -> FloatArray:
