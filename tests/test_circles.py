@@ -382,3 +382,7 @@ def test_orbits_to_circles(harvested: gb.Branch) -> None:
     settled = gb.simulate(point.system.with_parameters(r=1.8), [0.6, 0.5], steps=20_000)
     with pytest.raises(gb.MisuseError, match="fixed point"):
         gb.orbit_to_circle(settled)
+    with pytest.raises(gb.MisuseError, match="takes an orbit such as"):
+        gb.orbit_to_circle(settled.states)
+    with pytest.raises(gb.MisuseError, match="from 0 to below 1"):
+        gb.orbit_to_circle(orbit, discard=1.0)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from gan_bifurcation.continuation.equilibria import point
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.tongues import Tongue
 from gan_bifurcation.continuation.trace import trace
-from gan_bifurcation.errors import MisuseError, ResultsError, StudyFileError, unknown_name
+from gan_bifurcation.errors import MisuseError, Outcome, ResultsError, StudyFileError, unknown_name
 from gan_bifurcation.ranges import Range
 from gan_bifurcation.records import write_files
-from gan_bifurcation.studies.beginnings import begin_at, hold_period
+from gan_bifurcation.simulate import Orbit
+from gan_bifurcation.studies.beginnings import begin_at, begin_on, hold_period
 from gan_bifurcation.studies.locking import make_tongues, save_tongues, tip_of
 from gan_bifurcation.studies.organising import make_certificates, make_set, reattached_set, special_of
 from gan_bifurcation.studies.plan import Part
@@ -31,6 +32,10 @@ from gan_bifurcation.studies.schema import (
 )
 from gan_bifurcation.studies.tabulating import make_table, save_table
 from gan_bifurcation.system import System, iterate
+
+# How long a run is that is to settle on a cycle or circle.
+_STEPS: Final = 20_000
+_DURATION: Final = 1000.0
 
 # Told how far a long part is: done, total, what.
 Tell = Callable[[int, int, str], Any]
@@ -101,7 +106,8 @@ class Workshop:
             save_table(made, base)
         elif part.kind == "map":
             assert system is not None
-            made = _regime_map(part.section, system, self.seed, tell)
+            lines = [self.get(need, part.system) for need in part.needs]
+            made = _regime_map(part.section, system, self.seed, tell, lines)
             made.save(base)
         elif part.kind == "orbit":
             assert system is not None
@@ -127,6 +133,9 @@ class Workshop:
         if section.begin:
             begin = special_point(self.get(part.needs[0], part.system), section.begin)
             return trace(begin_at(begin, section.amplitude, section.intervals), section.free, **options)
+        if section.orbit:
+            run = as_orbit(self.get(part.needs[0], part.system), system)
+            return trace(begin_on(run, section.intervals), section.free, **options)
         system = inside(system, section.parameters, section.free)
         return trace(point(system, _guess(system, section.start)), section.free, **options)
 
@@ -134,6 +143,35 @@ class Workshop:
         begin = special_point(self.get(part.needs[0], part.system), section.begin)
         start = hold_period(begin) if section.hold == "period" else begin
         return trace(start, section.free, stop=section.stop or None, max_points=section.most_points)
+
+
+def as_orbit(part: Mapping[str, Any], system: System) -> Orbit:
+    """The run of an orbit's part."""
+    outcome = Outcome("run", str(part["outcome"]), bool(part.get("converged", True)))
+    at = system.with_parameters(**part["parameters"])
+    return Orbit(at, np.array(part["times"]), np.array(part["states"]), outcome)
+
+
+def settle(system: System, initial: Mapping[str, float], length: float | None = None) -> Orbit:
+    """A run that is long enough to settle, with every step of a map kept.
+
+    Parameters
+    ----------
+    system : System
+    initial : mapping of str to float
+        States that are left out start at the known equilibrium.
+    length : float, optional
+        Steps of a map, or the duration of a flow.
+    """
+    from gan_bifurcation.simulate import simulate
+
+    start = _guess(system, initial)
+    if system.kind == "map":
+        steps = _STEPS if length is None else int(length)
+        if steps != length and length is not None:
+            raise MisuseError(f"The length of a map's run is a whole number of steps, got {length:g}.")
+        return simulate(system, start, steps=steps)
+    return simulate(system, start, duration=_DURATION if length is None else length)
 
 
 def _split(identifier: str) -> tuple[str, str]:
@@ -214,7 +252,7 @@ def _guess(system: System, start: Mapping[str, float] | None) -> Any:
     return {**values, **start}
 
 
-def _regime_map(section: MapSpec, system: System, seed: int, tell: Tell | None) -> Any:
+def _regime_map(section: MapSpec, system: System, seed: int, tell: Tell | None, lines: Sequence[Any] = ()) -> Any:
     from gan_bifurcation.regimes.regime_map import regime_map
 
     system = inside(system, section.parameters, section.free)
@@ -222,6 +260,7 @@ def _regime_map(section: MapSpec, system: System, seed: int, tell: Tell | None) 
     return regime_map(
         system, dict(section.free), initial=initial, steps=section.steps, tolerance=section.tolerance,
         box=dict(section.box) or None, seed=seed if section.seed is None else section.seed, progress=tell,
+        attractors=section.attractors, curves=lines, depth=section.depth,
     )  # fmt: skip
 
 
@@ -238,6 +277,7 @@ def _orbit(section: OrbitSpec, system: System, base: Path) -> dict[str, Any]:
     text = {
         "states_names": list(system.states), "kind": system.kind, "parameters": dict(system.parameters),
         "verdict": verdict.kind, "detail": verdict.detail, "reason": verdict.reason, "outcome": orbit.outcome.message,
+        "converged": orbit.outcome.converged,
         "final": {k: float(v) for k, v in orbit.final_state.items()},
     }  # fmt: skip
     arrays = {"states": orbit.states, "times": orbit.times}

@@ -87,7 +87,11 @@ def plan(study: Study, systems: Mapping[str, System], folder: Path | None = None
         section = sections[kind, name]
         where = f"{kind} '{name}'"
         needs = [add(*_found(computed, other, where)) for other in _mentioned(kind, section)]
-        follows = kind == "tongues" or getattr(section, "begin", None)
+        if kind == "branch" and section.orbit and computed[section.orbit] != "orbit":
+            raise StudyFileError(
+                f"In {where}: 'orbit' names an [[orbit]], but '{section.orbit}' is a {computed[section.orbit]}."
+            )
+        follows = kind == "tongues" or getattr(section, "begin", None) or (kind == "branch" and section.orbit)
         system = needs[0].system if follows else getattr(section, "system", "")
         if kind in _OF_SYSTEMS:
             _check(systems, system, section, where)
@@ -115,8 +119,12 @@ def _mentioned(kind: str, section: Any) -> list[str]:
     begin = getattr(section, "begin", None)
     if begin:
         return [begin.partition(":")[0]]
+    if kind == "branch":
+        return [section.orbit] if section.orbit else []
     if kind == "tongues":
         return [section.of]
+    if kind == "map":
+        return list(dict.fromkeys(section.curves))
     if kind == "certificate":
         return list(dict.fromkeys(reference.partition(":")[0] for reference in section.of))
     if kind != "figure":

@@ -102,7 +102,8 @@ class EventSpec(Section):
 class BranchSpec(_Free):
     """A branch over one parameter: of equilibria or fixed points, or what begins at a special point of another branch.
 
-    At BP that is the other branch, at PD the one of twice the period, at H cycles, at NS invariant circles.
+    At BP that is the other branch, at PD the one of twice the period, at H cycles, at NS invariant circles. With
+    'orbit', the cycles or invariant circles of what that run has settled on.
     """
 
     name: Name
@@ -111,18 +112,24 @@ class BranchSpec(_Free):
     free: dict[str, Range] = Field(min_length=1, max_length=1)
     start: dict[str, float] | None = None
     begin: Reference | None = Field(default=None, alias="from")
+    orbit: Name | None = None
     at: list[float] = Field(default_factory=list, max_length=1000)
     stop: list[str] = Field(default_factory=list, max_length=50)
     events: list[EventSpec] = Field(default_factory=list, max_length=20)
-    # Of the first circle at an NS; of the mesh of cycles at an H.
+    # Of the first circle at an NS; of the mesh of cycles at an H, or of an orbit.
     amplitude: float | None = Field(default=None, gt=0, le=10)
     intervals: int | None = Field(default=None, ge=4, le=2000)
     most_points: int = Field(default=4000, ge=1, le=100_000)
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:
-        if not self.begin and (self.amplitude, self.intervals) != (None, None):
+        if not self.begin and (self.amplitude is not None or (self.intervals is not None and not self.orbit)):
             raise ValueError("'amplitude' and 'intervals' belong to a branch with 'from' an NS or an H")
+        if self.orbit and (self.begin or self.start or self.system or self.parameters or self.events):
+            raise ValueError(
+                "a branch with 'orbit' takes all from that run; leave 'from', 'start', 'system', 'parameters' and "
+                "'events' out"
+            )
         if self.begin and (self.start or self.system or self.parameters):
             raise ValueError("a branch with 'from' takes all from there; leave 'start', 'system' and 'parameters' out")
         return self
@@ -167,6 +174,11 @@ class MapSpec(_Free):
     steps: int = Field(default=2000, ge=10, le=MOST_STEPS)
     tolerance: float = Field(default=1e-4, gt=0, lt=1)
     seed: int | None = Field(default=None, ge=0)
+    # Initial conditions in each regime, drawn from the box; 0 for what runs beside the equilibrium say alone.
+    attractors: int | None = Field(default=None, ge=0, le=100_000)
+    # Curves and tongues of the study that are borders too, and how many flips in a row are followed.
+    curves: list[Name] = Field(default_factory=list, max_length=100)
+    depth: int = Field(default=0, ge=0, le=4)
 
 
 class SetSpec(_Free):
