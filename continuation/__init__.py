@@ -9,7 +9,8 @@ _HOMES: Final = {
     for module, names in {
         "trace": ("trace",),
         "codimension_two_starts": ("curves_from",),
-        "circles": ("neimark_sacker_to_circles", "orbit_to_circle"),
+        "homoclinic_starts": ("cycle_to_homoclinic",),
+        "circle_starts": ("neimark_sacker_to_circles", "orbit_to_circle"),
         "tongues": ("Tongue", "arnold_tongue", "arnold_tongues"),
         "march": ("StepControl",),
         "events": ("Event",),

@@ -9,9 +9,22 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.continuation._spectrum import balance
 from gan_bifurcation.evaluation import jacobian, second
 from gan_bifurcation.jets import run_jet
-from gan_bifurcation.kernels import FloatArray, inner, jit, leaf, n_slots
+from gan_bifurcation.kernels import (
+    COMPLEX_MATRIX,
+    COMPLEX_VECTOR,
+    INDEX,
+    MATRIX,
+    FloatArray,
+    inner,
+    jit,
+    leaf,
+    n_slots,
+    types,
+)
+from gan_bifurcation.linking import linked
 
 ComplexArray = NDArray[np.complex128]
 
@@ -22,16 +35,18 @@ NEIMARK_SACKER: Final = 3
 _SQRT_HALF: Final = 0.7071067811865476
 
 
-@leaf
+@linked("complex factors", types.float64(COMPLEX_MATRIX, INDEX), _nrt=False)
 def _factor(a: ComplexArray, pivots: NDArray[np.int64]) -> float:
-    """LU with partial pivoting in place; the smallest pivot's modulus. A vanishing pivot becomes a tiny one."""
+    """LU with partial pivoting in place; the smallest pivot's modulus. A vanishing pivot becomes a tiny one.
+
+    Tiny is measured in the column's own unit: states may differ by many orders of magnitude.
+    """
     n = a.shape[0]
-    norm = 0.0
-    for i in range(n):
-        for j in range(n):
-            norm = max(norm, abs(a[i, j]))
     least = np.inf
     for k in range(n):
+        norm = 0.0
+        for i in range(n):
+            norm = max(norm, abs(a[i, k]))
         best = k
         for i in range(k + 1, n):
             if abs(a[i, k]) > abs(a[best, k]):
@@ -54,7 +69,7 @@ def _factor(a: ComplexArray, pivots: NDArray[np.int64]) -> float:
     return float(least)
 
 
-@leaf
+@linked("complex solution", types.void(COMPLEX_MATRIX, INDEX, COMPLEX_VECTOR), _nrt=False)
 def _solve(a: ComplexArray, pivots: NDArray[np.int64], b: ComplexArray) -> None:
     """A x = b in place."""
     n = a.shape[0]
@@ -112,16 +127,23 @@ def _shifted(a: FloatArray, shift: complex, sign: float, out: ComplexArray) -> N
         out[i, i] -= sign * shift
 
 
-@inner
+@linked("null vectors", types.void(MATRIX, types.complex128, COMPLEX_VECTOR, COMPLEX_VECTOR))
 def _null_vectors(a: FloatArray, eigenvalue: complex, q: ComplexArray, w: ComplexArray) -> None:
     """Unit right and left null vectors of A - eigenvalue I: its singular vectors of the least singular value.
 
-    By inverse iteration with the factors of the matrix and of its adjoint in turn.
+    By inverse iteration with the factors of the matrix and of its adjoint in turn, in units in which the matrix is
+    balanced: vectors whose components differ by many orders of magnitude are right in each of them.
     """
     n = q.shape[0]
+    balanced = np.empty((n, n))
+    scale = np.empty(n)
+    for i in range(n):
+        for j in range(n):
+            balanced[i, j] = a[i, j]
+    balance(balanced, scale, n)
     m = np.empty((n, n), dtype=np.complex128)
     pivots = np.empty(n, dtype=np.int64)
-    _shifted(a, eigenvalue, 1.0, m)
+    _shifted(balanced, eigenvalue, 1.0, m)
     _factor(m, pivots)
     for i in range(n):
         # Nothing special: no direction that a symmetric system could be orthogonal to.
@@ -136,6 +158,11 @@ def _null_vectors(a: FloatArray, eigenvalue: complex, q: ComplexArray, w: Comple
         _normalise(w)
         _solve_adjoint(m, pivots, w)
         _normalise(w)
+    for i in range(n):
+        q[i] *= scale[i]
+        w[i] /= scale[i]
+    _normalise(q)
+    _normalise(w)
 
 
 @jit
@@ -147,7 +174,9 @@ def third(e: Any, z: FloatArray, directions: FloatArray, out: FloatArray) -> Non
     kept = np.zeros((n, 4), dtype=np.complex128)
     constants = tape.constants.shape[0]
     for k in range(directions.shape[0]):
-        slots[:] = 0.0
+        for i in range(slots.shape[0]):
+            for c in range(4):
+                slots[i, c] = 0.0
         for i in range(tape.n_inputs):
             slots[i, 0] = z[i]
         for i in range(n):

@@ -180,8 +180,8 @@ class Condition:
         rows = np.zeros((k, k, c.intervals, c.system.n * (c.degree + 1)))
         corner = np.zeros((k, k, c.nb))
         condition_rows(
-            c.state, c.system.tape.data, c.trial, c.trial_b, self.phi, self.psi, np.full(k, self.period_part), rows,
-            corner,
+            c.state, c.system.tape.data, c.trial, c.trial_b, self.phi, self.psi, np.full(k, self.period_part),
+            np.zeros((k, len(c.free))), rows, corner,
         )  # fmt: skip
         c.corner[1 : 1 + self.conditions] = 0.0
         if self.kind != "NS":

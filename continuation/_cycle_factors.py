@@ -39,7 +39,7 @@ from gan_bifurcation.continuation._cycle_linear import (
     upper,
     upper_row,
 )
-from gan_bifurcation.continuation._cycle_memory import LEVELS, Layout
+from gan_bifurcation.continuation._cycle_memory import LEVELS, SIZES, Layout
 from gan_bifurcation.continuation._cycle_system import (
     assemble,
     residual,
@@ -61,7 +61,8 @@ from gan_bifurcation.continuation._packs import (
     take,
     total,
 )
-from gan_bifurcation.kernels import FloatArray, leaf
+from gan_bifurcation.kernels import INDEX, MATRIX, VECTOR, FloatArray, leaf, types
+from gan_bifurcation.linking import linked
 
 IntArray = NDArray[np.int64]
 
@@ -309,7 +310,7 @@ def _combined(
         store(w, to + c, x)
 
 
-@leaf
+@linked("left solution of cycles", types.void(SIZES, VECTOR, INDEX, VECTOR), _nrt=False)
 def recover_left(p: Layout, w: FloatArray, rows: IntArray, psi: FloatArray) -> None:
     """The left solution (N, q) from what it is in the last system: in `right` n equations, then weights of rows."""
     apart()
@@ -364,7 +365,7 @@ def factorise_final(p: Layout, w: FloatArray, final: FloatArray, pivots: IntArra
     w[p.whole] = lu_factor(final, pivots) * take(w, p.sign)
 
 
-@leaf
+@linked("factors of cycles", types.void(SIZES, VECTOR, MATRIX, INDEX, INDEX, types.float64), _nrt=False)
 def factors(p: Layout, w: FloatArray, final: FloatArray, pivots: IntArray, which: IntArray, period: float) -> None:
     """Factors of the system at the point last evaluated, with all columns and rows."""
     apart()
@@ -375,7 +376,11 @@ def factors(p: Layout, w: FloatArray, final: FloatArray, pivots: IntArray, which
     factorise_final(p, w, final, pivots, which)
 
 
-@leaf
+@linked(
+    "solution of cycles",
+    types.void(SIZES, VECTOR, MATRIX, INDEX, INDEX, types.float64, types.float64, types.int64, types.int64),
+    _nrt=False,
+)
 def solve(
     p: Layout, w: FloatArray, final: FloatArray, pivots: IntArray, which: IntArray, period: float, with_right: float,
     with_borders: int, to: int,

@@ -173,6 +173,9 @@ def _predict(p: Layout, w: FloatArray, ds: float, before: float) -> float:
             c2 = a / before + before * c3
             change = change + (ds * ds) * (c2 + ds * c3)
         store(w, i + TRIAL * step, x + change)
+    # Newton's corrections close, so they never mend a gap between the ends, which a cubic multiplies by five each step.
+    for c in range(p.n):
+        put(w, at + TRIAL * step + p.states - p.n + c, take(w, at + TRIAL * step + c))
     last = p.nb - 1
     gather(p, w, w, at + PRESENT * step, p.xl)
     target = ds + row_times(p, w, last, p.xl)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.continuation._packs import LANES
-from gan_bifurcation.evaluation import _NO_TAPE, INDEX, MATRIX, VECTOR, structref, types
+from gan_bifurcation.evaluation import structref
+from gan_bifurcation.kernels import INDEX, MATRIX, TAPE, VECTOR, types
 
 # Joins of runs: eight to four to two to one.
 LEVELS: Final = 3
@@ -81,6 +82,8 @@ _NAMES: Final = (
     "vectors",  # (VECTORS, vector)
 )
 LAYOUT: Final = np.dtype([(name, np.int64) for name in _NAMES])
+_typeof: Any = numba.typeof
+SIZES: Any = _typeof(np.zeros(1, dtype=LAYOUT)).dtype
 Layout = Any
 
 
@@ -145,12 +148,11 @@ class Cycle(structref.StructRefProxy):  # type: ignore[misc]
 
 
 structref.define_boxing(_CycleType, Cycle)
-_typeof: Any = numba.typeof
 
 CYCLE: Final[Any] = _CycleType(
     [
         ("sizes", _typeof(np.zeros(1, dtype=LAYOUT))),  # (1,)
-        ("tape", _typeof(_NO_TAPE)),
+        ("tape", TAPE),
         ("w", VECTOR),
         ("v", MATRIX),  # (slots, LANES)
         ("g", VECTOR),  # (slots, directions, LANES)

@@ -13,7 +13,7 @@ from gan_bifurcation.kernels import FloatArray, TapeData, jit
 
 def condition_rows(
     s: System, tape: TapeData, u: FloatArray, b: FloatArray, phi: FloatArray, psi: FloatArray, by_period: FloatArray,
-    rows: FloatArray, corner: FloatArray,
+    by_parameters: FloatArray, rows: FloatArray, corner: FloatArray,
 ) -> None:  # fmt: skip
     """Derivatives of g = -psi^T M phi for parts of phi (k, N m + 1, n) and of psi (k, N, q), all of one kind.
 
@@ -21,16 +21,18 @@ def condition_rows(
     ----------
     by_period : array (k,)
         The period's component of phi: M has the column -h f for it.
+    by_parameters : array (k, nf)
+        The free parameters' components, for which M has the columns -h T df/dp.
     rows, corner : arrays (j, k, N, n (m + 1)), (j, k, unknowns)
         For part j of psi and part k of phi.
     """
-    _condition_rows(s.handle, tape, u, b, phi, psi, by_period, rows, corner)
+    _condition_rows(s.handle, tape, u, b, phi, psi, by_period, by_parameters, rows, corner)
 
 
 @jit
 def _condition_rows(
     s: Any, tape: TapeData, u: FloatArray, b: FloatArray, phi: FloatArray, psi: FloatArray, by_period: FloatArray,
-    rows: FloatArray, corner: FloatArray,
+    by_parameters: FloatArray, rows: FloatArray, corner: FloatArray,
 ) -> None:  # fmt: skip
     memory = s.w
     p = s.sizes[0]
@@ -67,6 +69,8 @@ def _condition_rows(
                     for q in range(m + 1):
                         total += w[g, q] * phi[k, i * m + q, c]
                     direction[c] = total * scale[c]
+                for c in range(nf):
+                    direction[n + int(free[c])] = by_parameters[k, c] * slope[c]
                 second(e, z, direction, f, jac, hess)
                 tau = by_period[k]
                 for o in range(others):
@@ -83,7 +87,13 @@ def _condition_rows(
                         total = 0.0
                         for c in range(n):
                             total += jac[r, c] * direction[c]
+                        for c in range(nf):
+                            total += jac[r, n + int(free[c])] * direction[n + int(free[c])]
                         corner[o, k, 0] += y * h * total
                         for c in range(nf):
                             at = n + int(free[c])
                             corner[o, k, 1 + c] += y * (h * period * hess[r, at] + h * tau * jac[r, at]) * slope[c]
+                            if memory[p.log + c] == 1.0:
+                                # The column itself grows with the parameter.
+                                rate = slope[c] / memory[p.parameters + int(free[c])]
+                                corner[o, k, 1 + c] += y * h * period * jac[r, at] * rate * direction[at]

@@ -5,7 +5,7 @@ import numpy as np
 from gan_bifurcation.continuation._cycle_linear import (
     clear,
 )
-from gan_bifurcation.continuation._cycle_memory import Layout
+from gan_bifurcation.continuation._cycle_memory import SIZES, Layout
 from gan_bifurcation.continuation._cycle_tape import run_packs
 from gan_bifurcation.continuation._packs import (
     LANES,
@@ -18,7 +18,8 @@ from gan_bifurcation.continuation._packs import (
     take,
     total,
 )
-from gan_bifurcation.kernels import FloatArray, TapeData, leaf
+from gan_bifurcation.kernels import MATRIX, TAPE, VECTOR, FloatArray, TapeData, leaf, types
+from gan_bifurcation.linking import linked
 
 
 @leaf
@@ -52,7 +53,7 @@ def load_parameters(p: Layout, w: FloatArray, b: FloatArray) -> None:
         w[p.parameters + int(take(w, p.free + i))] = number
 
 
-@leaf
+@linked("collocation", types.void(SIZES, TAPE, VECTOR, MATRIX, VECTOR, VECTOR, VECTOR, types.int64), _nrt=False)
 def evaluate(
     p: Layout, tape: TapeData, w: FloatArray, v: FloatArray, g: FloatArray, box: FloatArray, b: FloatArray, order: int
 ) -> None:

@@ -15,15 +15,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.kernels import FloatArray, jit, leaf
+from gan_bifurcation.kernels import COMPLEX_VECTOR, MATRIX, FloatArray, jit, leaf, types
+from gan_bifurcation.linking import linked
 
 _EPS: Final = 2.220446049250313e-16
 _MOST_SWEEPS: Final = 60
 
 
 @leaf
-def _balance(a: FloatArray, n: int) -> None:
-    """Scale rows and columns by powers of two until their sizes are alike, in place."""
+def balance(a: FloatArray, scale: FloatArray, n: int) -> None:
+    """Replace A by D^-1 A D, whose rows and columns are alike in size, in place; D, of powers of two -> `scale`."""
+    for i in range(n):
+        scale[i] = 1.0
     changed = True
     while changed:
         changed = False
@@ -45,6 +48,7 @@ def _balance(a: FloatArray, n: int) -> None:
                 column *= 0.25
             if (column + row) < 0.95 * total * factor:
                 changed = True
+                scale[i] *= factor
                 for j in range(n):
                     a[i, j] /= factor
                 for j in range(n):
@@ -108,7 +112,7 @@ def _of_two(a: float, b: float, c: float, d: float, out: NDArray[np.complex128],
     out[at + 1] = (a * d - b * c) / large if abs(other) < 0.5 * abs(large) else other
 
 
-@leaf
+@linked("francis", types.boolean(MATRIX, types.int64, COMPLEX_VECTOR), _nrt=False)
 def _francis(h: FloatArray, n: int, out: NDArray[np.complex128]) -> bool:
     """Eigenvalues of a Hessenberg matrix, destroyed; False if an eigenvalue did not settle."""
     norm = 0.0
@@ -226,8 +230,10 @@ def eigenvalues(a: FloatArray) -> NDArray[np.complex128]:
     elif n == 2:
         _of_two(h[0, 0], h[0, 1], h[1, 0], h[1, 1], out, 0)
     else:
-        _balance(h, n)
-        _hessenberg(h, np.empty(n), n)
+        v = np.empty(n)
+        balance(h, v, n)
+        _hessenberg(h, v, n)
         if not _francis(h, n, out):
-            out[:] = complex(np.nan, 0.0)
+            for i in range(n):
+                out[i] = complex(np.nan, 0.0)
     return out

@@ -117,18 +117,16 @@ def _slope(problem: "CurveProblem", u: FloatArray) -> float:
     return window.high - window.low
 
 
-def _tangents(problem: "CurveProblem", point: Point, along: FloatArray) -> dict[str, Any] | None:
-    """Tangents of the branch traced and of the other one through the point.
+def null_tangents(point: Point, name: str) -> "tuple[FloatArray, FloatArray] | None":
+    """Tangents (n + 1,) in states and a parameter of the two branches through a point; None where they are not real.
 
-    Each has n + 1 components: states and parameter, in natural units.
     The null space of [F_x F_p] is a plane; the two directions solve <w, D2F(t, t)> = 0 in it (the algebraic
     bifurcation equation).
     """
-    n = problem.system.n
-    name = next(iter(problem.free))
+    n = point.system.n
     column = n + point.system.parameter_index(name)
     forms = Forms(point.system, point.x)
-    a = forms.A - np.eye(n) if problem.system.kind == "map" else forms.A
+    a = forms.A - np.eye(n) if point.system.kind == "map" else forms.A
     d = np.column_stack([a, forms.jacobian[:, column]])
     left, _, right = np.linalg.svd(d)
     null = right[-2:]
@@ -147,11 +145,20 @@ def _tangents(problem: "CurveProblem", point: Point, along: FloatArray) -> dict[
     root = np.sqrt(discriminant)
     # (alpha, beta) with q11 alpha^2 + 2 q12 alpha beta + q22 beta^2 = 0, without cancellation.
     big = -(q12 + np.copysign(root, q12))
-    pairs = [(big, q11), (q22, big)]
-    directions = []
-    for alpha, beta in pairs:
-        t = alpha * null[0] + beta * null[1]
-        directions.append(t / np.linalg.norm(t))
+    one, two = (alpha * null[0] + beta * null[1] for alpha, beta in ((big, q11), (q22, big)))
+    return one / np.linalg.norm(one), two / np.linalg.norm(two)
+
+
+def _tangents(problem: "CurveProblem", point: Point, along: FloatArray) -> dict[str, Any] | None:
+    """Tangents of the branch traced and of the other one through the point.
+
+    Each has n + 1 components: states and parameter, in natural units.
+    """
+    name = next(iter(problem.free))
+    directions = null_tangents(point, name)
+    if directions is None:
+        return None
+    n = problem.system.n
     u_along = np.append(
         along[:n] * problem.scale,
         along[problem.q_slice.start] * _slope(problem, problem.pack(point.x, values=point.parameters)),

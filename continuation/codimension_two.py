@@ -12,6 +12,7 @@ from gan_bifurcation.continuation.codimension_two_forms import coefficients
 from gan_bifurcation.continuation.codimension_two_spectra import LABELS
 from gan_bifurcation.continuation.codimension_two_words import words
 from gan_bifurcation.continuation.forms import Forms
+from gan_bifurcation.continuation.normal_forms import normal_form
 from gan_bifurcation.errors import MisuseError
 
 __all__ = ["codimension_two_form", "distinct", "same_point", "with_coefficients"]
@@ -71,10 +72,11 @@ def _image(action: Any, states: tuple[str, ...]) -> Any:
 
 def with_coefficients(point: Point) -> Point:
     """The point with its coefficients, or with a note why there are none."""
-    if point.label not in LABELS or point.level or point.normal_form:
+    cycle = point.kind == "cycle"
+    if (point.label not in LABELS and not (cycle and point.label == "CPC")) or point.level or point.normal_form:
         return point
     try:
-        form = codimension_two_form(point)
+        form = normal_form(point) if cycle else codimension_two_form(point)
     except (MisuseError, np.linalg.LinAlgError, scipy.linalg.LinAlgError) as error:
         return replace(point, note=(point.note + " " + str(error)).strip())
     return replace(point, normal_form=form)

@@ -154,11 +154,13 @@ class Crossings:
         guess = pair.u[0] + fraction * (pair.u[1] - pair.u[0])
         label = CROSSINGS[kind][self.label][condition]
         if label in DOUBLE:
-            u = None if self.label == "BP" else solve_double(self.problem, guess, label)
+            solved = None if self.label == "BP" else solve_double(self.problem, guess, label)
         else:
-            u = solve_both(self.problem, guess, condition, ends[0] + fraction * (ends[1] - ends[0]))  # type: ignore[arg-type]
-        if u is None:
+            eigenvalue = ends[0] + fraction * (ends[1] - ends[0])
+            solved = solve_both(self.problem, guess, condition, eigenvalue)  # type: ignore[arg-type]
+        if solved is None:
             return None
+        u, residual = solved
         chord = pair.u[1] - pair.u[0]
         along = float((u - pair.u[0]) @ chord / (chord @ chord))
         off = float(np.linalg.norm(u - pair.u[0] - along * chord))
@@ -166,7 +168,8 @@ class Crossings:
             return None
         critical = critical_eigenvalue(self.problem, u, complex(np.nan))
         point = make_point(self.problem, u, label, complex(np.nan) if critical is None else critical, "")
-        return replace(point, note=_BRANCH_POINT if self.label == "BP" else "")
+        note = _BRANCH_POINT if self.label == "BP" else ""
+        return replace(point, note=note, residual=max(point.residual, residual))
 
     def _unresolved(
         self, pair: Strip, whole: Strip, changes: dict[str, int], structural: int
@@ -208,13 +211,14 @@ _BRANCH_POINT: Final = "On a curve of branch points: the real critical eigenvalu
 
 def solve_both(
     problem: CurveProblem, guess: FloatArray, condition: Condition, eigenvalue: complex
-) -> FloatArray | None:
+) -> tuple[FloatArray, float] | None:
     """Newton's method on the curve's equations and a second condition of the same point.
 
     Returns
     -------
-    array or None
-        Unknowns of `problem`; None where it does not converge, or a pair turned real.
+    (array, float) or None
+        Unknowns of `problem`, and the largest residual relative to the size of its terms; None where it does not
+        converge, or a pair turned real.
     """
     kind = problem.system.kind
     unit = kappa_unit(kind, condition, eigenvalue)
@@ -258,11 +262,18 @@ def solve_both(
         last = size
     else:
         return None
-    critical = critical_eigenvalue(second, z[columns], eigenvalue)
-    return None if critical is None else z[:own]
+    if critical_eigenvalue(second, z[columns], eigenvalue) is None:
+        return None
+    return z[:own], max(relative(*problem.residual(z[:own])), relative(*second.residual(z[columns])))
 
 
-def solve_double(problem: CurveProblem, guess: FloatArray, label: str) -> FloatArray | None:
+def relative(residual: FloatArray, derivative: FloatArray) -> float:
+    """The largest residual in units of its equation: of what a change of one unknown by 1 makes of it."""
+    sizes = np.max(np.abs(derivative), axis=1)
+    return float(np.max(np.abs(residual) / np.where(sizes > 0.0, sizes, 1.0)))
+
+
+def solve_double(problem: CurveProblem, guess: FloatArray, label: str) -> tuple[FloatArray, float] | None:
     """Newton's method for a double real eigenvalue on the boundary: a pair at the end of its curve (BT, R1, R2)."""
     second = CurveProblem(problem.system, problem.free, "pair", scale=problem.scale)
     target = {"BT": 0.0, "R1": 1.0, "R2": -1.0}[label]
@@ -283,4 +294,4 @@ def solve_double(problem: CurveProblem, guess: FloatArray, label: str) -> FloatA
     u[:n], u[problem.q_slice] = v[:n], v[second.q_slice]
     if problem.has_kappa:
         u[-1] = target
-    return u
+    return u, relative(*second.residual(v))

@@ -238,9 +238,11 @@ def expand(
             continue
         _null_vectors(j, lam[i], h[i], p[i])
         overlap = 0.0j
+        parts = 0.0
         for c in range(n):
             overlap += p[i, c].conjugate() * h[i, c]
-        if abs(overlap) < 1e-12:
+            parts += abs(p[i, c]) * abs(h[i, c])
+        if abs(overlap) < 1e-12 * parts:
             return False
         for c in range(n):
             p[i, c] /= overlap.conjugate()
@@ -260,7 +262,9 @@ def expand(
             omega = directions[begin[degree] + d]
             for a in range(first[degree]):
                 mono[a] = omega[variable[a]] * (1.0 if parent[a] < 0 else mono[parent[a]])
-            slots[:] = 0.0
+            for i in range(slots.shape[0]):
+                for c in range(degree + 1):
+                    slots[i, c] = 0.0
             for i in range(tape.n_inputs):
                 slots[i, 0] = z[i]
             for k in range(1, degree):

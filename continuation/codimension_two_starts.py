@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from gan_bifurcation.continuation.conditions import (
     kappa_of,
     make_point,
 )
-from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem
+from gan_bifurcation.continuation.problem import CONDITION_OF, NEUTRAL, CurveProblem
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.ranges import Range
 from gan_bifurcation.system import iterate
@@ -26,6 +27,8 @@ FloatArray = NDArray[np.float64]
 
 # How far from the point a curve that only starts there is met, in units of the length that the coefficients give.
 _DISTANCES: Final = (0.02, 0.05, 0.01, 0.1, 0.004)
+_CYCLES: Final = "gan_bifurcation.continuation.codimension_two_cycles"
+_ORBITS: Final = "gan_bifurcation.continuation.homoclinic_starts"
 _ITERATE: Final = {2: "second", 3: "third", 4: "fourth"}
 
 
@@ -33,8 +36,8 @@ def curves_from(point: Point) -> tuple[Point, ...]:
     """Starts of the curves that meet at a codimension-two point, or begin there.
 
     Each is a labelled point for :func:`gan_bifurcation.trace` with two free parameters. Those of curves that pass
-    through the point lie at the point itself; those of curves that begin there (of iterates) lie a little beside it,
-    and are traced away from it.
+    through the point lie at the point itself; those of curves that begin there (of iterates, of cycles) lie a little
+    beside it.
 
     Parameters
     ----------
@@ -45,7 +48,8 @@ def curves_from(point: Point) -> tuple[Point, ...]:
     -------
     tuple of Point
         Named "LP", "H", "NS 2", "LP of the second iterate", ... The two that pass through HH or NSNS differ in
-        `critical`. For R3 there is an ordinary point, "saddle of the third iterate", to be traced in one parameter.
+        `critical`. For flows also "LPC" (GH), "NS of cycles" (ZH, HH) and "Hom" (BT). For R3 there is an ordinary
+        point, "saddle of the third iterate", to be traced in one parameter, and two labelled NSS where it is neutral.
 
     Raises
     ------
@@ -79,7 +83,17 @@ def curves_from(point: Point) -> tuple[Point, ...]:
             f"{point.name or point.label} has {point.multiplicity} equal critical eigenvalues, so several curves "
             "coincide there; restrict the system to a fixed-point subspace with gb.restrict."
         )
-    return (*_passing(point), *_beginning(point))
+    return tuple(starts(point, True))
+
+
+def starts(point: Point, cycles: bool) -> Iterator[Point]:
+    """The same without the curves of cycles, if they are not wanted."""
+    yield from _passing(point)
+    yield from _beginning(point)
+    if cycles and point.system.kind == "flow":
+        # Collocation is loaded and compiled where it is needed.
+        yield from import_module(_CYCLES).curves_of_cycles(point)
+        yield from import_module(_ORBITS).homoclinic_orbits(point)
 
 
 def _passing(point: Point) -> Iterator[Point]:
@@ -133,14 +147,29 @@ def _beginning(point: Point) -> Iterator[Point]:
         guesses.append(_Guess(2, "NS", q[1].real, p[1].real, product**-0.5, 2.0))
     elif point.label == "R3" and form["b"] != 0.0:
         guesses.append(_Guess(3, "", 2.0 * q[0].real, p[0], 1.0 / abs(form["b"])))
+        guesses += list(_neutral_saddles(form, q[0], p[0]))
     elif point.label == "R4" and abs(form.get("A0", 0.0)) > 1.0:
         guesses += list(_fourth(form, q[0], p[0]))
     for i, guess in enumerate(guesses):
         start = _displaced(point, guess)
         if start is not None:
-            what = guess.label or "saddle"
-            name = f"{what} of the {_ITERATE[guess.times]} iterate" + (" 2" if i else "")
+            what = {"": "saddle", NEUTRAL: "neutral saddle"}.get(guess.label, guess.label)
+            number = sum(other.label == guess.label for other in guesses[:i])
+            name = f"{what} of the {_ITERATE[guess.times]} iterate" + (" 2" if number else "")
             yield replace(start, name=name)
+
+
+def _neutral_saddles(form: Any, q: Any, p: Any) -> Iterator[_Guess]:
+    """Where the saddle of period three is neutral, on both sides of the resonance.
+
+    The third iterate is the time-one map of z' = e z + B z*^2 + C z |z|^2 with B = 3 b / mu to leading order. At its
+    saddles of radius r the trace 2 Re e + 4 Re C r^2 vanishes where B e^(-3 i phase) is imaginary; their eigenvalues
+    are then +-sqrt(3) |B| r.
+    """
+    b = 3.0 * form["b"] * np.exp(-1j * form["theta"])
+    for sign in (1.0, -1.0):
+        w = np.exp(1j * (float(np.angle(b)) - sign * 0.5 * np.pi) / 3.0)
+        yield _Guess(3, NEUTRAL, 2.0 * (w * q).real, (p / w.conjugate()).real, 1.0 / abs(b), np.sqrt(3.0))
 
 
 def _fourth(form: Any, q: Any, p: Any) -> Iterator[_Guess]:
@@ -175,11 +204,13 @@ def _solve_at(point: Point, guess: _Guess, distance: float) -> Point | None:
     x = point.x + distance * guess.direction
     if not guess.label:
         return _saddle(point, guess, distance)
-    condition = CONDITION_OF["map"][guess.label]
+    condition = "pair" if guess.label == NEUTRAL else CONDITION_OF["map"][guess.label]
     scale = np.where(np.abs(point.x) > 1e-6, np.abs(point.x), max(distance, 1e-6))
     problem = CurveProblem(system, windows, condition, scale=scale)
     angle = guess.rotation * distance / guess.length
     critical = complex(np.exp(1j * angle)) if guess.label == "NS" else 1.0 + 0.0j
+    if guess.label == NEUTRAL:
+        critical = complex(np.exp(angle))
     u = problem.pack(x, kappa_of(problem, critical) if problem.has_kappa else 0.0)
     a = problem.jacobian_states(u)
     if not np.isfinite(a).all():
@@ -195,6 +226,9 @@ def _solve_at(point: Point, guess: _Guess, distance: float) -> Point | None:
     if not ok:
         return None
     found = critical_eigenvalue(problem, u, critical)
+    if guess.label == NEUTRAL:
+        # Of two real multipliers l and 1/l with l + 1/l = 2 kappa.
+        found = complex(u[-1] + np.sqrt(u[-1] ** 2 - 1.0)) if u[-1] > 1.0 else None
     states, parameters = problem.states(u), problem.parameters(u)
     base = point.system.with_parameters(**dict(zip(point.free, parameters.tolist(), strict=True)))
     moved = float(np.linalg.norm(base.rhs(states, None) - states))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation._cycle_borders import last_system, spread
 from gan_bifurcation.continuation.collocation import DEGREE, INTERVALS, Collocation, natural_sizes, nodes_of
+from gan_bifurcation.continuation.cycle_points import crossing_at
 from gan_bifurcation.continuation.normal_forms import critical_vectors, normal_form
 from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.errors import MisuseError
@@ -267,24 +268,30 @@ def double_cycles(point: Point) -> ProfileStart:
 def crossing_cycles(point: Point) -> ProfileStart:
     """The other branch of cycles through a branch point; see `branch_point_to_branch`."""
     c = _at(point)
-    p = point.profile
+    p, name = point.profile, point.free[0]
     assert p is not None
-    n = len(c.scale)
-    rows, cols = np.array([0], dtype=np.int64), np.array([0, 1], dtype=np.int64)
-    matrix = np.zeros((n + 1, n + 2))
-    last_system(c.state, 1.0, rows, cols, matrix)
-    right = np.linalg.svd(matrix)[2]
-    vectors = []
-    for x in right[-2:]:
-        out = np.zeros_like(c.u)
-        spread(c.state, 1.0, cols, np.ascontiguousarray(x), 0.0, out)
-        vectors.append((out, c.solution_b[:2].copy()))
-    (u1, b1), (u2, b2) = vectors
-    # The combination that leaves the parameter alone: the pitchfork's other branch.
-    w = np.array([b2[1], -b1[1]]) if abs(b1[1]) + abs(b2[1]) > 0.0 else np.array([1.0, 0.0])
-    direction, slopes = w[0] * u1 + w[1] * u2, w[0] * b1 + w[1] * b2
-    size = float(np.sqrt(np.mean(direction**2)))
-    direction = direction / size * c.scale
-    period = float(slopes[0] / size)
+    crossing = crossing_at(c, p, c.b[:2])
+    pair = None if crossing is None else crossing.tangents()
+    if crossing is None or pair is None:
+        raise MisuseError(
+            f"The two branches at {point.name or point.label} could not be told apart: it is no simple branch point, "
+            "or the mesh is too coarse; start from an orbit beside it with gb.orbit_to_cycle."
+        )
+    window = c.free[name]
+    width = window.high - window.low
+    heads = [np.concatenate([t.states[0] * c.scale, [t.period, t.parameter * width]]) for t in pair]
+    known = point.vectors["branch"].real if "branch" in point.vectors else np.zeros(len(heads[0]))
+    sizes = np.append(c.scale, [p.period, width])
+    along = [abs(float((h / sizes) @ (known / sizes))) / max(float(np.linalg.norm(h / sizes)), 1e-300) for h in heads]
+    # Where the branch that was followed is not known, it is the one along which the parameter varies more.
+    if not known.any():
+        along = [abs(t.parameter) for t in pair]
+    other = pair[1 - int(np.argmax(along))]
+    size = float(np.sqrt(np.mean(other.states**2)))
+    direction, period = other.states / size * c.scale, other.period / size
+    speed = other.parameter * width / size
+    if abs(speed) < 1e-8 * width:
+        speed = 0.0
     profile = Profile(p.phases, p.states + _SWITCH * direction, p.period + _SWITCH * period, mesh=p.mesh)
-    return ProfileStart(point.system, profile, point.free[0], direction, (period, 0.0), False, point)
+    at = point.system.with_parameters(**{name: point.system.parameters[name] + _SWITCH * speed})
+    return ProfileStart(at, profile, name, direction, (period, speed), False, point)

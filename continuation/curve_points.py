@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.codimension_two_extended import solve_vanishing
 from gan_bifurcation.continuation.codimension_two_location import DOUBLE, Crossings, solve_double
 from gan_bifurcation.continuation.conditions import (
     choose_components,
@@ -17,7 +18,7 @@ from gan_bifurcation.continuation.conditions import (
 )
 from gan_bifurcation.continuation.march import Strip, project
 from gan_bifurcation.continuation.normal_forms import DECIDING, Coefficients, Raw, signed
-from gan_bifurcation.continuation.problem import CurveProblem
+from gan_bifurcation.continuation.problem import NEUTRAL, CurveProblem
 from gan_bifurcation.errors import Outcome
 
 FloatArray = NDArray[np.float64]
@@ -131,7 +132,7 @@ class CurveScanner:
             found += [replace(p, index=offset + i + f) for f, p in sorted(here, key=lambda e: e[0])]
         for a, b in zip(self._borders(), kept, strict=True):
             a[:] = b
-        if problem.condition == "pair" and _beyond(problem, strip.u[-1:]).any():
+        if problem.condition == "pair" and bool(_beyond(problem, strip.u[-1:])[0]) != (self.label == NEUTRAL):
             self.end = Outcome("real", "The pair became real.", True)
         return found
 
@@ -150,7 +151,9 @@ class CurveScanner:
         if k not in self.frames or k + 1 not in self.frames:
             return here
         frame, following = self.frames[k], self.frames[k + 1]
-        if signed(frame.total.real, frame.size) * signed(following.total.real, following.size) <= 0.0:
+        ends = signed(frame.total.real, frame.size), signed(following.total.real, following.size)
+        # Where it is rounding at both ends, it vanishes all along, which is no point.
+        if ends[0] * ends[1] <= 0.0 and ends != (0.0, 0.0):
             text = "" if self.label == "LP" else _CHANGES
             here += self._vanishing(pair, lambda u: self._regular(u, frame), DEGENERATE[self.label], text)
         if frame.overlap.real * following.overlap.real <= 0.0:
@@ -164,12 +167,13 @@ class CurveScanner:
 
     def _polished(self, point: Point) -> Point:
         """The point by Newton's method on the extended system of a double eigenvalue."""
-        u = solve_double(self.problem, self.problem.pack(point.x, values=point.parameters), point.label)
-        if u is None:
+        solved = solve_double(self.problem, self.problem.pack(point.x, values=point.parameters), point.label)
+        if solved is None:
             return point
+        u, residual = solved
         exact = make_point(self.problem, u, point.label, point.critical, "")
         near = np.allclose(self.problem.parameters(u), [point.parameters[k] for k in self.problem.free], rtol=1e-5)
-        return replace(exact, note=point.note) if near else point
+        return replace(exact, note=point.note, residual=max(exact.residual, residual)) if near else point
 
     def _fraction(self, pair: Strip, u: FloatArray) -> float:
         chord = pair.u[1] - pair.u[0]
@@ -195,9 +199,15 @@ class CurveScanner:
         chord = pair.u[1] - pair.u[0]
         set_borders_at(self.problem, pair.u[0])
         u, here, side = pair.u[1], b, 0
+        close = _CLOSE
         for _ in range(80):
             if abs(high - low) < 1e-15 or abs(here) < 1e-14 * size:
                 break
+            if label in DEGENERATE.values() and abs(here) < close * size:
+                exact = self._extended(pair, u, label, note)
+                if exact is not None:
+                    return [exact]
+                close *= 1e-4
             f = (low * b - high * a) / (b - a)
             new = project(self.problem, pair.u[0] + f * chord, chord)
             if new is None:
@@ -219,8 +229,26 @@ class CurveScanner:
         point = make_point(self.problem, u, label, complex(np.nan) if critical is None else critical, "")
         return [(self._fraction(pair, u), replace(point, note=note))]
 
+    def _extended(self, pair: Strip, u: FloatArray, label: str, note: str) -> tuple[float, Point] | None:
+        """The same by Newton's method from a point nearby, if it stays between the two."""
+        found = solve_vanishing(self.problem, self.label, u)
+        if found is None:
+            return None
+        chord = pair.u[1] - pair.u[0]
+        along = float((found[0] - pair.u[0]) @ chord / (chord @ chord))
+        off = float(np.linalg.norm(found[0] - pair.u[0] - along * chord))
+        if not -1e-9 <= along <= 1.0 + 1e-9 or off > 0.5 * float(np.linalg.norm(chord)) + 1e-9:
+            return None
+        critical = critical_eigenvalue(self.problem, found[0], complex(np.nan))
+        if critical is None:
+            return None
+        point = make_point(self.problem, found[0], label, critical, "")
+        return self._fraction(pair, found[0]), replace(point, residual=found[1], note=note)
+
 
 _CHANGES: Final = "The criticality changes here."
+# Newton's method takes over from regula falsi where the coefficient is this part of what it is at the two ends.
+_CLOSE: Final = 1e-2
 
 
 def set_borders_at(problem: CurveProblem, u: FloatArray) -> None:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.continuation import _cycle_steps as steps
 from gan_bifurcation.continuation._cycle_conditions import Condition
+from gan_bifurcation.continuation.codimension_two import with_coefficients
 from gan_bifurcation.continuation.collocation import Collocation
+from gan_bifurcation.continuation.cycle_curve_points import Scanner
 from gan_bifurcation.continuation.cycle_points import Record
 from gan_bifurcation.continuation.cycles import DEFAULT_CONTROL, branch_of, prepare
 from gan_bifurcation.continuation.march import StepControl
@@ -24,9 +26,9 @@ FloatArray = NDArray[np.float64]
 
 _EVERY: Final = 4
 _UNEVEN: Final = 1.8
-# Angles of strong resonances on a curve of Neimark-Sacker points.
-_RESONANCES: Final = {"R3": 2.0 * np.pi / 3.0, "R4": 0.5 * np.pi}
 _END: Final = 0.02
+# From so far away the end of a curve of pairs is extrapolated.
+_OFFSETS: Final = (0.03, 0.06, 0.09, 0.12, 0.15)
 
 
 def _extra(kind: str) -> int:
@@ -38,7 +40,6 @@ def trace_curve(
     control: StepControl | None, coefficients: bool,
 ) -> Branch:  # fmt: skip
     """The curve of a labelled cycle in two parameters; see :func:`gan_bifurcation.trace`."""
-    del coefficients
     if not isinstance(start, Point) or start.label not in ("LPC", "PD", "NS"):
         what = start.name or start.label if isinstance(start, Point) else "a start"
         raise MisuseError(
@@ -47,14 +48,19 @@ def trace_curve(
         )
     if at:
         raise MisuseError("at= gives values of the free parameter of a branch, but a curve has two.")
-    curve = _Curve(start, windows, ends, control or DEFAULT_CONTROL)
-    return curve.branch()
+    branch = _Curve(start, windows, ends, control or DEFAULT_CONTROL, coefficients).branch()
+    if not coefficients:
+        return branch
+    return branch.with_points(tuple(with_coefficients(p) for p in branch.special_points))
 
 
 class _Curve:
     """A curve on its way."""
 
-    def __init__(self, start: Point, windows: dict[str, Range], ends: Ends, control: StepControl) -> None:
+    def __init__(
+        self, start: Point, windows: dict[str, Range], ends: Ends, control: StepControl, coefficients: bool
+    ) -> None:
+        self.coefficients = coefficients
         self.kind, self.windows, self.ends, self.control = start.label, windows, ends, control
         self.c = prepare(start, windows, None, control, _extra(self.kind))
         c = self.c
@@ -141,6 +147,8 @@ class _Curve:
     def _follow(self) -> tuple[list[Record], list[Point], Outcome, bool]:
         records, points = [self._record(0.0)], list[Point]()
         first = records[0]
+        self.scanner = Scanner(self.kind, self.coefficients)
+        self.scanner.begin(self._point(self.kind, 0.0))
         ds = self.control.first
         while True:
             c = self.c
@@ -149,6 +157,9 @@ class _Curve:
                 return records, points, Outcome("points", words, True), False
             if not self._go(None, 0.0, ds):
                 ds *= 0.5
+                if ds < self.control.smallest and self._small(records):
+                    words = f"The cycle shrinks to an equilibrium near {self._where()} and ends there."
+                    return records, points, Outcome("hopf", words, True), False
                 if ds < self.control.smallest:
                     words = (
                         f"The corrector failed at {self._where()} down to the smallest step "
@@ -160,7 +171,9 @@ class _Curve:
             q = c.trial_b[1:3]
             if (q < 0.0).any() or (q > 1.0).any():
                 return (*self._frame(records, points, ds), False)
-            points += self._events(records, len(records) - 1)
+            if (shrunk := self._shrunk(records)) is not None:
+                return records, points, shrunk, False
+            points += self._events(len(records) - 1, ds)
             self._accept()
             records.append(self._record(ds))
             halt = self.ends.reached(points)
@@ -169,8 +182,12 @@ class _Curve:
                 return records, points, Outcome("stop", words, True), False
             if self.kind == "NS" and not _END < c.b[c.nb - 1] < np.pi - _END:
                 name = "R1" if c.b[c.nb - 1] < 1.0 else "R2"
-                points.append(self._point(name, float(len(records) - 1)))
                 words = f"The curve ends near a 1:{name[1]} resonance ({name}) at {self._where()}."
+                if self._resonance(name):
+                    records.append(self._record(ds))
+                    self.scanner.values.append(np.nan)
+                    words = f"The curve ends at a 1:{name[1]} resonance ({name}) at {self._where()}."
+                points.append(self._point(name, float(len(records) - 1)))
                 return records, points, Outcome("resonance", words, True), False
             if self._returned(first, records):
                 return records, points, Outcome("closed", "The curve is closed: it returned to its start.", True), True
@@ -178,6 +195,59 @@ class _Curve:
             ds = min(max(ds * growth, self.control.smallest), self.control.largest)
             if len(records) % _EVERY == 0:
                 self._adapt()
+
+    def _shrunk(self, records: list[Record]) -> Outcome | None:
+        """Whether the cycle shrank to an equilibrium: beyond, the curve goes over the same cycles again."""
+        c = self.c
+        moves = [u - u.mean(axis=0) for u in (c.u, c.trial)]
+        if float(np.sum(moves[0] * moves[1])) > 0.0:
+            return None
+        # Everything is even in the amplitude there.
+        sizes, ends = [float(np.sum(m**2)) for m in moves], [records[-1].b[:3], c.trial_b[:3]]
+        if len(records) > 1 and len(records[-1].profile.phases) == len(records[-2].profile.phases):
+            before = records[-2].profile.states / c.scale
+            sizes[1], ends[1] = float(np.sum((before - before.mean(axis=0)) ** 2)), records[-2].b[:3]
+        share = sizes[0] / (sizes[0] - sizes[1]) if sizes[0] != sizes[1] else 0.5
+        b = ends[0] + share * (ends[1] - ends[0])
+        at = ", ".join(f"{k} = {v:.6g}" for k, v in zip(self.windows, c.values(b).tolist(), strict=True))
+        what = "generalised Hopf" if self.kind == "LPC" else "codimension-two Hopf"
+        words = f"The cycle shrinks to an equilibrium near {at} (a {what} point, period {b[0]:.6g}) and ends there."
+        return Outcome("hopf", words, True)
+
+    def _resonance(self, name: str) -> bool:
+        """To the end of a curve of pairs, where the multiplier is double: the curve is smooth in the angle's cosine."""
+        c = self.c
+        last, end = c.nb - 1, 0.0 if name == "R1" else np.pi
+        angle, slope = float(c.b[last]), float(c.tb[last])
+        angles, states, borders = [], [], []
+        for offset in _OFFSETS:
+            target = abs(end - offset)
+            if slope == 0.0 or not self._go(last, target, (target - angle) / slope):
+                break
+            angles.append(target)
+            states.append(c.trial.copy())
+            borders.append(c.trial_b.copy())
+        if len(angles) < 3:
+            return False
+        # With two eigenvectors (by symmetry) the curve would go on, smooth in the angle itself.
+        best = np.inf
+        for places, at in ((np.cos(angles), float(np.cos(end))), (np.array(angles), end)):
+            weights, fewer = _weights(places, at), np.append(_weights(places[:-1], at), 0.0)
+            miss = float(np.linalg.norm((weights - fewer) @ np.array(borders)[:, :3]))
+            if miss < best:
+                best = miss
+                c.u[:] = np.tensordot(weights, np.array(states), 1)
+                c.b[:] = weights @ np.array(borders)
+        c.b[last] = end
+        pair = np.argsort(np.abs(c.spectrum[1:] - np.cos(end)))[:2] + 1
+        c.spectrum[pair] = np.cos(end)
+        return True
+
+    @staticmethod
+    def _small(records: list[Record]) -> bool:
+        """Whether the last cycle is a small part of the largest, and smaller than the one before."""
+        sizes = [float(np.max(np.ptp(r.profile.states, axis=0))) for r in records]
+        return len(sizes) > 2 and sizes[-1] < sizes[-2] and sizes[-1] < 0.1 * max(sizes)
 
     def _cosine(self) -> float:
         c = self.c
@@ -194,33 +264,32 @@ class _Curve:
         target = 1.0 if q1[k] > 1.0 else 0.0
         fraction = float((target - q0[k]) / (q1[k] - q0[k]))
         if fraction > 1e-9 and self._go(1 + k, target, fraction * ds):
+            points += self._events(len(records) - 1, fraction * ds)
             self._accept()
             c.b[1 + k] = target
             records.append(self._record(fraction * ds))
         words = f"Reached the edge of the window at {self._where()}."
         return records, points, Outcome("window", words, True)
 
-    def _events(self, records: list[Record], index: int) -> list[Point]:
-        """Special points between the present point and the trial point, by interpolation of what changes sign."""
+    def _events(self, index: int, ds: float) -> list[Point]:
+        """Special points between the present point and the trial point, which stays in place."""
         c = self.c
-        found = []
-        if self.kind == "NS":
-            a, b = float(c.b[c.nb - 1]), float(c.trial_b[c.nb - 1])
-            for name, angle in _RESONANCES.items():
-                if (a - angle) * (b - angle) < 0.0:
-                    kept = c.trial.copy(), c.trial_b.copy(), c.solution.copy(), c.solution_b.copy(), c.spectrum.copy()
-                    x = (angle - a) / (b - a)
-                    ds = float(steps.height(c.state, c.trial, c.trial_b) - steps.height(c.state, c.u, c.b))
-                    if self._go(c.nb - 1, angle, x * ds):
-                        found.append(self._point(name, index + x, trial=True))
-                    c.trial[:], c.trial_b[:], c.solution[:], c.solution_b[:], c.spectrum[:] = kept
-        if self._cosine() < 0.0:
-            name = "CPC" if self.kind == "LPC" else "turn"
-            if name == "CPC":
-                # Both parameters turn at once: the fold's coefficient vanishes.
-                found.append(self._point(name, index + 0.5, trial=True))
-        del records
-        return found
+        arrays = (c.trial, c.trial_b, c.solution, c.solution_b, c.spectrum)
+        end = self._point(self.kind, 0.0, trial=True)
+        kept = [a.copy() for a in arrays]
+
+        def there(row: int | None, value: float, x: float) -> Point | None:
+            return self._point(self.kind, 0.0, trial=True) if self._go(row, value, x * ds) else None
+
+        last = c.nb - 1
+        angles = (float(c.b[last]), float(c.trial_b[last])) if self.kind == "NS" else (0.0, 0.0)
+        found = self.scanner.step(
+            end, angles, lambda x: there(None, 0.0, x),
+            lambda angle: there(last, angle, (angle - angles[0]) / (angles[1] - angles[0])),
+        )  # fmt: skip
+        for a, b in zip(arrays, kept, strict=True):
+            a[:] = b
+        return [replace(p, index=index + x) for x, p in found]
 
     def _point(self, label: str, index: float, trial: bool = False) -> Point:
         c = self.c
@@ -252,6 +321,7 @@ class _Curve:
         c = self.c
         kept = [x.copy() for x in (c.u, c.b, c.t, c.tb, c.spectrum)]
         records, points, outcome, closed = self._follow()
+        values, note = self.scanner.values, self.scanner.note
         outcomes = (outcome, outcome)
         if not closed:
             self.c, self.condition = begin
@@ -266,6 +336,7 @@ class _Curve:
             n = len(behind)
             turned = [replace(r, tb=-r.tb) for r in reversed(behind[1:])]
             records = turned + records
+            values = self._joined(self.scanner.values, values)
             points = [replace(p, index=n - 1 - p.index) for p in reversed(others)] + [
                 replace(p, index=n - 1 + p.index) for p in points
             ]
@@ -276,8 +347,20 @@ class _Curve:
         measures = dict(branch.measures)
         if self.kind == "NS":
             measures["theta"] = np.array([float(r.b[self.c.nb - 1]) for r in records])
+        if self.coefficients and not note:
+            measures["coefficient"] = np.array(values)
         unstable = np.array([_beyond(r, self.kind) for r in records], dtype=np.int64)
-        return replace(branch, critical=critical, measures=measures, unstable=unstable)
+        return replace(branch, critical=critical, measures=measures, unstable=unstable, note=note)
+
+    def _joined(self, behind: list[float], ahead: list[float]) -> list[float]:
+        """The coefficient along both directions; a fold's has the sign of its vector, which is to be one all along."""
+        turned = self.kind == "LPC" and behind[0] * ahead[0] < 0.0
+        return [-v if turned else v for v in reversed(behind[1:])] + ahead
+
+
+def _weights(places: FloatArray, at: float) -> FloatArray:
+    """Lagrange's factors for the value at another place."""
+    return np.array([np.prod([(at - q) / (p - q) for q in places if q != p]) for p in places])
 
 
 def _beyond(r: Record, kind: str) -> int:

@@ -1,7 +1,7 @@
 """Points of a branch of cycles: what is recorded of each, and the location of special ones between two of them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import _cycle_steps as steps
+from gan_bifurcation.continuation._cycle_conditions import Condition
+from gan_bifurcation.continuation._cycle_crossings import Crossing
 from gan_bifurcation.continuation.collocation import Collocation, Strides, nodes_of
 from gan_bifurcation.profiles import Profile
 
@@ -19,6 +21,9 @@ ComplexArray = NDArray[np.complex128]
 _REAL: Final = 1e-9
 # How often a step is halved to tell two special points in it apart.
 _HALVINGS: Final = 10
+# Test functions bring a point so near, relative to their values at the ends; Newton's method on its equations does the
+# rest.
+_ROUGH: Final = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +41,8 @@ class Record:
     sign : float
         Of the determinant of [Jacobian; tangent].
     profile : Profile
+    along : array (n + 2,)
+        Of a branch point, how the first state, the period and the parameter change along the branch; otherwise empty.
     extremes : pair of arrays (n,), optional
         Least and greatest values of the states over the piecewise polynomials, where they are known.
     """
@@ -46,6 +53,7 @@ class Record:
     spectrum: ComplexArray
     sign: float
     profile: Profile
+    along: FloatArray = field(default_factory=lambda: np.zeros(0))
     extremes: tuple[FloatArray, FloatArray] | None = None
 
     @property
@@ -87,7 +95,7 @@ def records_of(c: Collocation, strides: Strides) -> list[Record]:
         states = rest[2 * n :].reshape(c.intervals * degree + 1, n) * c.scale
         extremes = rest[:n] * c.scale, rest[n : 2 * n] * c.scale
         profile = Profile(phases, states, float(b[0]), mesh=c.mesh)
-        made.append(Record(float(numbers[0]), b, tb, spectrum, float(numbers[1]), profile, extremes))
+        made.append(Record(float(numbers[0]), b, tb, spectrum, float(numbers[1]), profile, extremes=extremes))
     return made
 
 
@@ -96,7 +104,7 @@ def point_of(c: Collocation, r: Record, label: str, index: float, critical: comp
     at = c.at(r.b)
     return Point(
         at, r.profile.states[0].copy(), r.spectrum, label=label, free=tuple(c.free), index=index, critical=critical,
-        residual=0.0, profile=r.profile,
+        residual=0.0, profile=r.profile, vectors={"branch": r.along.astype(complex)} if len(r.along) else {},
     )  # fmt: skip
 
 
@@ -120,6 +128,13 @@ class Between:
     def _height(self, u: FloatArray, b: FloatArray) -> float:
         """How far a point lies in the direction of the last point's tangent."""
         return float(steps.height(self.c.state, u, b) - steps.height(self.c.state, self.u0, self.b0))
+
+    def place(self, u: FloatArray, b: FloatArray) -> float:
+        """The part of the step at which a point of it lies."""
+        steps.set_row(self.c.state, self.t0, self.tb0, self.u0)
+        full = np.zeros_like(self.c.b)
+        full[: len(b)] = b
+        return self._height(u, full) / self.whole
 
     def _guess(self, x: float) -> None:
         c, d = self.c, self.length
@@ -146,6 +161,75 @@ class Between:
         c.t[:], c.tb[:] = self.t0, self.tb0
         c.begin()
         return record_of(c, fraction * self.length)
+
+
+def _crossing(between: Between, r: Record) -> Record | None:
+    """A branch point near a record, by Newton's method, with the tangent of the branch that is followed."""
+    twin = between.c
+    if twin.period is not None:
+        return None
+    crossing = crossing_at(twin, r.profile, r.b)
+    if crossing is None:
+        return None
+    c = crossing.c
+    place = between.place(c.trial, c.trial_b[:2])
+    if not -1e-6 <= place <= 1.0 + 1e-6 or np.linalg.norm(c.trial_b[1:2] - r.b[1:]) > 0.5 * between.length + 1e-9:
+        return None
+    place = min(max(place, 0.0), 1.0)
+    b = c.trial_b[:2].copy()
+    # The last point's tangent and the secant lie along the branch; at a turning point neither is far from it.
+    along = (between.u1 - between.u0)[0] * c.scale
+    change = c.values(between.b1)[0] - c.values(between.b0)[0]
+    ahead = np.concatenate([along, [between.b1[0] - between.b0[0], change]])
+    return Record(
+        place * between.length, b, r.tb, c.spectrum.copy(), r.sign, c.profile(c.trial, c.trial_b), ahead
+    )  # fmt: skip
+
+
+def crossing_at(c: Collocation, profile: Profile, b: FloatArray) -> Crossing | None:
+    """The branch point near a profile with these border unknowns; None where Newton's method finds none."""
+    own = Collocation(c.system, c.free, c.mesh, c.degree, c.scale, None, 1)
+    own.u[:], own.b[:2] = profile.states / own.scale, b
+    own.set_weights()
+    steps.set_row(own.state, own.t, own.tb, own.u)
+    own.trial[:], own.trial_b[:] = own.u, own.b
+    crossing = Crossing(own)
+    try:
+        crossing.start()
+        good = crossing.solve()
+    except np.linalg.LinAlgError:
+        return None
+    return crossing if good and bool(np.isfinite(own.trial).all()) else None
+
+
+def solved(between: Between, r: Record, kind: str) -> Record | None:
+    """A fold, flip or Neimark-Sacker point near a record, by Newton's method on cycle and condition together."""
+    twin = between.c
+    pair = kind == "NS"
+    c = Collocation(twin.system, twin.free, twin.mesh, twin.degree, twin.scale, twin.period, int(pair))
+    own = twin.nb
+    c.u[:], c.b[:own] = r.profile.states / c.scale, r.b
+    c.set_weights()
+    if pair:
+        c.b[own] = abs(np.angle(critical_multiplier(r, kind)))
+    steps.set_row(c.state, c.t, c.tb, c.u)
+    c.trial[:], c.trial_b[:] = c.u, c.b
+    condition = Condition(c, kind)
+    condition.start()
+    if c.period is not None:
+        c.hold(0)
+    if not condition.solve(c.period or 0.0, 1e-12) or not np.isfinite(c.trial).all():
+        return None
+    if np.linalg.norm(c.trial_b[1:own] - r.b[1:]) > 0.5 * between.length + 1e-9:
+        return None
+    place = between.place(c.trial, c.trial_b[:own])
+    if not -1e-6 <= place <= 1.0 + 1e-6:
+        return None
+    condition.evaluate(derivative=False)
+    steps.multipliers(c.state, c.spectrum)
+    profile = c.profile(c.trial, c.trial_b)
+    b = c.trial_b[:own].copy()
+    return Record(min(max(place, 0.0), 1.0) * between.length, b, r.tb, c.spectrum.copy(), r.sign, profile)
 
 
 def _closest(mu: ComplexArray, kind: str) -> complex:
@@ -194,10 +278,16 @@ def kinds_between(a: Record, b: Record) -> list[str]:
     return found
 
 
-def _root(f: Callable[[float], float | None], a: float, b: float, fa: float, fb: float) -> float | None:
-    """A zero between a and b by the method of Anderson and Bjorck, with bisection as its guard."""
+def _root(
+    f: Callable[[float], float | None], a: float, b: float, fa: float, fb: float, rough: float = 0.0
+) -> float | None:
+    """A zero between a and b by the method of Anderson and Bjorck, with bisection as its guard.
+
+    `rough` is the value, relative to those at the ends, that is small enough.
+    """
+    enough = rough * (abs(fa) + abs(fb))
     for k in range(60):
-        if abs(fa) < 1e-13 or abs(fb) < 1e-13 or b - a < 1e-14:
+        if min(abs(fa), abs(fb)) < enough or abs(fa) < 1e-13 or abs(fb) < 1e-13 or b - a < 1e-14:
             break
         x = b - fb * (b - a) / (fb - fa)
         if k % 5 == 4 or not a < x < b:
@@ -239,6 +329,8 @@ def _branch_point(between: Between, a: Record, b: Record, test: str) -> Record |
     for k in range(40):
         share = va / (va - vb)
         best = (a, va, b, vb)
+        if k >= 2 and (exact := _crossing(between, _mixed(between, a, b, share))) is not None:
+            return exact
         if b.arclength - a.arclength < 1e-4 * whole or min(abs(va), abs(vb)) < 1e-9:
             break
         # Beside the zero, on alternate sides of it, to shrink the bracket from both ends.
@@ -255,7 +347,8 @@ def _branch_point(between: Between, a: Record, b: Record, test: str) -> Record |
     if best is None:
         return None
     a, va, b, vb = best
-    return _mixed(between, a, b, va / (va - vb))
+    near = _mixed(between, a, b, va / (va - vb))
+    return _crossing(between, near) or near
 
 
 def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[tuple[str, Record]]:
@@ -301,9 +394,12 @@ def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[t
                     yield from locate(between, a, middle, depth + 1)
                     yield from locate(between, middle, b, depth + 1)
             return
-        x = _root(f, a.arclength / whole, b.arclength / whole, va, vb)
-        if x is None:
-            continue
-        found = values.get(x) or between.at(x)
+        ends = a.arclength / whole, b.arclength / whole
+        x = _root(f, *ends, va, vb, _ROUGH)
+        near = None if x is None else values.get(x) or between.at(x)
+        found = None if near is None else solved(between, near, kind)
+        if found is None:
+            x = _root(f, *ends, va, vb)
+            found = None if x is None else values.get(x) or between.at(x)
         if found is not None:
             yield kind, found

@@ -22,6 +22,7 @@ from gan_bifurcation.continuation.cycle_points import (
 )
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.march import StepControl
+from gan_bifurcation.continuation.normal_forms import with_normal_form
 from gan_bifurcation.continuation.run import Ends
 from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.errors import MisuseError, Outcome
@@ -75,8 +76,8 @@ def trace(
             "At fixed period a branch of cycles has two free parameters, got one; name two, such as {'a': (0, 1), 'b': "
             "(0, 1)}."
         )
-    run = _Run(start, windows, at, ends, control or DEFAULT_CONTROL, held)
-    return run.branch()
+    branch = _Run(start, windows, at, ends, control or DEFAULT_CONTROL, held).branch()
+    return branch.with_points(tuple(with_normal_form(p) for p in branch.special_points)) if coefficients else branch
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +151,10 @@ class _Run:
                     f"'{start.parameter}'."
                 )
             c.t[:] = start.direction / c.scale
-            c.tb[0], c.tb[1] = start.slopes
+            window = self.windows[self.name]
+            value = start.system.parameters[self.name]
+            unit = value * np.log(window.high / window.low) if window.log else window.high - window.low
+            c.tb[0], c.tb[1] = start.slopes[0], start.slopes[1] / unit
             size = c.norm(c.t, c.tb)
             c.t /= size
             c.tb /= size

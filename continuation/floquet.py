@@ -17,11 +17,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.continuation._cycle_memory import Layout
+from gan_bifurcation.continuation._cycle_memory import SIZES, Layout
 from gan_bifurcation.continuation._linear_algebra import lu_factor, lu_solve
 from gan_bifurcation.continuation._packs import LANES, ZERO, apart, inlined
 from gan_bifurcation.continuation._spectrum import eigenvalues
-from gan_bifurcation.kernels import FloatArray, inner, leaf
+from gan_bifurcation.kernels import COMPLEX_VECTOR, VECTOR, FloatArray, leaf, types
+from gan_bifurcation.linking import linked
 
 ComplexArray = NDArray[np.complex128]
 
@@ -107,7 +108,7 @@ def _sorted(values: ComplexArray) -> None:
         values[j + 1] = v
 
 
-@inner
+@linked("multipliers", types.void(SIZES, VECTOR, COMPLEX_VECTOR))
 def multipliers(p: Layout, w: FloatArray, out: ComplexArray) -> None:
     """All multipliers (n,), the trivial one first, from the factors and f at the mesh points."""
     apart()

@@ -28,6 +28,10 @@ ComplexArray = NDArray[np.complex128]
 ROUNDING: Final = 1e-9
 
 
+# Left and right vectors whose product is smaller than this, of its parts, are orthogonal.
+_ORTHOGONAL: Final = 1e-12
+
+
 def critical_vectors(a: FloatArray, eigenvalue: complex) -> tuple[ComplexArray, ComplexArray]:
     """Right and left eigenvectors q, p of the eigenvalue nearest to the one given, <q,q> = <p,q> = 1.
 
@@ -43,7 +47,7 @@ def critical_vectors(a: FloatArray, eigenvalue: complex) -> tuple[ComplexArray, 
     q /= np.linalg.norm(q)
     q *= np.exp(-1j * np.angle(q[np.argmax(np.abs(q))]))
     overlap = np.vdot(p, q)
-    if abs(overlap) < 1e-12:
+    if abs(overlap) < _ORTHOGONAL * np.abs(p) @ np.abs(q):
         raise MisuseError(
             "The critical eigenvalue is not simple (its left and right eigenvectors are orthogonal); a "
             "codimension-two point is near."
@@ -84,9 +88,9 @@ def bordered_solve(a: FloatArray, q: FloatArray, p: FloatArray, right: FloatArra
     return np.asarray(_solve(m, np.append(right, 0.0))[:n])
 
 
-def signed(value: float, size: float) -> float:
+def signed(value: float, size: float, rounding: float = ROUNDING) -> float:
     """The value, or exactly zero where it is rounding of terms of this size."""
-    return 0.0 if abs(value) <= ROUNDING * max(size, 1e-300) else value
+    return 0.0 if abs(value) <= rounding * max(size, 1e-300) else value
 
 
 _KINDS: Final[Mapping[str, int]] = {"LP": FOLD, "H": HOPF, "PD": FLIP, "NS": NEIMARK_SACKER}
@@ -118,6 +122,11 @@ class Raw:
     regular: bool
 
     @property
+    def double(self) -> bool:
+        """Whether the vectors are orthogonal, whatever the units of the states."""
+        return bool(abs(self.overlap) < _ORTHOGONAL * np.abs(self.w) @ np.abs(self.q))
+
+    @property
     def p(self) -> ComplexArray:
         """The left null vector with <p,q> = 1.
 
@@ -126,7 +135,7 @@ class Raw:
         MisuseError
             If the eigenvalue is not simple.
         """
-        if abs(self.overlap) < 1e-12:
+        if self.double:
             raise MisuseError(
                 "The critical eigenvalue is not simple (its left and right eigenvectors are orthogonal); a "
                 "codimension-two point is near."
@@ -136,7 +145,7 @@ class Raw:
     @property
     def value(self) -> complex:
         """The coefficient; NaN where it does not exist."""
-        if not self.regular or abs(self.overlap) < 1e-12:
+        if not self.regular or self.double:
             return complex(np.nan, np.nan)
         return self.total / self.overlap
 
@@ -192,7 +201,7 @@ def _resonance(critical: complex) -> int:
     return next((order for order in (1, 2, 3, 4) if abs(mu**order - 1.0) < 1e-7), 0)
 
 
-def _codimension_one(point: Point, joint: FloatArray) -> dict[str, Any]:
+def codimension_one(point: Point, joint: FloatArray, rounding: float = ROUNDING) -> dict[str, Any]:
     """The coefficient and its words, with the vectors q and p."""
     label = point.label
     if label == "H" and point.critical.imag == 0.0:
@@ -206,7 +215,7 @@ def _codimension_one(point: Point, joint: FloatArray) -> dict[str, Any]:
             return {"theta": theta, "d": complex(np.nan, np.nan), "criticality": words, **vectors}
     if not raw.regular:
         raise MisuseError("A linear system of the normal form is singular: a codimension-two point is near.")
-    real = signed(raw.value.real, raw.rounding)
+    real = signed(raw.value.real, raw.rounding, rounding)
     if label == "LP":
         zero = "degenerate: a vanishes within rounding (a cusp, or zero by symmetry)"
         words = zero if real == 0.0 else "nondegenerate"
@@ -256,7 +265,8 @@ def normal_form(point: Point) -> dict[str, Any]:
     ----------
     point : Point
         With label LP (coefficient `a`), H (`l1`, `omega`), PD (`b`), NS (`d` complex, `theta`) or BP (`kind`), or of
-        codimension two (CP, BT, ...).
+        codimension two (CP, BT, ...). A cycle's coefficients (labels LPC, PD, NS, CPC, ...) are those of its return
+        map to the plane across the flow at the first state of its profile.
 
     Returns
     -------
@@ -279,6 +289,10 @@ def normal_form(point: Point) -> dict[str, Any]:
     >>> round(gb.normal_form(branch["PD1"])["b"], 9)
     9.0
     """
+    if point.kind == "cycle":
+        from gan_bifurcation.continuation.cycle_forms import cycle_form
+
+        return cycle_form(point)
     if point.label == "BP":
         from gan_bifurcation.continuation.branch_points import branch_point_form
 
@@ -300,14 +314,14 @@ def normal_form(point: Point) -> dict[str, Any]:
     forms = Forms(point.system, point.x)
     if point.label == "LP":
         check_simple(forms.A - np.eye(point.system.n) if point.system.kind == "map" else forms.A)
-    result = _codimension_one(point, forms.base)
+    result = codimension_one(point, forms.base)
     q, p = result.pop("q"), result.pop("p")
     if point.label != "LP" and point.free:
-        result |= _prediction(forms, point, q, p, result)
+        result |= prediction(forms, point, q, p, result)
     return result
 
 
-def _prediction(forms: Forms, point: Point, q: Any, p: Any, form: Mapping[str, Any]) -> dict[str, Any]:
+def prediction(forms: Forms, point: Point, q: Any, p: Any, form: Mapping[str, Any]) -> dict[str, Any]:
     """How fast the critical eigenvalue moves with each free parameter, and the amplitude that follows."""
     is_map = point.system.kind == "map"
     mu = point.critical
@@ -340,7 +354,7 @@ def eigenvalue_slope(forms: Forms, name: str, q: Any, p: Any) -> complex:
 
 def with_normal_form(point: Point) -> Point:
     """The point with its coefficients, or with a note why there are none."""
-    if point.label not in (*_KINDS, "BP") or point.multiplicity > 1 or point.level:
+    if point.label not in (*_KINDS, "BP", "LPC", "BPC") or point.multiplicity > 1 or point.level:
         return point
     try:
         form = normal_form(point)

@@ -53,7 +53,7 @@ class Curve:
 
     @cached_property
     def problem(self) -> CurveProblem:
-        return self._problem(0)
+        return self._problem(_inner(self.branch))
 
     def _problem(self, row: int) -> CurveProblem:
         return curve_equations(self.branch, row, self.condition, self.level, self.window)
@@ -96,6 +96,8 @@ class Curve:
             return
         self._prepared[0] = near
         u = self.unknowns[near]
+        if problem.turns:
+            problem.turn(u)
         a = problem.jacobian_states(u)
         problem.set_borders(condition_matrix(problem, u, _critical(problem, u)))
         choose_components(problem, a)
@@ -281,13 +283,24 @@ def curve_equations(branch: Branch, row: int, condition: Condition, level: str, 
     """
     free = dict(window.ranges)
     p = branch.point(row)
+    # States and frequencies in their own units: Newton's method is to know no difference between large and small ones.
+    largest = np.max(np.abs(branch.states), axis=0)
+    scale = np.where(largest > 1e-12 * np.max(largest, initial=0.0), largest, 1.0)
     if branch.curve != "BP":
         pins, unfolding = neutral_directions(p, branch.curve, condition) or (None, None)
-        return CurveProblem(branch.system, free, condition, level, pins, unfolding)
+        unit = 1.0
+        if condition == "pair" and branch.system.kind == "flow":
+            unit = float(np.max(branch.measures["omega"])) ** 2 or 1.0
+        return CurveProblem(branch.system, free, condition, level, pins, unfolding, scale, unit)
     a = np.ascontiguousarray(p.system.jacobian(p.x)[:, : p.system.n])
     shifted = a - np.eye(len(a)) if p.system.kind == "map" else a
-    left, _, right = np.linalg.svd(shifted)
-    return CurveProblem(branch.system, free, condition, level, pins=right[-1:].T.copy(), unfolding=left[:, -1:].copy())
+    left = np.linalg.svd(shifted)[0][:, -1:]
+    return CurveProblem(branch.system, free, condition, level, pins=left.copy(), unfolding=left.copy(), scale=scale)
+
+
+def _inner(branch: Branch) -> int:
+    """A point that is typical of a curve: at its ends a further eigenvalue may vanish, as if it lay on a manifold."""
+    return len(branch) // 2
 
 
 def curve_of(branch: Branch, point: Point, window: Window) -> Curve:
@@ -295,7 +308,7 @@ def curve_of(branch: Branch, point: Point, window: Window) -> Curve:
     condition = point.condition if point.condition in CONDITIONS else CONDITION_OF[point.system.kind].get(point.label)
     if condition is None:
         raise MisuseError(f"There is no curve of {point.label}; it needs a labelled point.")
-    problem = curve_equations(branch, 0, condition, point.level, window)  # type: ignore[arg-type]
+    problem = curve_equations(branch, _inner(branch), condition, point.level, window)  # type: ignore[arg-type]
     rows = []
     for k in range(len(branch)):
         values = dict(zip(branch.free, branch.parameters[k].tolist(), strict=True))
@@ -312,7 +325,7 @@ def _kappa(problem: CurveProblem, branch: Branch, k: int) -> float:
     if problem.condition == "pair":
         if problem.system.kind == "map":
             return float(np.cos(branch.measures["theta"][k]))
-        return float(branch.measures["omega"][k] ** 2)
+        return float(branch.measures["omega"][k] ** 2) / problem.kappa_unit
     # A double eigenvalue comes out of the spectrum as two that are closest to each other.
     s = branch.spectrum[k]
     gaps = np.abs(s[:, None] - s[None, :]) + np.where(np.eye(len(s)) > 0, np.inf, 0.0)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from gan_bifurcation.continuation.curve_points import DEGENERATE
 from gan_bifurcation.continuation.problem import CONDITION_OF
 from gan_bifurcation.continuation.set_curves import CONDITIONS, Curve, curve_of
 from gan_bifurcation.continuation.set_cuts import orbit, same_place
+from gan_bifurcation.continuation.set_cycles import Course
+from gan_bifurcation.continuation.set_symmetry import Group
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.continuation.trace import trace
 from gan_bifurcation.errors import MisuseError
@@ -35,7 +37,9 @@ class Lines:
         Iterations of the system to begin with.
     tolerance : float
         Largest distance of chords from a curve, in unit coordinates; 0 for the points of the trace alone.
-    curves : list of Curve
+    group : Group
+        A point lies on a curve if an image of it does.
+    curves : list of Curve or Course
     lost : list of (Point, str)
         Special points that no curve could be traced from, and why.
     repeated : int
@@ -46,14 +50,16 @@ class Lines:
     coefficients: Callable[[Branch], bool]
     base: int = 1
     tolerance: float = 0.0
-    curves: list[Curve] = field(default_factory=list)
+    group: Group = field(default_factory=Group)
+    curves: list[Any] = field(default_factory=list)
     lost: list[tuple[Point, str]] = field(default_factory=list)
     repeated: int = 0
 
     def holds(self, point: Point) -> int | None:
         """The number of the curve that a special point lies on; a point of a periodic orbit stands for all of it."""
-        condition = condition_of(point)
-        others = orbit(point, self.base)
+        condition = "cycle" if point.profile is not None else condition_of(point)
+        others = [point.x] if point.profile is not None else orbit(point, self.base)
+        others = [y for x in others for y in self.group.images(x)]
         for k, curve in enumerate(self.curves):
             if (curve.condition, curve.level, curve.label) != (condition, point.level, point.label):
                 continue
@@ -68,7 +74,14 @@ class Lines:
         window = dict(self.window.ranges)
         try:
             branch = trace(point, window, coefficients=False)
-            if point.label in DEGENERATE and not point.level and point.multiplicity == 1 and self.coefficients(branch):
+            plain = point.profile is None
+            if (
+                plain
+                and point.label in DEGENERATE
+                and not point.level
+                and point.multiplicity == 1
+                and self.coefficients(branch)
+            ):
                 branch = trace(point, window)
         except (MisuseError, np.linalg.LinAlgError) as error:
             self.lost.append((point, str(error)))
@@ -77,9 +90,10 @@ class Lines:
         if len(branch) < 2 or (point.label == "BP" and branch.note):
             self.lost.append((point, branch.note or "The curve is a single point of the window."))
             return None
-        curve = curve_of(branch, point, self.window)
-        if self.tolerance:
-            curve = curve.refined(self.tolerance)
+        curve: Curve | Course = Course(point.label, branch, self.window)
+        if plain:
+            curve = curve_of(branch, point, self.window)
+            curve = curve.refined(self.tolerance) if self.tolerance else curve
         self.curves.append(curve)
         return len(self.curves) - 1
 

@@ -8,6 +8,7 @@ from gan_bifurcation.branch import Branch
 from gan_bifurcation.continuation.bifurcation_set import BifurcationSet, Link
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import ResultsError
+from gan_bifurcation.profiles import packed, unpacked
 from gan_bifurcation.records import (
     point_from_record,
     point_record,
@@ -29,6 +30,7 @@ def save(found: BifurcationSet, folder: Path) -> Path:
         for k, branch in enumerate(branches):
             branch.save(folder / f"{kind}-{k + 1}")
     description, arrays = system_record(found.system)
+    arrays |= packed([p.profile for p in found.points if p.profile is not None])
     text = {
         "format": FORMAT,
         "system": description,
@@ -57,6 +59,7 @@ def load(folder: Path) -> BifurcationSet:
         if not 0 <= number + len(names) <= _MOST:
             raise ValueError("an impossible number of curves")
         system = system_from_record(text["system"], arrays)
+        own = iter(unpacked(arrays))
         return BifurcationSet(
             system,
             Window.from_record(text["window"]),
@@ -65,14 +68,16 @@ def load(folder: Path) -> BifurcationSet:
             tuple(Branch.load(folder / f"branch-{k + 1}") for k in range(number)),
             tuple(Branch.load(folder / f"curve-{k + 1}") for k in range(len(names))),
             names,
-            tuple(point_from_record(_iterated(system, r), r) for r in text["points"]),
+            tuple(
+                point_from_record(_iterated(system, r), r, next(own) if r["profile"] else None) for r in text["points"]
+            ),
             tuple(
                 Link(str(a), str(b), str(how), str(label), {str(k): float(v) for k, v in where.items()})
                 for a, b, how, label, where in text["links"]
             ),
             tuple(map(str, text["unexplored"])),
         )
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, StopIteration) as error:
         raise ResultsError(
             f"The bifurcation set '{folder}' is damaged ({type(error).__name__}: {error}); compute it again."
         ) from error

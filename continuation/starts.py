@@ -63,7 +63,7 @@ class ProfileStart:
     direction : array (K, n) or None
         How the states of the profile change along the branch, None if that is for the trace to find out.
     slopes : pair of float
-        How the period (or rotation number) and the parameter change with it.
+        How the period (or rotation number) and the parameter, in its own units, change with it.
     one_sided : bool
         Whether the opposite direction gives the same solutions: at the point where a cycle or circle is born.
     point : Point or None
@@ -93,6 +93,11 @@ def _require(point: Point, label: str, verb: str) -> None:
     if point.label != label:
         raise MisuseError(
             f"{verb} takes a point labelled {label}, got {point.name or point.label or 'an ordinary point'}."
+        )
+    if point.kind == "circle":
+        raise MisuseError(
+            f"{point.name or point.label} is a point of circles, and no branch is begun there; simulate the system (or "
+            "gb.iterate(system, 2) at a PD) beyond it, and start with gb.orbit_to_circle."
         )
     if point.multiplicity > 1:
         raise MisuseError(

@@ -12,6 +12,9 @@ import numba.experimental.structref
 import numpy as np
 
 from gan_bifurcation.kernels import (
+    MATRIX,
+    TAPE,
+    VECTOR,
     FloatArray,
     TapeData,
     jit,
@@ -20,20 +23,11 @@ from gan_bifurcation.kernels import (
     run_jacobian,
     run_second,
     run_value,
+    types,
 )
 
 # Numba's types are partly declared, partly made at run time.
 structref: Any = numba.experimental.structref
-types: Any = numba.types
-_typeof: Any = numba.typeof
-
-VECTOR: Final[Any] = types.Array(types.float64, 1, "C")
-MATRIX: Final[Any] = types.Array(types.float64, 2, "C")
-INDEX: Final[Any] = types.Array(types.int64, 1, "C")
-
-_NO_TAPE = TapeData(
-    0, np.zeros((0, 4), np.int32), np.zeros(0), np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 3), np.int64), 0
-)
 
 
 @structref.register
@@ -49,7 +43,7 @@ structref.define_boxing(_EvaluatorType, Evaluator)
 
 EVALUATOR: Final[Any] = _EvaluatorType(
     [
-        ("tape", _typeof(_NO_TAPE)),
+        ("tape", TAPE),
         ("iterations", types.int64),
         ("n", types.int64),
         ("v", VECTOR),  # (slots,)

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from gan_bifurcation import tape as tapes
 from gan_bifurcation.dormand_prince import DOP853, STAGES
 from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.jets import run_jet
+from gan_bifurcation.jets import jets_of
 from gan_bifurcation.kernels import TapeData, jit
 
 if TYPE_CHECKING:
     from gan_bifurcation.system import System
 
-__all__ = ["Passage", "Piece", "along", "return_map_jets", "to_surface"]
+__all__ = ["Loaded", "Passage", "Piece", "along", "onto_plane", "return_map_jets", "to_surface"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -98,6 +98,11 @@ def _march(tape: TapeData, s: ComplexArray, y: ComplexArray, duration: float, to
     h = 0.0
     fresh = True
     rejected = False
+    # A state that does not depend on a parameter at all has nothing but rounding to be seen against.
+    least = 1e-300
+    if width > 1:
+        for i in range(n, tape.n_inputs):
+            least = max(least, abs(s[i, 1]) / max(1.0, abs(s[i, 0])))
     for taken in range(most_steps):
         if time >= span:
             return taken
@@ -126,7 +131,7 @@ def _march(tape: TapeData, s: ComplexArray, y: ComplexArray, duration: float, to
                     s[i, k] = argument[i, k]
                     if stage == STAGES:
                         new[i, k] = argument[i, k]
-            run_jet(tape, s)
+            jets_of(tape, s)
             for i in range(n):
                 for k in range(width):
                     slopes[stage, i, k] = s[tape.outputs[i], k]
@@ -134,7 +139,7 @@ def _march(tape: TapeData, s: ComplexArray, y: ComplexArray, duration: float, to
         five = three = 0.0
         for k in range(width):
             # A coefficient counts on the scale of all coefficients of its order, and of the orders between.
-            scale[k] = 1.0 if k == 0 else (1e-300 if k == 1 else scale[k - 1])
+            scale[k] = 1.0 if k == 0 else (least if k == 1 else scale[k - 1])
             for i in range(n):
                 scale[k] = max(scale[k], abs(y[i, k]), abs(new[i, k]))
             for i in range(n):
@@ -166,7 +171,7 @@ def _march(tape: TapeData, s: ComplexArray, y: ComplexArray, duration: float, to
     return -1
 
 
-class _Loaded:
+class Loaded:
     """A tape with the jets of all its inputs but the states in place."""
 
     def __init__(self, tape: tapes.Tape, inputs: ComplexArray, states: int) -> None:
@@ -179,7 +184,7 @@ class _Loaded:
     def outputs(self, y: ComplexArray) -> ComplexArray:
         """The jets of the tape's outputs at the jets of the states."""
         self.slots[: self.n] = y
-        run_jet(self.data, self.slots)
+        jets_of(self.data, self.slots)
         result: ComplexArray = self.slots[self.data.outputs]
         return result
 
@@ -215,7 +220,7 @@ def _product(a: ComplexArray, b: ComplexArray) -> ComplexArray:
     return out
 
 
-def _landed(field: _Loaded, watched: _Loaded, index: int, y: ComplexArray) -> tuple[ComplexArray, ComplexArray]:
+def _landed(field: Loaded, watched: Loaded, index: int, y: ComplexArray) -> tuple[ComplexArray, ComplexArray]:
     """The jets moved along the field onto the zeros of a function, which hold the base point, and the times it took."""
     width = y.shape[1]
     times = np.zeros(width, dtype=complex)
@@ -238,6 +243,20 @@ def _landed(field: _Loaded, watched: _Loaded, index: int, y: ComplexArray) -> tu
         times[1:] -= miss[1:] / rate
         moved = field.stepped(y, times)
     return moved, times
+
+
+def onto_plane(field: Loaded, normal: FloatArray, y: ComplexArray) -> ComplexArray:
+    """The jets moved along the field into the plane across the normal that holds their base point."""
+    rate = normal @ field.outputs(y)[: field.n, 0]
+    if rate == 0.0:
+        return np.full_like(y, np.nan)
+    times = np.zeros(y.shape[1], dtype=complex)
+    moved = y
+    # Each pass makes one more order right.
+    for _ in range(y.shape[1] - 1):
+        times[1:] -= (normal @ moved)[1:] / rate
+        moved = field.stepped(y, times)
+    return moved
 
 
 def along(
@@ -272,14 +291,14 @@ def along(
         inputs = np.zeros((len(passage.piece.inputs), width), dtype=complex)
         inputs[:, 0] = passage.piece.inputs
         inputs[: len(p)] = p
-        field = _Loaded(passage.piece.tape, inputs, n)
+        field = Loaded(passage.piece.tape, inputs, n)
         if k:
             y = field.stepped(y, -times)
         y = field.carried(y, passage.duration, tolerance)
         total[0] += passage.duration
         times = np.zeros(width, dtype=complex)
         if passage.watched is not None:
-            y, times = _landed(field, _Loaded(passage.watched, inputs, n), passage.index, y)
+            y, times = _landed(field, Loaded(passage.watched, inputs, n), passage.index, y)
     return y, total + times
 
 

@@ -17,6 +17,9 @@ import numpy as np
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import JET, address, call_python
 from gan_bifurcation.kernels import (
+    COMPLEX_MATRIX,
+    MATRIX,
+    TAPE,
     TWO_OVER_SQRT_PI,
     TapeData,
     _sigmoid,
@@ -25,9 +28,25 @@ from gan_bifurcation.kernels import (
     inner,
     jit,
     newton_verdict,
+    types,
 )
+from gan_bifurcation.linking import linked
 
 Jets = Any  # float64 or complex128 array (slots, order + 1); the code is compiled for both
+
+
+# Slices and whole-array assignments bring the messages of broadcasting with them: seconds of compilation.
+@inner
+def _copy(source: Jets, out: Jets) -> None:
+    for k in range(out.shape[0]):
+        out[k] = source[k]
+
+
+@inner
+def _constant(value: float, out: Jets) -> None:
+    for k in range(out.shape[0]):
+        out[k] = 0.0
+    out[0] = value
 
 
 @inner
@@ -91,7 +110,7 @@ def _pair(code: int, x: Jets, out: Jets, other: Jets) -> None:
         _integrate(x, out, other, k)
         other[k] = sign * other[k]
     if code == op.COS or code == op.COSH:
-        out[:] = other
+        _copy(other, out)
 
 
 @inner
@@ -129,7 +148,7 @@ def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
         _multiply(x, x, u)
         if code == op.ATAN:
             u[0] += 1.0
-            w[:] = u
+            _copy(u, w)
             out[0] = atan(x0)
             sign = 1.0
         else:
@@ -139,9 +158,8 @@ def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
             _sqrt(u, w)
             sign = 1.0 if code == op.ASIN else -1.0
             out[0] = asin(x0) if code == op.ASIN else acos(x0)
-        u[:] = 0.0
-        u[0] = sign
-        _divide(u.copy(), w, u)
+        _constant(sign, u)
+        _divide(u, w, u)
         for k in range(1, n):
             _integrate(x, u, out, k)
     elif code == op.ERF or code == op.ERFC:
@@ -169,7 +187,7 @@ def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
             u[k] = total / k
             w[k] = -total / k
         if code == op.SIGMOID:
-            out[:] = u
+            _copy(u, out)
         elif code == op.LOG_SIGMOID:
             out[0] = -_softplus(-x0)
             for k in range(1, n):
@@ -183,32 +201,29 @@ def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
         for k in range(n):
             out[k] = sign * x[k]
     else:  # SIGN
-        out[:] = 0.0
-        out[0] = _unary_value(op.SIGN, x0)
+        _constant(_unary_value(op.SIGN, x0), out)
 
 
 @inner
 def _power_integer(x: Jets, exponent: int, out: Jets, u: Jets, w: Jets) -> None:
-    out[:] = 0.0
-    out[0] = 1.0
-    u[:] = x
+    _constant(1.0, out)
+    _copy(x, u)
     k = abs(exponent)
     while k > 0:
         if k & 1:
             _multiply(out, u, w)
-            out[:] = w
+            _copy(w, out)
         k >>= 1
         if k > 0:
             _multiply(u, u, w)
-            u[:] = w
+            _copy(w, u)
     if exponent < 0:
-        u[:] = 0.0
-        u[0] = 1.0
-        w[:] = out
+        _constant(1.0, u)
+        _copy(out, w)
         _divide(u, w, out)
 
 
-@jit
+@linked("jet", types.void(TAPE, MATRIX), types.void(TAPE, COMPLEX_MATRIX))
 def run_jet(tape: TapeData, s: Jets) -> None:
     """Taylor coefficients of all slots; `s` (slots, order + 1) holds the inputs' jets and the constants."""
     base = tape.n_inputs + tape.constants.shape[0]
@@ -261,7 +276,7 @@ def run_jet(tape: TapeData, s: Jets) -> None:
                 first = s[code[i, 3], 0].real > 0.0
             else:
                 first = s[code[i, 3], 0].real >= 0.0
-            y[:] = a if first else b
+            _copy(a if first else b, y)
         elif o == op.LOOP_BEGIN:
             table = code[i, 1]
             row = 0
@@ -271,7 +286,7 @@ def run_jet(tape: TapeData, s: Jets) -> None:
                     s[base + j] = 0.0
                 j += 1
         elif o == op.NODE:
-            y[:] = 0.0
+            _constant(0.0, y)
             y[0] = tape.tables[tape.layout[table, 0] + row * tape.layout[table, 2] + code[i, 1] + 1]
         elif o == op.ACCUMULATE:
             weight = tape.tables[tape.layout[table, 0] + row * tape.layout[table, 2]]
@@ -286,14 +301,14 @@ def run_jet(tape: TapeData, s: Jets) -> None:
             passes = 0
             previous = np.inf
         elif o == op.UNKNOWN:
-            y[:] = 0.0
+            _constant(0.0, y)
             y[0] = a[0]
         elif o == op.UPDATE:
             b = s[code[i, 2]]
             for k in range(order):
                 y[k] = a[k] - b[k]
         elif o == op.ARGUMENT:
-            y[:] = a
+            _copy(a, y)
         elif o == op.CALL:
             k = base + i
             call_python(
@@ -315,7 +330,9 @@ def run_jet(tape: TapeData, s: Jets) -> None:
                 verdict = newton_verdict(size, scale, previous, count)
                 previous = size
                 if verdict < 0:
-                    s[base + i - unknowns : base + i] = np.nan
+                    for k in range(i - unknowns, i):
+                        for j in range(order):
+                            s[base + k, j] = np.nan
                 passes = 1 if verdict == 1 else 0
             else:
                 passes *= 2
@@ -325,3 +342,9 @@ def run_jet(tape: TapeData, s: Jets) -> None:
                     s[base + code[i, 1] + 1 + k] = s[base + i - unknowns + k]
                 i = code[i, 1] + unknowns
         i += 1
+
+
+@jit
+def jets_of(tape: TapeData, s: Jets) -> None:
+    """`run_jet` for callers in Python."""
+    run_jet(tape, s)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import JACOBIAN, SECOND, VALUE, address, call_python
+from gan_bifurcation.linking import linked
 
 FloatArray = NDArray[np.float64]
 
@@ -45,6 +46,20 @@ class TapeData(NamedTuple):
     tables: FloatArray  # rows of all node tables, flattened; the weight is the first column
     layout: NDArray[np.int64]  # (tables, 3): offset, rows, columns (with the weight)
     prefix: int  # operations at the front that depend on parameters and constants only
+
+
+types: Any = numba.types
+_typeof: Any = numba.typeof
+TAPE: Any = _typeof(
+    TapeData(
+        0, np.zeros((0, 4), np.int32), np.zeros(0), np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 3), np.int64), 0
+    )
+)
+VECTOR: Any = types.Array(types.float64, 1, "C")
+COMPLEX_VECTOR: Any = types.Array(types.complex128, 1, "C")
+COMPLEX_MATRIX: Any = types.Array(types.complex128, 2, "C")
+INDEX: Any = types.Array(types.int64, 1, "C")
+MATRIX: Any = types.Array(types.float64, 2, "C")
 
 
 @leaf
@@ -199,7 +214,7 @@ def newton_verdict(size: float, scale: float, previous: float, count: int) -> in
     return 0 if count < NEWTON_MOST and size < np.inf else -1
 
 
-@leaf
+@linked("span", types.void(TAPE, VECTOR, types.int64, types.int64), _nrt=False)
 def run_span(tape: TapeData, v: FloatArray, start: int, stop: int) -> None:
     """Evaluate the slots of some operations, from `start` to before `stop`."""
     base = tape.n_inputs + tape.constants.shape[0]
@@ -300,7 +315,7 @@ def _solve(tape: TapeData, v: FloatArray, begin: int) -> int:
     return unknowns
 
 
-@leaf
+@linked("jacobian", types.void(TAPE, VECTOR, MATRIX), _nrt=False)
 def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
     """Value and gradient of all slots.
 
@@ -416,7 +431,7 @@ def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
         i += 1
 
 
-@leaf
+@linked("second", types.void(TAPE, VECTOR, VECTOR, MATRIX, MATRIX), _nrt=False)
 def run_second(tape: TapeData, v: FloatArray, d: FloatArray, g: FloatArray, h: FloatArray) -> None:
     """Value, directional derivative, gradient, and gradient of the directional derivative of all slots.
 

@@ -423,7 +423,7 @@ class System:
         -------
         array (n, order + 1)
         """
-        from gan_bifurcation.jets import run_jet
+        from gan_bifurcation.jets import jets_of
 
         real = not np.iscomplexobj(inputs)
         inputs = np.asarray(inputs, dtype=complex)
@@ -433,7 +433,7 @@ class System:
         slots[: data.n_inputs] = inputs
         slots[data.n_inputs : data.n_inputs + len(data.constants), 0] = data.constants
         for _ in range(self.iterations):
-            run_jet(data, slots)
+            jets_of(data, slots)
             result = slots[data.outputs].copy()
             slots[: self.n] = result
         return result.real if real else result

@@ -1,5 +1,7 @@
 """Invariant circles: closed forms, an independent dense solver, simulation, resonances, tongues."""
 
+import itertools
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gan_bifurcation as gb
-from gan_bifurcation.continuation.circle_newton import resampled, shifted
+from gan_bifurcation.continuation.circle_waves import resampled, shifted
 from gan_bifurcation.continuation.farey import between, farey, noble
 
 # In polar coordinates r' = r (1 + a - r^2), phi' = phi + w + b r^2: a circle of radius sqrt(a), on which phi turns by
@@ -173,8 +175,70 @@ def test_tongues_begin_on_the_neimark_sacker_curve() -> None:
         tip = [tongue.tip.parameters["r"], tongue.tip.parameters["e"]]
         # Both edges come to the tip, which is where they stop.
         assert sorted(np.abs(np.array(ends) - tip).max(axis=1))[1] < 1e-3
-        codes = [o.code for edge in tongue.edges for o in edge.outcome]
-        assert "tip" in codes
+        # One edge of 1/6 leaves its tip with r as good as fixed.
+        assert [sum(o.code == "tip" for o in edge.outcome) for edge in tongue.edges] == [1, 1]
+        assert all(o.converged for edge in tongue.edges for o in edge.outcome)
+
+
+# -- what becomes of circles ------------------------------------------------------------------------------------------
+
+# Across the circle of radius sqrt(a), on which phi turns by w + b a, two more states with prescribed multipliers.
+HALF = "(w + b*(x**2 + y**2))/2"
+MOEBIUS = {
+    # Half a turn in one turn of the circle, stretched by 0.6 + 0.8 r and 0.6 - 0.8 r: the first is 1 at a = 1/4.
+    "z": f"0.6*(cos({HALF})*z - sin({HALF})*v)"
+    f" + 0.8*((x*cos({HALF}) - y*sin({HALF}))*z + (x*sin({HALF}) + y*cos({HALF}))*v)",
+    "v": f"0.6*(sin({HALF})*z + cos({HALF})*v)"
+    f" + 0.8*((x*sin({HALF}) + y*cos({HALF}))*z - (x*cos({HALF}) - y*sin({HALF}))*v)",
+}
+
+
+@pytest.mark.parametrize(
+    ("across", "a", "label", "words", "multiplier"),
+    [
+        ({"z": "(0.9 + a)*z - z**3", "v": "v/2"}, 0.1, "BP", "branch off", 1.0),
+        ({"z": "-(0.9 + a)*z + z**3", "v": "v/2"}, 0.1, "PD", "mapped to each other", -1.0),
+        (MOEBIUS, 0.25, "PD", "twice the length", 1.0),
+        ({"z": "(0.9 + a)*(0.8*z - 0.6*v)", "v": "(0.9 + a)*(0.6*z + 0.8*v)"}, 0.1, "NS", "torus", 0.8 + 0.6j),
+    ],
+)
+def test_how_a_circle_loses_stability(
+    across: dict[str, str], a: float, label: str, words: str, multiplier: complex
+) -> None:
+    system = gb.System.from_equations(
+        "map", {"x": RADIAL["x"], "y": RADIAL["y"], **across}, {"a": -0.1, "b": 0.4, "w": 1.3}
+    )
+    fixed = gb.trace(gb.point(system, [0, 0, 0, 0]), {"a": (-0.1, 0.02)})
+    born = next(p for p in fixed.special_points if abs(p.critical.imag) > 0.9)  # e^{1.3 i}
+    circles = gb.trace(gb.neimark_sacker_to_circles(born), {"a": (-0.1, 0.35)})
+    assert [p.label for p in circles.special_points if ":" not in p.label] == [label]
+    lost = circles[f"{label}1"]
+    assert lost.parameters["a"] == pytest.approx(a, abs=1e-6)
+    assert abs(lost.critical - multiplier) < 1e-6 or abs(lost.critical - np.conj(multiplier)) < 1e-6
+    assert words in lost.note
+    assert circles.unstable.tolist() == sorted(circles.unstable.tolist())
+    assert circles.unstable[-1] == (2 if label == "NS" else 1)
+    if label == "PD":
+        with pytest.raises(gb.MisuseError, match="orbit_to_circle"):
+            gb.flip_to_period_two(lost)
+
+
+def test_where_two_circles_meet() -> None:
+    # r' = r (1 + a + s - s^2) with s = r^2: unstable circles are born at a = 0 and turn at a = -1/4, s = 1/2.
+    grow = "(1 + a + x**2 + y**2 - (x**2 + y**2)**2)"
+    field = {"x": f"{grow}*(x*cos({TURN}) - y*sin({TURN}))", "y": f"{grow}*(x*sin({TURN}) + y*cos({TURN}))"}
+    system = gb.System.from_equations("map", field, {"a": -0.1, "b": 0.4, "w": 1.3})
+    fixed = gb.trace(gb.point(system, [0, 0]), {"a": (-0.3, 0.2)})
+    circles = gb.trace(gb.neimark_sacker_to_circles(fixed["NS1"]), {"a": (-0.4, 0.2)})
+    fold = circles["LP1"]
+    assert fold.parameters["a"] == pytest.approx(-0.25, abs=1e-10)
+    assert fold.rotation_number == pytest.approx((1.3 + 0.4 / 2) / (2 * np.pi), abs=1e-7)
+    assert abs(fold.critical - 1) < 1e-6
+    assert [p.label for p in circles.special_points if ":" not in p.label] == ["LP", "PD"]
+    # The multiplier across is 1 + 2 s - 4 s^2 there: -1 at s = 1, a = 0.
+    assert circles["PD1"].parameters["a"] == pytest.approx(0.0, abs=1e-8)
+    assert [k for k, _ in itertools.groupby(circles.unstable.tolist())] == [1, 0, 1]
+    assert circles.column("a").max() == pytest.approx(0.2, abs=1e-12)
 
 
 # -- the kernel GAN ---------------------------------------------------------------------------------------------------
@@ -184,7 +248,7 @@ def test_tongues_begin_on_the_neimark_sacker_curve() -> None:
 def kernel() -> gb.Branch:
     system = gb.system(gb.models.kernel_gan(sigma=0.5), "simultaneous", eta_d=0.5, eta_g=0.1)
     fixed = gb.trace(gb.point(system), {"eta_g": (0.01, 3.0)})
-    return gb.trace(gb.neimark_sacker_to_circles(fixed["NS1"]), {"eta_g": (0.01, 3.0)}, stop="LP")
+    return gb.trace(gb.neimark_sacker_to_circles(fixed["NS1"]), {"eta_g": (0.01, 3.0)}, stop="PD")
 
 
 def test_kernel_gan_circles_against_simulation(kernel: gb.Branch) -> None:
@@ -196,8 +260,8 @@ def test_kernel_gan_circles_against_simulation(kernel: gb.Branch) -> None:
 
 
 def test_kernel_gan_circles_lose_stability(kernel: gb.Branch) -> None:
-    lost = kernel["LP1"]
-    assert abs(abs(lost.critical) - 1) < 1e-6
+    lost = kernel["PD1"]
+    assert abs(lost.critical + 1) < 1e-6
     assert kernel.unstable.tolist() == [0] * (len(kernel) - 1) + [1]
     # Simulations on both sides: below, a small disturbance dies out; above, it grows until the orbit runs away.
     before, after = kernel.point(len(kernel) - 2), kernel.point(len(kernel) - 1)
@@ -205,6 +269,53 @@ def test_kernel_gan_circles_lose_stability(kernel: gb.Branch) -> None:
     assert orbit["x1"][10_000:].max() == pytest.approx(kernel.column("max_x1")[-2], abs=1e-6)
     orbit = gb.simulate(after.system, after.x * (1 + 1e-6), steps=20_000)
     assert not orbit.outcome.converged or orbit["x1"][10_000:].max() > 1.01 * kernel.column("max_x1")[-1]
+
+
+def _agrees_with_a_run(circles: gb.Branch) -> None:
+    """Rotation number and amplitude at the point asked for, against 20 000 steps."""
+    point = circles["UZ1"]
+    assert point.profile is not None
+    orbit = gb.simulate(point.system, point.x, steps=20_000)
+    assert gb.rotation_number(orbit).value == pytest.approx(point.rotation_number, abs=1e-9)
+    largest = point.profile.at(np.linspace(0, 1, 20_001))[:, -1].max()
+    assert orbit["x1"].max() == pytest.approx(largest, abs=1e-6)
+
+
+def test_kernel_gan_circles_over_tied_rates_end_at_a_tongue() -> None:
+    game = gb.models.kernel_gan(sigma=0.5)
+    system = gb.tie(gb.system(game, "simultaneous", eta_d=0.5), eta_g="eta_d")
+    fixed = gb.trace(gb.point(system), {"eta_d": (0.2, 2.0)}, coefficients=False)
+    circles = gb.trace(gb.neimark_sacker_to_circles(fixed["NS1"]), {"eta_d": (0.2, 2.0)}, at=[0.7])
+    _agrees_with_a_run(circles)
+    assert circles.outcome[1].code == "tongue"
+    found = re.search(r"the tongue of 1/4 begins at eta_d = (0\.\d+)", circles.outcome[1].message)
+    assert found is not None
+    # The fold of the cycle of four that a run inside the tongue settles on, as a branch of the fourth iterate.
+    inside = system.with_parameters(eta_d=0.775)
+    four = gb.iterate(inside, 4)
+    settled = gb.simulate(inside, circles.states[-1], steps=20_000).states[-1]
+    locked = gb.trace(gb.point(four, settled), {"eta_d": (0.765, 0.79)}, coefficients=False)
+    folds = [p.parameters["eta_d"] for p in locked.special_points if p.label == "LP"]
+    assert float(found[1]) == pytest.approx(min(folds), abs=1e-7)
+
+
+def test_kernel_gan_circles_over_the_bandwidth_double() -> None:
+    # Equal masses: the border is sigma^2 = eta_g q (K2 sigma^2)/lam, whatever eta_d.
+    game = gb.models.kernel_gan(sigma=0.7, q=1.0)
+    for eta_d in (0.5, 0.2):
+        system = gb.system(game, "simultaneous", eta_d=eta_d, eta_g=0.3)
+        fixed = gb.trace(gb.point(system), {"sigma": (0.28, 1.2)}, coefficients=False)
+        assert fixed["NS1"].parameters["sigma"] == pytest.approx(np.sqrt(0.3 / 0.5), abs=1e-6)
+    system = gb.system(game, "simultaneous", eta_d=0.5, eta_g=0.3)
+    fixed = gb.trace(gb.point(system), {"sigma": (0.28, 1.2)}, coefficients=False)
+    circles = gb.trace(gb.neimark_sacker_to_circles(fixed["NS1"]), {"sigma": (0.28, 1.2)}, at=[0.5], stop="PD")
+    _agrees_with_a_run(circles)
+    assert "-1" in circles.outcome[0].message
+    assert circles["PD1"].parameters["sigma"] == pytest.approx(0.3241, abs=1e-4)
+    # Beyond it the even and the odd steps of a run lie on two circles, before it on one.
+    for sigma, apart in ((0.326, False), (0.322, True)):
+        orbit = gb.simulate(system.with_parameters(sigma=sigma), circles["UZ1"].x, steps=40_000)["x1"][20_000:]
+        assert (abs(orbit[::2].max() - orbit[1::2].max()) > 0.03) == apart
 
 
 def test_odd_tongues_of_a_symmetric_map_are_of_doubled_order(kernel: gb.Branch) -> None:
@@ -271,3 +382,7 @@ def test_orbits_to_circles(harvested: gb.Branch) -> None:
     settled = gb.simulate(point.system.with_parameters(r=1.8), [0.6, 0.5], steps=20_000)
     with pytest.raises(gb.MisuseError, match="fixed point"):
         gb.orbit_to_circle(settled)
+    with pytest.raises(gb.MisuseError, match="takes an orbit such as"):
+        gb.orbit_to_circle(settled.states)
+    with pytest.raises(gb.MisuseError, match="from 0 to below 1"):
+        gb.orbit_to_circle(orbit, discard=1.0)

@@ -324,6 +324,76 @@ def test_planted_third_and_fourth_resonance(seed: int) -> None:
     assert found["A0"] == pytest.approx(c / abs(b), rel=1e-8)  # planted
 
 
+@pytest.mark.parametrize(("label", "kind"), [("LP", "flow"), ("H", "flow"), ("PD", "map"), ("NS", "map")])
+def test_derivative_of_a_deciding_coefficient(label: str, kind: str) -> None:
+    """Newton's matrix of CP, GH, GPD and CH: exact derivatives against differences of the coefficient itself."""
+    from gan_bifurcation.continuation.codimension_two_extended import Deciding
+    from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem
+    from gan_bifurcation.ranges import Range
+
+    fields = {"x": "a*x - 1.1*y + x**2 - x*y**2 + b*x**3", "y": "x + b*y + exp(x*y) + a*x*z**2", "z": "y*x - z + x**3"}
+    system = equations(kind, fields, parameters={"a": 0.3, "b": 0.4})  # type: ignore[arg-type]
+    windows = {"a": Range(-1.0, 1.0), "b": Range(-2.0, 1.0)}
+    problem = CurveProblem(system, windows, CONDITION_OF[kind][label], scale=np.array([1.0, 0.5, 2.0]))
+    rng = np.random.default_rng(1)
+    u = problem.pack(rng.uniform(-0.5, 0.5, 3), 0.4 if problem.has_kappa else 0.0)
+    deciding = Deciding(problem, label, u)
+    directions = rng.normal(size=(2, problem.size))
+    h = 1e-5
+    slopes = [(deciding.at(u + h * d, d[None])[0] - deciding.at(u - h * d, d[None])[0]) / (2 * h) for d in directions]
+    assert deciding.at(u, directions)[1] == pytest.approx(slopes, rel=1e-6)
+
+
+def resonant_map(order: int, flow: Callable[[Complex, Complex], Complex]) -> gb.Branch:
+    """The Neimark-Sacker curve p = 0 of z -> mu (z + flow(z, p + i q) / order), mu^order = 1, through its resonance."""
+    mu = np.exp(2j * np.pi / order)
+
+    def function(x: Any, v: Any) -> list[Any]:
+        z = Complex(x[0], x[1])
+        return split((z + flow(z, Complex(v.p, v.q)) * (1.0 / order)) * mu)
+
+    system = gb.System.from_function(function, kind="map", states=["x", "y"], parameters={"p": -0.1, "q": 0.05})
+    branch = gb.trace(gb.point(system, [0.0, 0.0]), {"p": (-0.3, 0.3)})
+    return gb.trace(branch["NS"], {"p": (-0.3, 0.3), "q": (-0.3, 0.3)})
+
+
+def test_neutral_saddles_of_period_three_begin_at_a_third_resonance() -> None:
+    b, c = 0.8 - 0.3j, -0.4 + 0.7j
+    point = resonant_map(3, lambda z, e: e * z + z.bar * z.bar * b + c * z * as_complex(z.square))["R3"]
+    starts = [s for s in gb.curves_from(point) if s.label == "NSS"]
+    assert [s.system.iterations for s in starts] == [3, 3]
+    rates = []
+    for s in starts:
+        r, q = float(np.linalg.norm(s.x)), s.parameters["q"]
+        # At its saddles e z + b z*^2 + ... = 0 with b z*^2 / z imaginary: |q| = |b| r; both signs of q, one for each.
+        assert abs(q) == pytest.approx(abs(b) * r, rel=0.05)
+        # e^flow = 3 log(1 + e/3), so Re e^flow = p + q^2 / 6 to second order.
+        rates.append((s.parameters["p"] + q * q / 6.0) / r**2)
+    assert starts[0].parameters["q"] * starts[1].parameters["q"] < 0
+    # It is -2 Re c1 r^2 (trace 0), where z = sqrt(2) w for unit vectors; odd corrections cancel between the two.
+    assert np.mean(rates) == pytest.approx(-point.normal_form["c1"].real, rel=0.01)
+    curve = gb.trace(starts[0], {"p": (-0.3, 0.3), "q": (-0.3, 0.3)})
+    # Neutral: real multipliers of product 1, along the whole curve.
+    assert np.max(np.abs(np.prod(curve.spectrum, axis=1) - 1)) < 1e-9
+    assert np.max(np.abs(curve.spectrum.imag)) == 0.0
+    assert curve.outcome[1].code == "window"
+
+
+@pytest.mark.parametrize("a", [-0.9 + 1.6j, -0.3 - 0.4j])
+def test_folds_of_period_four_begin_at_a_fourth_resonance(a: complex) -> None:
+    point = resonant_map(4, lambda z, e: e * z + a * z * as_complex(z.square) + z.bar * z.bar * z.bar)["R4"]
+    assert abs(point.normal_form["A0"]) == pytest.approx(abs(a), rel=1e-9)  # planted
+    folds = [s for s in gb.curves_from(point) if s.system.iterations == 4]
+    # e = -r^2 (a + e^{-4 i phase}): the rays that touch the circle about -a, if 0 lies outside it (Kuznetsov, 9.5.4).
+    assert len(folds) == (2 if abs(a) > 1 else 0)
+    rays = sorted(np.angle(complex(s.parameters["p"], s.parameters["q"])) for s in folds)
+    touching = np.arcsin(1 / abs(a)) if folds else 0.0
+    assert rays == pytest.approx([np.angle(-a) + s * touching for s in (-1, 1)][: len(rays)], abs=1e-9)
+    for s in folds:
+        curve = gb.trace(s, {"p": (-0.3, 0.3), "q": (-0.3, 0.3)}, max_points=15)
+        assert np.max(np.min(np.abs(curve.spectrum - 1), axis=1)) < 1e-8  # a fold all along
+
+
 # -- found on curves, located ------------------------------------------------------------------------------------------
 
 KINDS = {"ZH": "fh", "HH": "hh", "LPPD": "fd", "LPNS": "fn", "PDNS": "dn", "NSNS": "nn"}
@@ -422,19 +492,23 @@ def test_catalytic_oscillator() -> None:
     branch = gb.trace(gb.point(system, {"x": 0.00295, "y": 0.76211, "s": 0.16781}), {"q2": (0.5, 2.5)})
     window = {"q2": (0.2, 3), "k": (1e-4, 5)}
     folds = gb.trace(branch["LP1"], window)
-    # The values that MatCont's tutorial prints for this model (Bykov, Yablonskii, Kim).
+    # From the defining polynomials, extended by null vectors, by mpmath with 40 digits.
     cusp = folds["CP"]
-    assert cusp.x == pytest.approx([0.035941, 0.352005, 0.451370], abs=2e-6)
-    assert cusp.normal_form["c"] == pytest.approx(0.3627844, rel=2e-5)
+    assert cusp.x == pytest.approx([0.03594063654889181, 0.3520054309466027, 0.4513701117384073], rel=1e-12)
+    assert cusp.parameters["k"] == pytest.approx(0.3559912732086765, rel=1e-12)
+    assert cusp.normal_form["c"] == pytest.approx(0.3627886568894506, rel=1e-10)
     double = min((p for p in folds.special_points if p.label == "BT"), key=lambda p: -p.parameters["q2"])
-    assert [double.parameters["q2"], double.parameters["k"]] == pytest.approx([1.417628, 0.971397], abs=1e-6)
+    where = [double.parameters["q2"], double.parameters["k"]]
+    assert where == pytest.approx([1.417627637600646, 0.9713975734853134], rel=1e-12)
     form = double.normal_form
-    assert [abs(form["a"]), abs(form["b"])] == pytest.approx([0.08378442, 2.136280], rel=1e-6)
+    assert [abs(form["a"]), abs(form["b"])] == pytest.approx([0.08378444142286327, 2.136279925116788], rel=1e-10)
     assert form["a"] * form["b"] > 0
     # The Hopf curve that starts there ends in the other BT point and meets two Bautin points on its way.
     (hopf,) = (s for s in gb.curves_from(double) if s.label == "H")
     curve = gb.trace(hopf, window)
     assert sorted(p.label for p in curve.special_points) == ["BT", "BT", "GH", "GH"]
+    # What issue 5 demands of an extended system.
+    assert max(p.residual for p in (*folds.special_points, *curve.special_points)) < 1e-12
 
 
 def henon() -> gb.System:
@@ -570,6 +644,7 @@ def test_kernel_gan_generalised_flip(q: float, h: float) -> None:
     # Where the flip of alternating steps changes its criticality, from the cubic reduction: h = 6/7 and 22/27.
     assert 0.5 * flips["GPD"].parameters["eta_d"] == pytest.approx(h, rel=1e-8)
     assert flips["GPD"].normal_form["c"] > 0
+    assert flips["GPD"].residual < 1e-12
     # The 24 structural multipliers are no crossings.
     assert {p.label for p in flips.special_points} == {"GPD"}
 

@@ -7,6 +7,7 @@ from gan_bifurcation.lazy import lazy_names
 _HOMES: Final = {
     name: f"gan_bifurcation.figures.{module}"
     for module, names in {
+        "basins": ("basins",),
         "branches": ("bifurcation_diagram",),
         "circles": ("tongues",),
         "cycles": ("profile", "profiles", "resolution"),

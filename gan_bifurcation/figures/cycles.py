@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
-from gan_bifurcation.continuation.circle_newton import highest_mode
+from gan_bifurcation.continuation.circle_waves import highest_mode
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.figures.scales import spans_decades, tidy
 from gan_bifurcation.figures.style import as_list, axes_or_new, figure_of, styled

@@ -165,16 +165,18 @@ def save(drawn: Axes | Figure, path: str | Path) -> tuple[Path, Path]:
     base = Path(path)
     written = []
     engine = whole.get_layout_engine()
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context({**STYLE, "figure.autolayout": False, "figure.constrained_layout.use": False}):
+        # The layout is the same for both and takes longer than all the rest: made once, then none, or each of them
+        # would draw twice.
+        whole.draw_without_rendering()
+        whole.set_layout_engine(None)
         for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": "gan_bifurcation"})):
             buffer = BytesIO()
             whole.savefig(buffer, format=suffix[1:], metadata=metadata)
             target = base.with_name(base.name + suffix)
             write_atomically(target, buffer.getvalue())
             written.append(target)
-            # The layout is the same for both, and takes longer than all the rest.
-            whole.set_layout_engine("none")
-    whole.set_layout_engine(engine)
+        whole.set_layout_engine(engine)
     return written[0], written[1]
 
 

@@ -47,7 +47,25 @@ class Attractor:
     confidence : float
         1 where it is proved by a spectrum, or by leaving the domain.
     state : tuple of float
-        The equilibrium, or where the run ended.
+        The equilibrium, or where the run ended: a point of the attractor.
+    reason : str
+        A sentence on the verdict.
+    rotation : float
+        Turns per iteration of a map that oscillates; NaN otherwise.
+    exponent : float
+        The largest Lyapunov exponent of what is chaotic; NaN otherwise.
+    low, high : tuple of float
+        Smallest and largest value of each state on it; empty where that was not looked at.
+    id : int
+        The same for the same attractor at all parameters that it was followed over; 0 where nothing was followed.
+    share : float
+        Part of the sampled initial conditions that end here; NaN where none were sampled.
+    share_low, share_high : float
+        Its 95 % confidence interval (Wilson).
+    copy_of : int
+        The id of the attractor whose image under `symmetry` it is; 0 if it is none.
+    symmetry : str
+        The name of that symmetry; of what is its own image, the names of the symmetries that it has.
     """
 
     verdict: str
@@ -61,6 +79,20 @@ class Attractor:
     period: float = np.nan
     confidence: float = 1.0
     state: tuple[float, ...] = ()
+    reason: str = ""
+    rotation: float = np.nan
+    exponent: float = np.nan
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    id: int = 0
+    share: float = np.nan
+    share_low: float = np.nan
+    share_high: float = np.nan
+    copy_of: int = 0
+    symmetry: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.verdict} ({self.detail})" if self.detail else self.verdict
 
 
 @dataclass(frozen=True)
@@ -150,9 +182,12 @@ def from_run(verdict: Verdict) -> Attractor:
         detail,
         "simulation",
         rate=verdict.rate,
-        iterations=verdict.iterations_to_1_e,
+        iterations=verdict.iterations_to_1_e if np.isfinite(verdict.iterations_to_1_e) else np.nan,
         amplitude=float(amplitude),
         period=verdict.period,
         confidence=verdict.confidence,
         state=tuple(verdict.limit.values()),
+        reason=verdict.reason,
+        rotation=verdict.rotation,
+        exponent=verdict.exponent,
     )

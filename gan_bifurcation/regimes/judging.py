@@ -38,6 +38,8 @@ _SETTLED: Final = 0.1
 # A flow is run on where it came back seldom, so that fewer returns will do to begin with.
 _CROSSINGS: Final = {"map": 6, "flow": 4}
 _LOGARITHMIC: Final = 0.65
+# Of a converging run: many equilibria side by side attract together.
+CONTINUUM: Final = "The orbit reached one of a continuum of equilibria that attracts as a whole."
 # Turns over which neighbouring orbits are compared.
 _LONG: Final = 40.0
 
@@ -312,8 +314,7 @@ class _Judge:
         # equilibria that attracts. A generator that nothing pulls is on a plateau.
         attracts = (found.beside < (1.0 if self.is_map else 0.0)) & (found.neutral > 0) & (found.visible == 0)
         limit = _Limit(attracts, self.orbits.x[rest], found._replace(slowest=found.across), attracts, attracts)
-        reason = "The orbit reached one of a continuum of equilibria that attracts as a whole."
-        self._converges(rest, limit, attracts, reason, 0.9)
+        self._converges(rest, limit, attracts, CONTINUUM, 0.9)
         plateau = (found.beside < (1.0 if self.is_map else 0.0)) & (found.visible > 0)
         reason = "It rests where nothing pulls it: on a plateau or on one of a continuum of equilibria."
         self.columns.set(rest[plateau], "stalls", "plateau", reason, 0.9)

@@ -275,7 +275,11 @@ def returns(record: FloatArray, lead: int) -> Returns:
     for _ in range(30):
         value = _cubic(series, k, theta)
         slope = (_cubic(series, k, theta + 1e-5) - _cubic(series, k, theta - 1e-5)) / 2e-5
-        theta = np.clip(theta - value / np.where(slope == 0.0, 1.0, slope), 0.0, 1.0)
+        moved = np.clip(theta - value / np.where(slope == 0.0, 1.0, slope), 0.0, 1.0)
+        settled = np.max(np.abs(moved - theta), initial=0.0) < 1e-14
+        theta = moved
+        if settled:
+            break
     return Returns(k + theta, _cubic(record, k, theta))
 
 

@@ -1,24 +1,23 @@
-"""What lies between two circles of a branch: tongues with both their edges, and changes of stability."""
+"""Tongues between two circles of a branch, with both their edges."""
 
-from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
-from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem, Plane, derivative, resampled, shifted
+from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem
+from gan_bifurcation.continuation.circle_waves import derivative, resampled, shifted
 from gan_bifurcation.evaluation import jacobian, make_evaluator
 from gan_bifurcation.system import iterate
-
-if TYPE_CHECKING:
-    from gan_bifurcation.continuation.circles import _Tracer
 
 FloatArray = NDArray[np.float64]
 
 _SAMPLES = 12
+# At how many phases the edge of a tongue ahead is looked for, and how far away in units of the window.
+_MANY = 48
+_AHEAD = 0.05
 
 
 def tongue_between(problem: CircleProblem, a: Circle, b: Circle, fraction: Fraction) -> Point | None:
@@ -92,6 +91,42 @@ def tongue_between(problem: CircleProblem, a: Circle, b: Circle, fraction: Fract
     )
 
 
+def edge_ahead(problem: CircleProblem, circle: Circle, fraction: Fraction, side: float) -> float | None:
+    """The parameter at which a tongue begins before which a branch of circles ends; None if it is not found.
+
+    Parameters
+    ----------
+    problem : CircleProblem
+    circle : Circle
+        The last one.
+    fraction : Fraction
+    side : float
+        Whether the parameter grows (1) or falls (-1) towards the tongue.
+    """
+    order = fraction.denominator
+    along = derivative(circle.u)
+    orbit = _PeriodicPoint(problem, order)
+    here = float(circle.q[0])
+
+    def height(t: float) -> float:
+        start, direction = shifted(circle.u, t)[0], shifted(along, t)[0] / problem.scale**2
+        found = orbit.solve(start, here, direction, _AHEAD)
+        # Periodic points of a tongue that was passed already are none of this one.
+        return np.inf if found is None or side * (found[1] - here) < 0.0 else side * found[1]
+
+    places = np.arange(_MANY) / (_MANY * order)
+    heights = np.array([height(float(t)) for t in places])
+    k = int(np.argmin(heights))
+    if not np.isfinite(heights[k]):
+        return None
+    gap = float(places[1])
+    refined = scipy.optimize.minimize_scalar(
+        height, bounds=(places[k] - gap, places[k] + gap), method="bounded", options={"xatol": 1e-5 * gap}
+    )
+    ((_, window),) = problem.free.items()
+    return float(window.from_unit(side * min(float(refined.fun), float(heights[k]))))
+
+
 class _PeriodicPoint:
     """Periodic points x of a given order, with one parameter, in a plane across a direction."""
 
@@ -130,45 +165,3 @@ class _PeriodicPoint:
                 return x, q
             last = size
         return (x, q) if last < 1e-9 else None
-
-
-def lost_stability(tracer: "_Tracer", a: Circle, b: Circle) -> list[Point]:
-    """Where a multiplier of the circle crosses the unit circle, between two circles that differ in stability."""
-    counts = [int(np.sum(np.abs(tracer.problem.multipliers(c)) > 1.0 + 1e-9)) for c in (a, b)]
-    critical = min(counts)
-    size = max(len(a.u), len(b.u))
-    one, two = a.resized(size), b.resized(size)
-    s0, s1 = tracer.problem.scalars(a), tracer.problem.scalars(b)
-    chord = (two.u - one.u) / tracer.problem.scale**2
-    row = s1 - s0
-    ends = [float(np.mean(np.sum(chord * c.u, axis=1)) + row @ s) for c, s in ((one, s0), (two, s1))]
-    found: dict[float, Circle] = {0.0: a, 1.0: b}
-
-    def margin(share: float) -> float:
-        if share not in found:
-            guess = tracer.interpolated(a, b, share)
-            new = tracer.solved(
-                guess, Plane(chord if len(guess.u) == size else None, row, ends[0] + share * (ends[1] - ends[0]))
-            )
-            if new is None:
-                raise ArithmeticError
-            found[share] = new.circle
-        return float(np.abs(tracer.problem.multipliers(found[share])[critical]) - 1.0)
-
-    try:
-        share = float(scipy.optimize.brentq(margin, 0.0, 1.0, xtol=1e-12, rtol=1e-12))
-        margin(share)
-    except (ArithmeticError, ValueError):
-        return []
-    circle = found[share]
-    value = complex(tracer.problem.multipliers(circle)[critical])
-    label = "NS" if abs(value.imag) > 1e-6 else ("LP" if value.real > 0.0 else "PD")
-    words = {
-        "LP": "two circles meet and vanish, or others branch off",
-        "PD": "a circle of twice the length starts here",
-        "NS": "a torus starts here",
-    }[label]
-    point = replace(
-        tracer.point(circle), label=label, critical=value, index=share, note=f"A multiplier crosses: {words}."
-    )
-    return [point]

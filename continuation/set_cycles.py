@@ -1,0 +1,85 @@
+"""Curves of cycles and of homoclinic orbits in a bifurcation set: where they lie, and whether two are one."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.continuation.set_curves import nearest_on_polyline
+from gan_bifurcation.continuation.set_window import Window
+
+FloatArray = NDArray[np.float64]
+
+# Two cycles are one if they lie this close in the window, and their periods and amplitudes differ by these parts.
+_CLOSE: Final = 3e-3
+_ALIKE: Final = 0.05
+# How close the end of a curve is to the point where it began.
+_TOUCH: Final = 2e-2
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """A curve of cycles or homoclinic orbits over the window, as it was traced.
+
+    Attributes
+    ----------
+    label : str
+        LPC, PD, NS or Hom.
+    branch : Branch
+    window : Window
+    condition, level : str
+        As for the curves of equilibria.
+    """
+
+    label: str
+    branch: Branch
+    window: Window
+    condition: str = "cycle"
+    level: str = ""
+
+    @cached_property
+    def unit(self) -> FloatArray:
+        """Its points in unit coordinates, (N, 2)."""
+        return self.window.to_unit(np.column_stack([self.branch.column(n) for n in self.window.names]))
+
+    def state(self, k: int) -> FloatArray:
+        return np.asarray(self.branch.states[k])
+
+    def holds(self, point: Point) -> bool:
+        """Whether a cycle found elsewhere lies on this curve."""
+        if point.profile is None:
+            return False
+        q = self.window.to_unit([point.parameters[n] for n in self.window.names])
+        distance, k, _ = nearest_on_polyline(self.unit, q)
+        near = self.branch.profiles[k : k + 2]
+        if distance > _CLOSE:
+            return False
+        if self.label == "Hom":
+            states = self.branch.states[k : k + 2] - point.x
+            return bool(np.min(np.max(np.abs(states), axis=1)) < _ALIKE * (1.0 + np.max(np.abs(point.x))))
+        size, period = _size(point.profile), point.profile.period
+        return any(
+            abs(p.period / period - 1.0) < _ALIKE and abs(_size(p) - size) < _ALIKE * max(size, _size(p)) for p in near
+        )
+
+    def begins_at(self, point: Point) -> bool:
+        """Whether it ends at a point of codimension two of equilibria: there its cycle shrinks to one."""
+        q = self.window.to_unit([point.parameters[n] for n in self.window.names])
+        if point.label not in BORN[self.label] or point.profile is not None:
+            return False
+        for k, outcome in ((0, self.branch.outcome[0]), (-1, self.branch.outcome[1])):
+            near = float(np.max(np.abs(self.unit[k] - q))) < _TOUCH
+            state = np.max(np.abs(self.branch.profiles[k].states.mean(axis=0) - point.x))
+            if outcome.code in ("hopf", "resonance", "BT") and near and state < 0.1 * (1.0 + np.max(np.abs(point.x))):
+                return True
+        return False
+
+
+BORN: Final[dict[str, tuple[str, ...]]] = {"LPC": ("GH",), "NS": ("ZH", "HH"), "PD": (), "Hom": ("BT",)}
+
+
+def _size(profile: Any) -> float:
+    return float(np.max(np.ptp(profile.states, axis=0)))
