@@ -66,7 +66,8 @@ def symbols(names: str) -> Any:
 
 def test_flips_and_their_generalisation() -> None:
     a, c, e = symbols("a c e")
-    field = planar(a * u - c * u**3 - e * u**5, -v)
+    # u' = a u - c u^3 - e u^5 and v' = -v where v = 0.
+    field = planar(a * u, -v) | {(2, 1): -c, (3, 2): -e}
     system = suspended(field, 2, {"a": -0.1, "c": 0.3, "e": 0.4})
     flip = branch_of(system, [0, 0], {"a": (-0.1, 0.1)})["PD1"]
     # u -> -exp(2 pi a) u (1 - 2 pi c u^2): its modulus grows by 2 pi a; for c > 0 it is supercritical.
@@ -141,7 +142,9 @@ def test_resonance_of_order_four() -> None:
 
 def test_double_multipliers_end_the_curves_of_pairs() -> None:
     b1, b2 = symbols("b1 b2")
-    field = planar(v, b1 * u + b2 * v + sp.Rational(7, 10) * u**3 - sp.Rational(2, 5) * u**2 * v)
+    # The cubic terms (alpha + i beta) w |w|^2 are beta u^3 + 4 alpha u^2 v in u'' up to what a change of v takes away:
+    # u'' = 0.7 u^3 - 0.4 u^2 v.
+    field = planar(v, b1 * u + b2 * v) | {(2, 1): sp.Rational(-1, 10) + sp.I * 7 / 10}
     system = suspended(field, 2, {"b1": -0.01, "b2": -0.05})
     pair = branch_of(system, [0, 0], {"b2": (-0.05, 0.05)})["NS1"]
     curve = gb.trace(pair, {"b2": (-0.05, 0.05), "b1": (-0.015, 0.05)}, control=WIDE)
