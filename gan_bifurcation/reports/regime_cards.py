@@ -98,6 +98,8 @@ def _attractors(face: Any, is_map: bool) -> list[tuple[str, str]]:
         if np.isfinite(a.share):
             words += f"; {100 * a.share:.3g} % of the starts"
         found.append(("what attracts" if number == 0 else "also", words))
+        if a.reason and number == 0:
+            found.append(("why", a.reason))
     return found
 
 
