@@ -78,15 +78,18 @@ def main() -> None:
     guess = reduced(problem, profile, np.array([WINDOW["eta_g"].to_unit(1.6)]))
     here = problem.newton(guess, Plane(None, np.array([0.0, 1.0]), float(guess.q[0])))
     assert here is not None
+    here = problem.settled(here)
     ahead = problem.tangent(here, Direction(np.zeros_like(here.u), np.array([0.0, 1.0])))
 
     before = problem.newton(*problem.across(here, ahead, -STEP))
     assert before is not None
+    before = problem.settled(before)
 
     def step() -> Circle:
         predicted, plane = problem.across(here, ahead, STEP)
         found = problem.newton(problem.foreseen(before, here, predicted), plane)
         assert found is not None
+        found = problem.settled(found)
         problem.multipliers(found)
         problem.tangent(found, ahead)
         return found

@@ -9,6 +9,7 @@ _HOMES: Final = {
     for module, names in {
         "trace": ("trace",),
         "codimension_two_starts": ("curves_from",),
+        "homoclinic_starts": ("cycle_to_homoclinic",),
         "circle_starts": ("neimark_sacker_to_circles", "orbit_to_circle"),
         "tongues": ("Tongue", "arnold_tongue", "arnold_tongues"),
         "march": ("StepControl",),

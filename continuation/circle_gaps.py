@@ -15,6 +15,9 @@ from gan_bifurcation.system import iterate
 FloatArray = NDArray[np.float64]
 
 _SAMPLES = 12
+# At how many phases the edge of a tongue ahead is looked for, and how far away in units of the window.
+_MANY = 48
+_AHEAD = 0.05
 
 
 def tongue_between(problem: CircleProblem, a: Circle, b: Circle, fraction: Fraction) -> Point | None:
@@ -86,6 +89,42 @@ def tongue_between(problem: CircleProblem, a: Circle, b: Circle, fraction: Fract
         free=tuple(problem.free),
         note=note,
     )
+
+
+def edge_ahead(problem: CircleProblem, circle: Circle, fraction: Fraction, side: float) -> float | None:
+    """The parameter at which a tongue begins before which a branch of circles ends; None if it is not found.
+
+    Parameters
+    ----------
+    problem : CircleProblem
+    circle : Circle
+        The last one.
+    fraction : Fraction
+    side : float
+        Whether the parameter grows (1) or falls (-1) towards the tongue.
+    """
+    order = fraction.denominator
+    along = derivative(circle.u)
+    orbit = _PeriodicPoint(problem, order)
+    here = float(circle.q[0])
+
+    def height(t: float) -> float:
+        start, direction = shifted(circle.u, t)[0], shifted(along, t)[0] / problem.scale**2
+        found = orbit.solve(start, here, direction, _AHEAD)
+        # Periodic points of a tongue that was passed already are none of this one.
+        return np.inf if found is None or side * (found[1] - here) < 0.0 else side * found[1]
+
+    places = np.arange(_MANY) / (_MANY * order)
+    heights = np.array([height(float(t)) for t in places])
+    k = int(np.argmin(heights))
+    if not np.isfinite(heights[k]):
+        return None
+    gap = float(places[1])
+    refined = scipy.optimize.minimize_scalar(
+        height, bounds=(places[k] - gap, places[k] + gap), method="bounded", options={"xatol": 1e-5 * gap}
+    )
+    ((_, window),) = problem.free.items()
+    return float(window.from_unit(side * min(float(refined.fun), float(heights[k]))))
 
 
 class _PeriodicPoint:

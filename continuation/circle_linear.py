@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 # Of GMRES: most vectors kept.
 _KRYLOV: Final = 40
 # Most unknowns of a factorisation: nodes times states that are not eliminated.
-_DIRECT: Final = 480
+_DIRECT: Final = 800
 # A linear state whose coefficient is as near as this to the rotation of some mode is not eliminated.
 _RESONANT: Final = 1e-8
 
@@ -209,6 +209,11 @@ class Direct:
         return np.concatenate([found.ravel(), s])
 
 
+def factorises(size: int, states: int) -> bool:
+    """Whether the equations of so many nodes and states (without those that are eliminated) are solved directly."""
+    return size * states <= _DIRECT
+
+
 def direct(linear: Linear, linear_states: Sequence[int]) -> Direct | None:
     """A factorisation, where it is small enough.
 
@@ -232,4 +237,4 @@ def direct(linear: Linear, linear_states: Sequence[int]) -> Direct | None:
         else:
             factors = 1.0 / divisors
     kept = np.setdiff1d(np.arange(n), out)
-    return Direct(linear, kept, out, factors) if size * len(kept) <= _DIRECT else None
+    return Direct(linear, kept, out, factors) if factorises(size, len(kept)) else None

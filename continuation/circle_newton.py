@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.continuation.circle_frames import Frames, constant_multipliers, settled
 from gan_bifurcation.continuation.circle_growth import Growth, growth
-from gan_bifurcation.continuation.circle_linear import ByFrames, Conditions, Linear, direct, iterated
+from gan_bifurcation.continuation.circle_linear import ByFrames, Conditions, Linear, direct, factorises, iterated
 from gan_bifurcation.continuation.circle_waves import derivative, resampled, shifted, smoothed
 from gan_bifurcation.evaluation import jacobian, make_evaluator
 from gan_bifurcation.kernels import jit
@@ -174,7 +174,7 @@ class CircleProblem:
     # -- Newton -----------------------------------------------------------------------------------------------------
 
     def newton(self, circle: Circle, plane: Plane, iterations: int = 9) -> Circle | None:
-        """The circle in a plane, from a guess; None if Newton's method fails."""
+        """The circle in a plane, from a guess and with its frames; None if Newton's method fails."""
         conditions = self._conditions(circle, plane)
         inverse: ByFrames | None = None
         last = np.inf
@@ -198,11 +198,11 @@ class CircleProblem:
                 circle = self.moved(circle, Direction(delta, s), 1.0)
                 # The next step would be smaller by this one's ratio to the last at least.
                 if update < TOLERANCE or update * update < 0.1 * TOLERANCE * last < np.inf:
-                    return self._settled(circle)
+                    return circle
                 if update > 4.0 * last and update > 1e-6:
                     return None
                 last = update
-        return self._settled(circle) if last < 1e-8 else None
+        return circle if last < 1e-8 else None
 
     def _solved(
         self, linear: Linear, circle: Circle, right: FloatArray, inverse: ByFrames | None, tolerance: float
@@ -248,7 +248,11 @@ class CircleProblem:
         """That the phase stays, and the plane."""
         return Conditions(derivative(circle.u) / self.scale**2, plane.u, plane.s)
 
-    def _settled(self, circle: Circle) -> Circle:
+    def needs_frames(self, size: int) -> bool:
+        """Whether Newton's method on a number of nodes goes through frames."""
+        return not factorises(size, self.system.n - len(self._linear_states))
+
+    def settled(self, circle: Circle) -> Circle:
         """The circle with frames of its own."""
         _, a, _ = self.evaluate(circle.u, circle.q)
         frames = settled(circle.frames, circle.u, a, circle.rho, self.scale)

@@ -13,17 +13,29 @@ from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
 from gan_bifurcation.rotation import angles, of_angles, spectrum_at
+from gan_bifurcation.simulate import Orbit
 
 FloatArray = NDArray[np.float64]
 
 # Largest dense eigenvalue problem: nodes times states.
 _LARGEST: Final = 720
 _MODES: Final = 120
+# Periods up to this are looked for.
+_LONGEST: Final = 200
 
 
 def circle_of_orbit(orbit: Any, discard: float) -> ProfileStart:
     """See `orbit_to_circle`."""
+    if not isinstance(orbit, Orbit):
+        raise MisuseError(
+            f"orbit_to_circle takes an orbit such as gb.simulate(system, start, steps=20_000), got "
+            f"{type(orbit).__name__}."
+        )
+    if not 0.0 <= discard < 1.0:
+        raise MisuseError(f"discard is the part of the orbit to leave out, from 0 to below 1, got {discard!r}.")
     system = orbit.system
+    if not orbit.outcome.converged:
+        raise MisuseError(f"The orbit has not settled on a circle: {orbit.outcome.message}")
     if system.kind != "map":
         raise MisuseError("An invariant circle is one of a map, but the orbit is of a flow; take orbit_to_cycle.")
     if np.any(np.diff(orbit.times) != 1.0):
@@ -32,6 +44,12 @@ def circle_of_orbit(orbit: Any, discard: float) -> ProfileStart:
     spread = float(np.max(np.ptp(states, axis=0)))
     if not spread > 1e-9 * (1.0 + float(np.max(np.abs(states)))):
         raise MisuseError("The orbit has settled on a fixed point, not on a circle.")
+    period = _period(states, spread)
+    if period:
+        raise MisuseError(
+            f"The orbit repeats every {period} steps, so it is locked and on no circle of its own; follow its points "
+            f"with gb.point(gb.iterate(system, {period}), orbit.states[-1]), or simulate at other parameters."
+        )
     rho = of_angles(angles(states))
     modes = min(_MODES, len(states) // 16)
     coefficients = spectrum_at(states, rho.value, modes)
@@ -52,6 +70,16 @@ def circle_of_orbit(orbit: Any, discard: float) -> ProfileStart:
     full[:kept] = coefficients[:kept]
     u = np.fft.irfft(full * size, n=size, axis=0)
     return ProfileStart(system, Profile(np.arange(size) / size, u, rotation_number=rho.value))
+
+
+def _period(states: FloatArray, spread: float) -> int:
+    """The least number of steps after which the end of an orbit repeats itself; 0 if it does not."""
+    most = min(_LONGEST, len(states) // 2)
+    apart = np.max(np.abs(states[-1 - most : -1][::-1] - states[-1]), axis=1)
+    for q in (np.flatnonzero(apart < 1e-9 * spread) + 1).tolist():
+        if np.max(np.abs(states[q:][-2 * q :] - states[:-q][-2 * q :])) < 1e-9 * spread:
+            return int(q)
+    return 0
 
 
 def reduced(problem: CircleProblem, profile: Profile, q: FloatArray) -> Circle:

@@ -14,6 +14,8 @@ from gan_bifurcation.profiles import Profile
 
 # Modes are added where the last tenth of them is larger than this, relative to the largest.
 _TAIL: Final = 1e-9
+# Most nodes times states.
+_LARGEST: Final = 12_000
 # Multipliers count as outside of the unit circle beyond this.
 _OUTSIDE: Final = 1e-9
 
@@ -41,10 +43,11 @@ class Solver:
 
     def __init__(self, problem: CircleProblem) -> None:
         self.problem = problem
+        self.most = max((s for s in SIZES if s * problem.system.n <= _LARGEST), default=SIZES[0])
 
     def solved(self, guess: Circle, plane: Plane, most: int = SIZES[-1]) -> Found | None:
         """A circle in a plane with as many modes as it needs; None without one."""
-        for size in (s for s in SIZES if len(guess.u) <= s <= max(most, len(guess.u))):
+        for size in (s for s in SIZES if len(guess.u) <= s <= max(min(most, self.most), len(guess.u))):
             here = guess if size == len(guess.u) else guess.resized(size)
             direction = None if plane.u is None else resampled(plane.u, size)
             found = self.problem.newton(here, replace(plane, u=direction))
@@ -55,8 +58,9 @@ class Solver:
                 smaller = [s for s in SIZES if s < size and 2.2 * s > size]
                 if decay < 1e-14 and smaller and size > SIZES[0]:
                     found = found.resized(smaller[-1])
+                found = self.problem.settled(found)
                 return Found(found, self.problem.multipliers(found))
-            guess = found
+            guess = self.problem.settled(found) if self.problem.needs_frames(size) else found
         return None
 
     def interpolated(self, a: Circle, b: Circle, share: float) -> Circle:

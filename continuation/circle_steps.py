@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.circle_changes import changes_between
-from gan_bifurcation.continuation.circle_gaps import tongue_between
+from gan_bifurcation.continuation.circle_gaps import edge_ahead, tongue_between
 from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem, Direction, Plane
 from gan_bifurcation.continuation.circle_orbits import reduced
 from gan_bifurcation.continuation.circle_solver import Found, Solver
@@ -107,8 +107,10 @@ class Stepper(Solver):
                     advance, step = over, control.first
             if advance is None:
                 step *= 0.5
-                if step < 1e-3 * control.first or step < control.smallest:
-                    return Run(found, points, self._broken(here))
+                # Circles of many modes are dear, and there is nothing to be found between the last ones.
+                least = 1e-3 if len(here.u) <= _MOST_NODES else 0.1
+                if step < least * control.first or step < control.smallest:
+                    return Run(found, points, self._broken(found))
                 continue
             new = advance
             if self._beyond(new.circle):
@@ -128,9 +130,9 @@ class Stepper(Solver):
             found.append(new)
             halt = self.ends.reached(points)
             if halt is not None:
-                return Run(
-                    found, points, Outcome("stop", f"Stopped at {halt.label} at {self.where(new.circle)}.", True)
-                )
+                place = ", ".join(f"{k} = {halt.parameters[k]:.8g}" for k in self.windows)
+                text = f"Stopped at {halt.label} at {place}."
+                return Run(found, points, Outcome("stop", f"{text} {halt.note}".strip(), True))
             tangent = ahead
             step *= 1.4
 
@@ -188,23 +190,38 @@ class Stepper(Solver):
                     break
         return None
 
-    def _broken(self, here: Circle) -> Outcome:
+    def _broken(self, found: list[Found]) -> Outcome:
+        here = found[-1].circle
         near = between(here.rho - _REACH, here.rho + _REACH, _ORDER)
         near = sorted(near, key=lambda f: abs(float(f) - here.rho) * f.denominator)
         decay = tail(here.u, self.problem.scale)
         where = self.where(here)
-        if decay > 1e-12 or len(here.u) > 400:
-            text = (
-                f"The circle loses its smoothness near {where}, rotation number {here.rho:.6g} (more than "
-                f"{highest_mode(len(here.u))} modes): it breaks up, or a tongue begins"
+        if decay <= 1e-12 and len(here.u) <= 400:
+            text = f"Newton's method failed near {where}, rotation number {here.rho:.6g}, down to the smallest step"
+            text += (
+                f"; the tongue of {near[0]} is near."
+                if near
+                else "; try smaller steps, as control=gb.StepControl(...)."
             )
-            text += f" (near {near[0]})." if near else "."
-            return Outcome("breaks up", text, False)
-        text = f"Newton's method failed near {where}, rotation number {here.rho:.6g}, down to the smallest step"
-        text += (
-            f"; the tongue of {near[0]} is near." if near else "; try smaller steps, as control=gb.StepControl(...)."
+            return Outcome("step too small", text, False)
+        text = (
+            f"The circle loses its smoothness near {where}, rotation number {here.rho:.6g} (more than "
+            f"{highest_mode(len(here.u))} modes): "
         )
-        return Outcome("step too small", text, False)
+        if not near or not self.problem.moves_rho or len(found) < 2:
+            return Outcome("breaks up", f"{text}it breaks up, or a tongue begins.", False)
+        before = found[-2].circle
+        side = float(np.sign(here.q[0] - before.q[0]))
+        towards = (float(near[0]) - here.rho) * (here.rho - before.rho) > 0.0
+        edge = edge_ahead(self.problem, here, near[0], side) if towards and side else None
+        if edge is None:
+            return Outcome("breaks up", f"{text}it breaks up, or a tongue begins (near {near[0]}).", False)
+        (name,) = self.windows
+        text += (
+            f"the tongue of {near[0]} begins at {name} = {edge:.8g}, where the map locks. Beyond it, begin again at an "
+            "orbit with gb.orbit_to_circle."
+        )
+        return Outcome("tongue", text, False)
 
     # -- what lies on the way -----------------------------------------------------------------------------------------
 

@@ -151,7 +151,9 @@ class CurveScanner:
         if k not in self.frames or k + 1 not in self.frames:
             return here
         frame, following = self.frames[k], self.frames[k + 1]
-        if signed(frame.total.real, frame.size) * signed(following.total.real, following.size) <= 0.0:
+        ends = signed(frame.total.real, frame.size), signed(following.total.real, following.size)
+        # Where it is rounding at both ends, it vanishes all along, which is no point.
+        if ends[0] * ends[1] <= 0.0 and ends != (0.0, 0.0):
             text = "" if self.label == "LP" else _CHANGES
             here += self._vanishing(pair, lambda u: self._regular(u, frame), DEGENERATE[self.label], text)
         if frame.overlap.real * following.overlap.real <= 0.0:

@@ -242,6 +242,9 @@ def _trace_scaled(
     if scanners[0].coefficients:
         measures["coefficient"] = np.array([values.get(i, np.nan) for i in range(len(strip))])
     note = ""
+    known = measures.get("coefficient", np.zeros(0))
+    if len(known := known[np.isfinite(known)]) > 2 and not known.any():
+        note = "The deciding coefficient vanishes within rounding all along the curve: it has no sign."
     if problem.k:
         worst = float(np.max(np.abs(strip.u[:, problem.system.n : problem.system.n + problem.k])))
         if held is not None:

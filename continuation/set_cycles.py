@@ -57,6 +57,9 @@ class Course:
         near = self.branch.profiles[k : k + 2]
         if distance > _CLOSE:
             return False
+        if self.label == "Hom":
+            states = self.branch.states[k : k + 2] - point.x
+            return bool(np.min(np.max(np.abs(states), axis=1)) < _ALIKE * (1.0 + np.max(np.abs(point.x))))
         size, period = _size(point.profile), point.profile.period
         return any(
             abs(p.period / period - 1.0) < _ALIKE and abs(_size(p) - size) < _ALIKE * max(size, _size(p)) for p in near

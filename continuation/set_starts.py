@@ -13,7 +13,7 @@ from gan_bifurcation.errors import MisuseError
 # What else starts there, in words: the label of its curve and what it is. Said to be unexplored where none was found.
 BESIDES: Final[Mapping[str, tuple[str, str]]] = {
     "GH": ("LPC", "a curve of folds of cycles"),
-    "BT": ("homoclinic", "a curve of homoclinic orbits"),
+    "BT": ("Hom", "a curve of homoclinic orbits"),
     "ZH": ("NS", "a curve of Neimark-Sacker bifurcations of cycles"),
     "HH": ("NS", "two curves of Neimark-Sacker bifurcations of cycles"),
     "GPD": ("LP", "a curve of folds of twice the period"),

@@ -143,13 +143,13 @@ def arnold_tongue(
     order = fraction.denominator
     for amplitude in _AMPLITUDES:
         folds, order = _folds(tip, fraction.denominator, tuple(windows), amplitude)
+        inside = [f for f in folds if all(w.low <= f.parameters[k] <= w.high for k, w in windows.items())]
+        made = [trace(fold, windows, max_points=max_points, coefficients=coefficients) for fold in inside]
         if len(folds) == 2:
-            for fold in folds:
-                inside = all(w.low <= fold.parameters[k] <= w.high for k, w in windows.items())
-                if inside:
-                    edge = trace(fold, windows, max_points=max_points, coefficients=coefficients)
-                    found.append(replace(edge, outcome=_at_tip(edge, tip)))
-            break
+            found = [replace(edge, outcome=_at_tip(edge, tip, windows)) for edge in made]
+            # Near the tip of a thin tongue an edge may be lost among rounding; it is clearer farther away.
+            if all(any(o.converged for o in edge.outcome) for edge in found):
+                break
     if len(found) == 2:
         outcome = Outcome("found", f"both edges, {len(found[0])} and {len(found[1])} points", True)
     else:
@@ -157,14 +157,17 @@ def arnold_tongue(
     return Tongue(fraction, tip, tuple(found), outcome, order)
 
 
-def _at_tip(edge: Branch, tip: Point) -> tuple[Outcome, Outcome]:
+def _at_tip(edge: Branch, tip: Point, windows: Mapping[str, Range]) -> tuple[Outcome, Outcome]:
     """Why an edge ends: where both edges meet, neither can be followed on."""
+    goal = np.array([windows[name].to_unit(tip.parameters[name]) for name in edge.free])
+    places = np.array(
+        [[windows[name].to_unit(float(v)) for name, v in zip(edge.free, row, strict=True)] for row in edge.parameters]
+    )
+    # In the window, not along each parameter: an edge may leave its tip with one of them as good as fixed.
+    length = float(np.max(np.ptp(places, axis=0)))
     ends = []
     for outcome, i in zip(edge.outcome, (0, -1), strict=True):
-        goal = [tip.parameters[name] for name in edge.free]
-        spread = np.ptp(edge.parameters, axis=0)
-        near = np.max(np.abs(edge.parameters[i] - goal) / np.where(spread > 0.0, spread, 1.0))
-        at = not outcome.converged and near < 1e-2
+        at = not outcome.converged and np.max(np.abs(places[i] - goal)) < 1e-2 * length
         ends.append(Outcome("tip", "Reached the tip of the tongue, where its edges meet.", True) if at else outcome)
     return ends[0], ends[1]
 
@@ -268,7 +271,11 @@ def _folds(tip: Point, order: int, names: tuple[str, ...], amplitude: float) -> 
             found = solve(phase)
             return np.nan if found is None else found[1]
 
-        found = solve(float(scipy.optimize.brentq(height, a, b, xtol=1e-12)))
+        try:
+            found = solve(float(scipy.optimize.brentq(height, a, b, xtol=1e-12)))
+        except ValueError:
+            # Heights so near rounding that a sign is no longer what it was.
+            return [], order
         if found is None:
             return [], order
         z = found[0]

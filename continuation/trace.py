@@ -21,6 +21,7 @@ from gan_bifurcation.continuation.scales import in_natural_units, natural_scale
 from gan_bifurcation.continuation.starts import ProfileStart, Start
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.ranges import Range, as_range
+from gan_bifurcation.return_ends import ending
 
 FloatArray = NDArray[np.float64]
 
@@ -29,6 +30,7 @@ FloatArray = NDArray[np.float64]
 _OTHERS: Final = {
     "cycle": "gan_bifurcation.continuation.cycles",
     "circle": "gan_bifurcation.continuation.circles",
+    "homoclinic orbit": "gan_bifurcation.continuation.homoclinic",
 }
 
 
@@ -233,10 +235,10 @@ def _trace_scaled(
     if (section := problem.system.section) is not None:
         rows = [problem.joint(u)[problem.system.n :] for u in strip.u]
         measures = section.measures(states, rows, problem.system.iterations)
-        values, periods = parameters[:, 0], measures["period"]
+        values, periods, joint = parameters[:, 0], measures["period"], np.hstack([states, np.array(rows)])
         outcome = (
-            section.ending(outcome[0], name, values[::-1], periods[::-1]),
-            section.ending(outcome[1], name, values, periods),
+            ending(section, outcome[0], name, values[::-1], periods[::-1], joint[::-1]),
+            ending(section, outcome[1], name, values, periods, joint),
         )
     return Branch(
         problem.system, (name,), kind, parameters, states, spectrum,

@@ -35,6 +35,7 @@ _HOMES: Final[dict[str, str]] = {
             "branch_point_to_branch",
             "certify",
             "curves_from",
+            "cycle_to_homoclinic",
             "find_equilibria",
             "fixed_period",
             "flip_to_period_two",

@@ -64,7 +64,8 @@ class Point:
         The condition's modulus or real part, as an expression; "" for the stability boundary itself.
     profile : Profile or None
         Of a cycle or an invariant circle: its states over one turn; `x` is the state at phase 0, and the spectrum
-        holds multipliers, the trivial one (along the cycle or circle) first.
+        holds multipliers, the trivial one (along the cycle or circle) first. Of a homoclinic orbit: its states from
+        end to end; `x` and the spectrum are those of its saddle.
     """
 
     system: System
@@ -114,14 +115,16 @@ class Point:
 
     @property
     def kind(self) -> str:
-        """Whether it is an "equilibrium", a "fixed point", a "cycle" or a "circle"."""
+        """Whether it is an "equilibrium", a "fixed point", a "cycle", a "circle" or a "homoclinic orbit"."""
+        if self.condition == "homoclinic":
+            return "homoclinic orbit"
         if self.profile is not None:
             return "cycle" if self.system.kind == "flow" else "circle"
         return "equilibrium" if self.system.kind == "flow" else "fixed point"
 
     @property
     def stable(self) -> bool:
-        if self.profile is not None:
+        if self.profile is not None and self.condition != "homoclinic":
             return bool(is_stable("map", self.spectrum[1:]))
         return bool(is_stable(self.system.kind, self.spectrum))
 

@@ -109,19 +109,19 @@ def _numbers(pairs: tuple[str, ...], option: str) -> dict[str, float]:
     return found
 
 
-def _ranges(pairs: tuple[str, ...]) -> dict[str, Any]:
+def _ranges(pairs: tuple[str, ...], option: str = "--free") -> dict[str, Any]:
     """``eta_d=0.01:1`` or ``eta_d=0.01:1:log`` as ranges."""
     from gan_bifurcation.ranges import Range
 
     found = {}
-    for name, value in _assignments(pairs, "--free").items():
+    for name, value in _assignments(pairs, option).items():
         words = value.split(":")
         if len(words) not in (2, 3) or (len(words) == 3 and words[2] != "log"):
-            raise MisuseError(f"--free takes name=low:high or name=low:high:log, but got '{name}={value}'.")
+            raise MisuseError(f"{option} takes name=low:high or name=low:high:log, but got '{name}={value}'.")
         try:
             low, high = float(words[0]), float(words[1])
         except ValueError:
-            raise MisuseError(f"--free takes two numbers for '{name}', but got '{value}'.") from None
+            raise MisuseError(f"{option} takes two numbers for '{name}', but got '{value}'.") from None
         try:
             found[name] = Range(low, high, log=len(words) == 3)
         except MisuseError as error:
@@ -380,18 +380,32 @@ def _bars() -> Iterator[Callable[[Any], None]]:
     help="Go on to what begins at this special point: cycles at H1, circles at NS1, ...; again for a point of those.",
 )
 @click.option(
+    "--orbit",
+    "initial",
+    multiple=True,
+    metavar="STATE=NUMBER",
+    help="Begin at the cycle or circle that a run from this state settles on.",
+)
+@click.option(
+    "--length",
+    type=float,
+    default=None,
+    help="With --orbit: steps of the run (20000), of a flow its duration (1000).",
+)
+@click.option(
     "--figure", type=click.Path(path_type=Path), default=None, help="Write a figure (SVG and PNG) under this name."
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def trace(
     model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
-    free: tuple[str, ...], begin: str, switches: tuple[str, ...], figure: Path | None, as_json: bool,
+    free: tuple[str, ...], begin: str, switches: tuple[str, ...], initial: tuple[str, ...], length: float | None,
+    figure: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Trace the model's equilibrium over a parameter, what begins at its special points, or their curve over two."""
     from gan_bifurcation.continuation.equilibria import point
     from gan_bifurcation.continuation.trace import trace as follow
-    from gan_bifurcation.studies.beginnings import begin_at
-    from gan_bifurcation.studies.computing import inside
+    from gan_bifurcation.studies.beginnings import begin_at, begin_on
+    from gan_bifurcation.studies.computing import inside, settle
 
     windows = _ranges(free)
     if len(windows) > 2 or (len(windows) == 2) != bool(begin):
@@ -403,7 +417,12 @@ def trace(
         made.parameter_index(name)
     made = inside(made, {}, windows)
     first = dict([next(iter(windows.items()))])
-    branches = [follow(point(made), first)]
+    if initial:
+        branches = [follow(begin_on(settle(made, _numbers(initial, "--orbit"), length)), first)]
+    elif length is not None:
+        raise MisuseError("--length belongs to --orbit, the state that a run begins at; give both or neither.")
+    else:
+        branches = [follow(point(made), first)]
     for label in switches:
         branches.append(follow(begin_at(branches[-1][label]), first))
     found = follow(branches[-1][begin], windows) if begin else branches[-1]
@@ -411,7 +430,7 @@ def trace(
         from gan_bifurcation import figures
 
         drawn, ax = figures.figure()
-        if switches and not begin:
+        if (switches or initial) and not begin:
             figures.bifurcation_diagram(branches, ax=ax)
         else:
             (figures.bifurcation_set if begin else figures.spectral_radius)(found, ax=ax)
@@ -440,11 +459,21 @@ def trace(
 @click.option("--free", "free", multiple=True, required=True, metavar=_FREE, help="One or two free parameters.")
 @click.option("--steps", default=2000, show_default=True, help="Iterations of a run; of a flow its duration.")
 @click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--attractors", type=int, default=None, metavar="N", help="Initial conditions in each regime: all that they end in."
+)
+@click.option(
+    "--box", "box", multiple=True, metavar="STATE=LOW:HIGH", help="Where initial conditions and equilibria are sought."
+)
+@click.option(
+    "--depth", default=0, show_default=True, help="Flips in a row whose curves are borders; 1 adds curves of cycles."
+)
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder to save the map in, for `ask`.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def map_command(
     model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
-    free: tuple[str, ...], steps: int, seed: int, out: Path | None, as_json: bool,
+    free: tuple[str, ...], steps: int, seed: int, attractors: int | None, box: tuple[str, ...], depth: int,
+    out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Divide a window of parameters into regimes."""
     from gan_bifurcation.regimes.regime_map import regime_map
@@ -454,7 +483,10 @@ def map_command(
     windows = _ranges(free)
     for name in windows:
         made.parameter_index(name)
-    rmap = regime_map(inside(made, {}, windows), windows, steps=steps, seed=seed)
+    rmap = regime_map(
+        inside(made, {}, windows), windows, steps=steps, seed=seed, attractors=attractors, depth=depth,
+        box=_ranges(box, "--box") or None,
+    )  # fmt: skip
     if out is not None:
         from gan_bifurcation import figures
 
@@ -467,6 +499,8 @@ def map_command(
         return
     for face in rmap.faces:
         click.echo(repr(face)[1:-1])
+        for a in face.attractors if rmap.sampler.samples else ():
+            click.echo(f"  {a.id}: {a}, {100 * a.share:.3g} % ({100 * a.share_low:.3g} to {100 * a.share_high:.3g} %)")
     for border in rmap.borders:
         click.echo(repr(border)[1:-1])
     for note in rmap.notes:

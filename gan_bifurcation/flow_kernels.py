@@ -42,6 +42,10 @@ STEP_LIMIT: Final = 3
 STEP_TOO_SMALL: Final = 4
 NOT_FINITE: Final = 5
 TOO_LARGE: Final = 6
+# Steps are not made smaller than this, in units of time, to see a guard touch its zero.
+_CLOSEST: Final = 1e-7
+# What the search for events returns in place of a fraction of the step where it is to be looked at in smaller steps.
+_CLOSER: Final = -1.0
 
 
 @leaf
@@ -126,7 +130,7 @@ def _events(
     tape: TapeData, guards: Guards, n: int, g: FloatArray | None, y: FloatArray, t: float, h: float, fresh: bool,
     scratch: Scratch, cell: int, count: NDArray[np.int64],
 ) -> float:  # fmt: skip
-    """Record the events of a step; return where in it (as a fraction) one ends it, or 2."""
+    """Record the events of a step; return where in it (as a fraction) one ends it, 2 if none, or _CLOSER."""
     n_guards = guards.direction.shape[0]
     marks, point = guards.marks, scratch.points[2]
     before, came, hits = marks[LOOKS + 1], marks[LOOKS + 2], marks[LOOKS + 3]
@@ -135,6 +139,18 @@ def _events(
         interpolate(y, scratch.dense, look / LOOKS, point)
         for q in range(n_guards):
             marks[look, q] = _guard(guards, n, point, q, start)
+    if abs(h) > _CLOSEST * max(1.0, abs(t)):
+        # What only touches the other side between two looks is seen by the parabola through three.
+        for look in range(1, LOOKS):
+            for q in range(n_guards):
+                a, b, c = marks[look - 1, q], marks[look, q], marks[look + 1, q]
+                bend = a - 2.0 * b + c
+                if not (a * b > 0.0 and b * c > 0.0 and bend * b > 0.0 and abs(a - c) <= 2.0 * abs(bend)):
+                    continue
+                if (b - 0.125 * (a - c) ** 2 / bend) * b < 0.05 * b * b:
+                    interpolate(y, scratch.dense, (look + 0.5 * (a - c) / bend) / LOOKS, point)
+                    if _guard(guards, n, point, q, guards.tape.prefix) * b < 0.0:
+                        return _CLOSER
     if fresh:
         # A start on a guard's zero set is no crossing of it, but may be the end of one side that is known.
         for q in range(n_guards):
@@ -255,6 +271,17 @@ def march(
                 count[2] += 1
 
             error = error_of(n, y, new, step, slopes, settings)
+            theta = 2.0
+            if error <= 1.0:
+                if dense:
+                    prepare_dense(y, new, step, slopes, scratch.dense)
+                if guards is not None:
+                    theta = _events(tape, guards, n, g, y, t, step, fresh, scratch, cell, count)
+                    if theta == _CLOSER:
+                        count[1] += 1
+                        h = 0.5 * size_of_step
+                        rejected = True
+                        continue
             if error > 1.0:
                 count[1] += 1
                 h = size_of_step * (max(0.333, 0.9 * error**-0.125) if error < np.inf else 0.1)
@@ -272,11 +299,8 @@ def march(
             count[0] += 1
             end = real[1] if last else t + step
 
-            if dense:
-                prepare_dense(y, new, step, slopes, scratch.dense)
             action = RECORD
-            if guards is not None:
-                theta = _events(tape, guards, n, g, y, t, step, fresh, scratch, cell, count)
+            if guards is not None:  # noqa: SIM102 - what is None is left out of the compiled code
                 if theta < 2.0:
                     end = t + theta * step
                     for i in range(size):

@@ -19,7 +19,7 @@ from gan_bifurcation import evaluation
 from gan_bifurcation import tape as tapes
 from gan_bifurcation.branch import Point
 from gan_bifurcation.calls import call, handle_of
-from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
+from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.expressions import derivative, parse, symbol
 from gan_bifurcation.integrator import Event, Trajectory, integrate
 from gan_bifurcation.jet_transport import Passage, along
@@ -106,18 +106,21 @@ class Section:
         if found.outcome.code != "stopped":
             return None
         start, period = self._velocity(found, found.passages[0], self.lifted(z)), found.final_time
-        if period * start > _SLOW * (1.0 + float(np.abs(found.final_state).max())):
-            # So near to an equilibrium that rounding decides where the orbit leaves it: it comes to rest there.
-            times = np.linspace(0.0, period, _SAMPLES)
-            seen = self._integrated(z, period * (1.0 - 1e-9), times=times[:-1], event=False)
-            speeds, at, k = [], 0.0, 0
-            for time, state in zip(seen.times, seen.states, strict=True):
-                while k + 1 < len(seen.passages) and time > at + seen.passages[k].duration:
-                    at, k = at + seen.passages[k].duration, k + 1
-                speeds.append(self._velocity(seen, seen.passages[k], state))
-            if min(speeds) < _AT_REST * self.tolerance * max(speeds):
-                return None
-        return found
+        slow = period * start > _SLOW * (1.0 + float(np.abs(found.final_state).max()))
+        # So near to an equilibrium that rounding decides where the orbit leaves it: it comes to rest there.
+        at_rest = slow and self.least_speed(z, found) < _AT_REST * self.tolerance
+        return None if at_rest else found
+
+    def least_speed(self, z: FloatArray, found: Trajectory) -> float:
+        """The least speed along an orbit, as a part of the largest."""
+        times = np.linspace(0.0, found.final_time, _SAMPLES)
+        seen = self._integrated(z, found.final_time * (1.0 - 1e-9), times=times[:-1], event=False)
+        speeds, at, k = [], 0.0, 0
+        for time, state in zip(seen.times, seen.states, strict=True):
+            while k + 1 < len(seen.passages) and time > at + seen.passages[k].duration:
+                at, k = at + seen.passages[k].duration, k + 1
+            speeds.append(self._velocity(seen, seen.passages[k], state))
+        return min(speeds) / max(speeds)
 
     def _velocity(self, found: Trajectory, passage: Passage, x: FloatArray) -> float:
         at, speed = np.concatenate([x, passage.piece.inputs]), np.empty(self.flow.n)
@@ -247,35 +250,6 @@ class Section:
         table = np.array(rows).reshape(-1, 1 + 2 * self.flow.n)
         names = ["period", *(f"min_{s}" for s in self.flow.states), *(f"max_{s}" for s in self.flow.states)]
         return {name: table[:, k].copy() for k, name in enumerate(names)}
-
-    def ending(self, outcome: Outcome, name: str, values: FloatArray, periods: FloatArray) -> Outcome:
-        """What the end of a trace of cycles means where steps became too small.
-
-        Parameters
-        ----------
-        outcome : Outcome
-        name : str
-            Of the free parameter.
-        values, periods : arrays (N,)
-            Along the branch, the end in question last.
-        """
-        values, periods = values[np.isfinite(periods)], periods[np.isfinite(periods)]
-        if outcome.code != "step too small" or len(periods) < 4 or not periods[-1] > 2.0 * periods.min():
-            return outcome
-        message = (
-            f"The cycle ends near {name} = {values[-1]:.6g}: its period grew to {periods[-1]:.4g}, and beyond that "
-            f"orbits come to rest at an equilibrium or do not come back within the time {self.longest:g}."
-        )
-        # Where a cycle meets an equilibrium that is about to appear on it, 1/period**2 is smooth and goes to zero.
-        near = periods > 0.5 * periods[-1]
-        near[:-1] &= np.abs(np.diff(values)) > 1e-6 * abs(values[-1])
-        last = values[near] - values[-1]
-        if len(last) >= 4:
-            roots = np.roots(np.polyfit(last, 1.0 / periods[near] ** 2, 2))
-            ahead = [float(r.real) for r in roots if abs(r.imag) < 1e-9 and r.real * -last[0] > 0.0]
-            if ahead:
-                message += f" It seems to become infinite at {name} = {values[-1] + min(ahead, key=abs):.5g}."
-        return Outcome("no return", message, True)
 
 
 def poincare(

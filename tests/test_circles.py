@@ -1,6 +1,7 @@
 """Invariant circles: closed forms, an independent dense solver, simulation, resonances, tongues."""
 
 import itertools
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -174,8 +175,9 @@ def test_tongues_begin_on_the_neimark_sacker_curve() -> None:
         tip = [tongue.tip.parameters["r"], tongue.tip.parameters["e"]]
         # Both edges come to the tip, which is where they stop.
         assert sorted(np.abs(np.array(ends) - tip).max(axis=1))[1] < 1e-3
-        codes = [o.code for edge in tongue.edges for o in edge.outcome]
-        assert "tip" in codes
+        # One edge of 1/6 leaves its tip with r as good as fixed.
+        assert [sum(o.code == "tip" for o in edge.outcome) for edge in tongue.edges] == [1, 1]
+        assert all(o.converged for edge in tongue.edges for o in edge.outcome)
 
 
 # -- what becomes of circles ------------------------------------------------------------------------------------------
@@ -269,6 +271,53 @@ def test_kernel_gan_circles_lose_stability(kernel: gb.Branch) -> None:
     assert not orbit.outcome.converged or orbit["x1"][10_000:].max() > 1.01 * kernel.column("max_x1")[-1]
 
 
+def _agrees_with_a_run(circles: gb.Branch) -> None:
+    """Rotation number and amplitude at the point asked for, against 20 000 steps."""
+    point = circles["UZ1"]
+    assert point.profile is not None
+    orbit = gb.simulate(point.system, point.x, steps=20_000)
+    assert gb.rotation_number(orbit).value == pytest.approx(point.rotation_number, abs=1e-9)
+    largest = point.profile.at(np.linspace(0, 1, 20_001))[:, -1].max()
+    assert orbit["x1"].max() == pytest.approx(largest, abs=1e-6)
+
+
+def test_kernel_gan_circles_over_tied_rates_end_at_a_tongue() -> None:
+    game = gb.models.kernel_gan(sigma=0.5)
+    system = gb.tie(gb.system(game, "simultaneous", eta_d=0.5), eta_g="eta_d")
+    fixed = gb.trace(gb.point(system), {"eta_d": (0.2, 2.0)}, coefficients=False)
+    circles = gb.trace(gb.neimark_sacker_to_circles(fixed["NS1"]), {"eta_d": (0.2, 2.0)}, at=[0.7])
+    _agrees_with_a_run(circles)
+    assert circles.outcome[1].code == "tongue"
+    found = re.search(r"the tongue of 1/4 begins at eta_d = (0\.\d+)", circles.outcome[1].message)
+    assert found is not None
+    # The fold of the cycle of four that a run inside the tongue settles on, as a branch of the fourth iterate.
+    inside = system.with_parameters(eta_d=0.775)
+    four = gb.iterate(inside, 4)
+    settled = gb.simulate(inside, circles.states[-1], steps=20_000).states[-1]
+    locked = gb.trace(gb.point(four, settled), {"eta_d": (0.765, 0.79)}, coefficients=False)
+    folds = [p.parameters["eta_d"] for p in locked.special_points if p.label == "LP"]
+    assert float(found[1]) == pytest.approx(min(folds), abs=1e-7)
+
+
+def test_kernel_gan_circles_over_the_bandwidth_double() -> None:
+    # Equal masses: the border is sigma^2 = eta_g q (K2 sigma^2)/lam, whatever eta_d.
+    game = gb.models.kernel_gan(sigma=0.7, q=1.0)
+    for eta_d in (0.5, 0.2):
+        system = gb.system(game, "simultaneous", eta_d=eta_d, eta_g=0.3)
+        fixed = gb.trace(gb.point(system), {"sigma": (0.28, 1.2)}, coefficients=False)
+        assert fixed["NS1"].parameters["sigma"] == pytest.approx(np.sqrt(0.3 / 0.5), abs=1e-6)
+    system = gb.system(game, "simultaneous", eta_d=0.5, eta_g=0.3)
+    fixed = gb.trace(gb.point(system), {"sigma": (0.28, 1.2)}, coefficients=False)
+    circles = gb.trace(gb.neimark_sacker_to_circles(fixed["NS1"]), {"sigma": (0.28, 1.2)}, at=[0.5], stop="PD")
+    _agrees_with_a_run(circles)
+    assert "-1" in circles.outcome[0].message
+    assert circles["PD1"].parameters["sigma"] == pytest.approx(0.3241, abs=1e-4)
+    # Beyond it the even and the odd steps of a run lie on two circles, before it on one.
+    for sigma, apart in ((0.326, False), (0.322, True)):
+        orbit = gb.simulate(system.with_parameters(sigma=sigma), circles["UZ1"].x, steps=40_000)["x1"][20_000:]
+        assert (abs(orbit[::2].max() - orbit[1::2].max()) > 0.03) == apart
+
+
 def test_odd_tongues_of_a_symmetric_map_are_of_doubled_order(kernel: gb.Branch) -> None:
     # x -> -x: the circle has u(t + 1/2) = -u(t), and the width of p/q with odd q is of order 2q.
     third, quarter = kernel["1:3"], kernel["1:4"]
@@ -333,3 +382,7 @@ def test_orbits_to_circles(harvested: gb.Branch) -> None:
     settled = gb.simulate(point.system.with_parameters(r=1.8), [0.6, 0.5], steps=20_000)
     with pytest.raises(gb.MisuseError, match="fixed point"):
         gb.orbit_to_circle(settled)
+    with pytest.raises(gb.MisuseError, match="takes an orbit such as"):
+        gb.orbit_to_circle(settled.states)
+    with pytest.raises(gb.MisuseError, match="from 0 to below 1"):
+        gb.orbit_to_circle(orbit, discard=1.0)

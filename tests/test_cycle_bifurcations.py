@@ -129,3 +129,51 @@ def test_refusals() -> None:
         gb.flip_to_period_two(branch.point(5))
     with pytest.raises(gb.MisuseError, match="Events"):
         gb.trace(branch.point(5), {"mu": (-1, 1)}, events=[gb.Event.rate("0.5")])
+
+
+def test_folds_of_abc() -> None:
+    system = equations(
+        "flow",
+        {
+            "x": "-x + d*(1 - x)*exp(z)",
+            "y": "-y + d*exp(z)*(1 - x - s*y)",
+            "z": "-z - be*z + d*b*exp(z)*(1 - x + al*s*y)",
+        },
+        {"d": 0.0, "al": 1.0, "be": 1.55, "b": 8.0, "s": 0.04},
+    )
+    points = gb.trace(gb.point(system, [0, 0, 0]), {"d": (0, 0.4)})
+    # AUTO's demo abc, NTST = 25, with tolerances of 1e-9 in place of its own 1e-4: four Hopf points, ...
+    assert named_parameters(points, "H", "d") == pytest.approx(
+        [0.20418453, 0.22983903, 0.25995784, 0.34620850], rel=1e-7
+    )
+    first, second, third, fourth = (
+        gb.trace(gb.hopf_to_cycles(points[f"H{k}"], intervals=25), {"d": window})
+        for k, window in ((1, (0.1, 0.25)), (2, (0.1, 0.25)), (3, (0.25, 0.4)), (4, (0.25, 0.4)))
+    )
+    # ... three folds with these periods, and the cycles at d = 0.25, met from two Hopf points each.
+    assert named(first, "d") == [
+        ("LPC", pytest.approx(0.213697357, rel=2e-7), pytest.approx(7.61103971, rel=2e-7)),
+        ("LPC", pytest.approx(0.211903267, rel=2e-7), pytest.approx(8.28920528, rel=2e-7)),
+    ]
+    assert named(second, "d") == [("LPC", pytest.approx(0.224962059, rel=2e-7), pytest.approx(6.52531058, rel=2e-7))]
+    assert named(third, "d") == named(fourth, "d") == []
+    ends = [float(b.measures["period"][-1]) for b in (first, second, third, fourth)]
+    assert ends == pytest.approx([6.53496380, 7.92715400, 7.92715400, 6.53496380], rel=1e-6)
+
+
+def named_parameters(branch: gb.Branch, label: str, name: str) -> list[float]:
+    return [p.parameters[name] for p in branch.special_points if p.label == label]
+
+
+def test_the_homoclinic_orbit_of_pp2() -> None:
+    system = equations("flow", {"x": "3*x*(1 - x) - x*y - q*(1 - exp(-5*x))", "y": "-y + 3*x*y"}, {"q": 0.0})
+    points = gb.trace(gb.point(system, [1 / 3, 2.0]), {"q": (0, 0.8)})
+    # AUTO's demo pp2, NTST = 90, tolerances 1e-9: HB at 0.671594; periods of cycles at values of the quota.
+    assert points["H1"].parameters["q"] == pytest.approx(0.671594, abs=1e-6)
+    known = {0.70644315057: 24.539738546, 0.70782972705: 33.226342239, 0.70794090166: 36.0}
+    branch = gb.trace(gb.hopf_to_cycles(points["H1"], intervals=90), {"q": (0, 1)}, at=list(known))
+    for p in branch.special_points:
+        assert (p.label, p.period) == ("UZ", pytest.approx(known[round(p.parameters["q"], 11)], rel=1e-6))
+    assert len(branch.special_points) == 3
+    # It goes on to the homoclinic orbit, and says so.
+    assert branch.outcome[1].code == "homoclinic"

@@ -148,6 +148,17 @@ def test_many_events_and_backward_time() -> None:
     np.testing.assert_allclose(back.event_times, [-math.pi], atol=1e-11)
 
 
+def test_a_brief_touch_is_seen() -> None:
+    # cos t exceeds 1 - 1e-8 for a time of 2 sqrt(2e-8) about 2 pi k, a small part of a step: twice a turn it is met.
+    high = 1.0 - 1e-8
+    found = integrate(
+        OSCILLATOR, [-1.0, 0.0], 20.0, parameters={"w": 1.0}, events=[Event(f"x - {high!r}")], tolerance=1e-9
+    )
+    half = math.acos(high)
+    expected = [k * math.pi + sign * half for k in (1, 3, 5) for sign in (-1, 1)]
+    np.testing.assert_allclose(found.event_times, expected, atol=1e-5)
+
+
 BANG = System.from_equations("flow", {"x": "v", "v": "-force*sign(x)"}, parameters={"force": 1.0})
 
 

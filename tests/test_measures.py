@@ -68,7 +68,7 @@ def test_circles_are_regular_and_their_averages_have_many_digits() -> None:
 
 
 def test_training_that_oscillates_is_regular() -> None:
-    # A kernel GAN with more generated than true mass, inside its Hopf curve: a cycle.
+    # The Dirac-GAN with a Wasserstein loss and no regularisation: bilinear.
     game = gb.models.dirac_gan(variant="wgan")
     flow = gb.system(game, gb.Flow())
     found = gb.lyapunov_exponents(flow, {"psi": 1.0, "theta": 0.0}, duration=200.0)

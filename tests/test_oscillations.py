@@ -15,7 +15,7 @@ from gan_bifurcation.errors import Outcome
 from gan_bifurcation.figures.bands import band, extremes
 from gan_bifurcation.figures.cycles import modes
 from gan_bifurcation.interop._builder import missing_tools
-from gan_bifurcation.studies.beginnings import begin_at, hold_period
+from gan_bifurcation.studies.beginnings import begin_at, begin_on, hold_period
 from gan_bifurcation.studies.reading import parse_study, read_study
 
 mpl.use("Agg")
@@ -82,6 +82,36 @@ def test_a_branch_from_an_ns_point_is_of_circles_and_its_claims_hold(results, ci
     assert turn[0] == pytest.approx(circles["UZ1"].rotation_number, abs=1e-12)
 
 
+def test_a_branch_from_a_run(results, circles: gb.Branch) -> None:
+    settled = results["settled"]
+    assert settled.curve == "circles"
+    k = int(np.argmin(np.abs(settled.column("r") - 2.03)))
+    # The branch from the Neimark-Sacker point passes the same circle.
+    assert settled.column("r")[k] == pytest.approx(2.03, abs=1e-12)
+    assert settled.column("rotation_number")[k] == pytest.approx(circles["UZ1"].rotation_number, abs=1e-10)
+
+
+def test_the_command_line_begins_at_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["trace", "kernel_gan", "--setting", "sigma=0.5", "--set", "eta_d=0.5"]
+    for more, said in (
+        (["--set", "eta_g=1.8", "--free", "eta_g=1.79:1.81", "--orbit", "x1=0.1"], "points of circles over eta_g"),
+        (["--set", "eta_g=0.5", "--free", "eta_g=0.4:0.6", "--orbit", "x1=0.1"], "settled on a fixed point"),
+        (["--set", "eta_g=1.25", "--free", "eta_g=1.2:1.3", "--orbit", "x1=0.1"], "repeats every 4 steps"),
+        (["--set", "eta_g=2.6", "--free", "eta_g=2.5:2.7", "--orbit", "x1=0.1"], "settled on no cycle or circle: "),
+        (["--free", "eta_g=0.4:0.6", "--orbit", "x1=0.1", "--length", "2.5"], "whole number of steps"),
+        (["--free", "eta_g=0.4:0.6", "--orbit", "z=0.1"], "Unknown state 'z'"),
+        (["--free", "eta_g=0.4:0.6", "--length", "10"], "--length belongs to --orbit"),
+    ):
+        with pytest.raises(SystemExit):
+            main([*words, *more])
+        shown = capsys.readouterr()
+        assert said in shown.out + shown.err
+    pol = gb.System.from_equations("flow", {"x": "y", "y": "(1 - x**2)*y - x"})
+    run = gb.simulate(pol, [2.0, 0.0], duration=50)
+    # The period of van der Pol's equation at mu = 1 (Buonomo 1998: 6.66329).
+    assert begin_on(run, intervals=20).profile.period == pytest.approx(6.66329, abs=1e-4)
+
+
 def test_circles_and_tongues_come_back_from_disk(results) -> None:
     loaded = gb.load(results.folder)
     one, two = results["locked"][0], loaded["locked"][0]
@@ -106,6 +136,8 @@ def test_circles_and_tongues_come_back_from_disk(results) -> None:
         ('from = "fixed:NS1"\namplitude', "amplitude", "'amplitude' and 'intervals' belong"),
         ('of = "ns"', 'of = "nowhere"', "part of the study"),
         ('rotations = ["1/6"]', 'rotations = ["sixth"]', "rotations"),
+        ('orbit = "run"\nfree', 'orbit = "fixed"\nfree', "names an .*orbit.*, but 'fixed' is a branch"),
+        ('orbit = "run"\nfree', 'orbit = "run"\nstart = {x = 1}\nfree', "takes all from that run"),
         ('states = ["y", "x"]', 'states = ["y"]', "plane of two"),
         ('against = "circles:UZ1"', 'against = "nothing:UZ1"', "part of the study"),
     ],
@@ -124,6 +156,8 @@ def test_what_begins_at_a_point(results, circles: gb.Branch) -> None:
         begin_at(circles["UZ1"])
     with pytest.raises(gb.MisuseError, match="'intervals' belongs to what begins at an H"):
         begin_at(results["fixed"]["NS1"], intervals=20)
+    with pytest.raises(gb.MisuseError, match="this run is of a map"):
+        begin_on(gb.simulate(circles.system, [0.6, 0.5], steps=100), intervals=20)
     with pytest.raises(gb.MisuseError, match="begins at a cycle"):
         hold_period(circles["UZ1"])
 

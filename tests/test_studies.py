@@ -418,3 +418,50 @@ def test_a_map_has_a_box_for_its_search_and_a_system_a_list_of_words_as_a_settin
     path.write_text(text)
     with pytest.raises(gb.errors.StudyFileError, match="state 'z'"):
         gb.run_study(path, tmp_path / "out")
+
+
+def test_sets_and_certificates_are_parts_with_claims_figures_and_badges(tmp_path: Path) -> None:
+    text = (
+        HENON[: HENON.index('[[branch]]\nname = "two"')]
+        + """
+[[set]]
+name = "all"
+free = {a = [-1, 2], b = [-0.9, 0.5]}
+depth = 0
+[[certificate]]
+name = "proofs"
+of = ["fixed:PD1", "fixed:LP1"]
+[[figure]]
+name = "drawn"
+kind = "bifurcation_set"
+of = ["all"]
+[[claim]]
+text = "Flips lie at a = 3(1-b)^2/4"
+curve = "all:PD1"
+zero = "a - 3*(1 - b)**2/4"
+[[claim]]
+text = "The window has no point of codimension two on the fold"
+curve = "all:LP1"
+zero = "a + (1 - b)**2/4"
+"""
+    )
+    (tmp_path / "study.toml").write_text(text)
+    results = gb.run_study(tmp_path / "study.toml", tmp_path / "out")
+    assert all(c.agrees for c in results.claims)
+    loaded = gb.load(tmp_path / "out")
+    assert sorted(loaded["all"].names) == ["LP1", "PD1"]
+    assert loaded.sets["all"]["PD1"].system.states == ("x", "y")
+    table = loaded.certificates["proofs"]
+    assert table.numbers["asked"] == 2
+    assert "happens" in table.columns["statement"][0] or "one solution" in table.columns["statement"][0]
+    gb.write_report(loaded, tmp_path)
+    said = (tmp_path / "report.md").read_text()
+    assert "| fixed | PD1 | a = 0.3675 | " in said
+    assert f"| {table.columns['badge'][1]} |" in said.split("## Special points")[1]
+    assert "Bifurcation set all over a, b, depth 0" in said
+    again = gb.run_study(tmp_path / "study.toml", tmp_path / "out")
+    assert again.summary["parts"] == results.summary["parts"]
+    wrong = text.replace('curve = "all:LP1"', 'curve = "fixed:LP1"')
+    (tmp_path / "wrong.toml").write_text(wrong)
+    with pytest.raises(gb.StudyFileError, match="'fixed:LP1' is no curve"):
+        gb.run_study(tmp_path / "wrong.toml", tmp_path / "other")

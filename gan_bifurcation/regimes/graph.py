@@ -42,7 +42,8 @@ def build_graph(rmap: RegimeMap) -> Any:
 
     Nodes have verdict, detail, attractors (list of mappings), area (part of the window), polygon (WKT in natural
     units), worst_rate (largest modulus or real part at the representative point), point, confirmed, note. Edges have
-    label, criticality, length (unit coordinates), codimension_two (list of mappings), points (natural units), exact.
+    label, criticality, length (unit coordinates), codimension_two (list of mappings), points (natural units), exact,
+    how (see `Border`).
     """
     graph = nx.MultiGraph(
         name=rmap.system.name,
@@ -82,6 +83,7 @@ def _edge(border: Border) -> dict[str, Any]:
         "codimension_two": [{"label": s["label"], "parameters": dict(s["parameters"])} for s in border.special],
         "points": border.points.tolist(),
         "exact": border.curve is not None or (len(border.unit) == 1 and border.label not in ("global", "mode")),
+        "how": border.how,
     }
 
 

@@ -19,6 +19,7 @@ from gan_bifurcation.regimes.sampling import Sampler
 from gan_bifurcation.system import System
 
 if TYPE_CHECKING:
+    from gan_bifurcation.regimes.crossing import Transition
     from gan_bifurcation.regimes.questions import Change, Circle, Fastest, Nearest
 
 FloatArray = NDArray[np.float64]
@@ -114,7 +115,10 @@ class Border:
     special : tuple of mapping
         Codimension-two points on it: label and parameters.
     curve : Curve or None
-        The curve that it is a part of; None if no curve explains it.
+        The curve that it is a part of; None if no curve explains it, or one that cannot be solved again.
+    how : str
+        How it is known: "curve" (exact, solved again where asked), "traced" (exact at points of a curve of cycles,
+        circles or iterates), "spectra" or "runs" (bisected to the map's tolerance).
     """
 
     label: str
@@ -125,6 +129,7 @@ class Border:
     length: float
     special: tuple[Mapping[str, Any], ...] = ()
     curve: Curve | None = None
+    how: str = "curve"
 
     @property
     def branch(self) -> Branch | None:
@@ -152,6 +157,8 @@ class RegimeMap:
     tolerance : float
     notes : tuple of str
     outcome : Outcome
+    crossings : tuple of Transition or None
+        What happens to each attractor where a border is crossed; None where that was not computed with the map.
     """
 
     sampler: Sampler = field(repr=False)
@@ -162,6 +169,7 @@ class RegimeMap:
     tolerance: float
     notes: tuple[str, ...] = ()
     outcome: Outcome = field(default_factory=lambda: Outcome("complete", "The map is complete.", True))
+    crossings: "tuple[Transition, ...] | None" = None
 
     @property
     def system(self) -> System:
@@ -182,6 +190,20 @@ class RegimeMap:
         from gan_bifurcation.regimes.graph import build_graph
 
         return build_graph(self)
+
+    @cached_property
+    def transitions(self) -> "tuple[Transition, ...]":
+        """What becomes of each attractor where a border is crossed slowly, in either direction."""
+        from gan_bifurcation.regimes.crossing import with_transitions
+
+        return (with_transitions(self).crossings or ()) if self.crossings is None else self.crossings
+
+    @cached_property
+    def hysteresis(self) -> Any:
+        """A networkx MultiDiGraph: nodes are attractors of regimes ("3:1"), edges what they become across borders."""
+        from gan_bifurcation.regimes.crossing import hysteresis_graph
+
+        return hysteresis_graph(self)
 
     # -- questions ----------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """What a report says, as plain values; templates only lay it out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +15,10 @@ from gan_bifurcation.studies.claims import criticality_along
 from gan_bifurcation.studies.results import Results
 from gan_bifurcation.tables import Table
 
-_COEFFICIENTS: Final[Mapping[str, str]] = {"LP": "a", "H": "l1", "PD": "b", "NS": "d", "BP": "kind"}
+_COEFFICIENTS: Final[Mapping[str, str]] = {
+    "LP": "a", "H": "l1", "PD": "b", "NS": "d", "BP": "kind", "CP": "c", "GH": "l2", "GPD": "c", "CH": "c", "BT": "b",
+    "R1": "b", "R2": "c", "R3": "c1", "R4": "A0", "Hom": "saddle_quantity",
+}  # fmt: skip
 _MOST_ROWS: Final = 400
 _MOST_IN_TABLE: Final = 40
 
@@ -23,17 +26,28 @@ _MOST_IN_TABLE: Final = 40
 def content(results: Results) -> dict[str, Any]:
     """Everything that the templates show."""
     study = results.file.study
+    badges = {str(row["point"]): str(row["badge"]) for table in results.certificates.values() for row in table.rows}
     return {
         "title": study.title,
         "question": study.question,
         "description": study.description,
         "systems": _systems(results),
-        "points": [row for name, branch in results.branches.items() for row in _points(name, branch)][:_MOST_ROWS],
+        "points": [
+            row for name, branch in results.branches.items() for row in _points(name, branch.special_points, badges)
+        ][:_MOST_ROWS],
         "turning": [turning(name, branch) for name, branch in results.branches.items() if branch.profiles],
         "gaps": [row for name, branch in results.branches.items() for row in gaps(name, branch)][:_MOST_ROWS],
         "tongues": [row for name, found in results.tongues.items() for row in tongues(name, found)],
-        "curves": [_curve(name, curve) for name, curve in results.curves.items()],
-        "curve_points": [row for name, curve in results.curves.items() for row in _points(name, curve)][:_MOST_ROWS],
+        "curves": [_curve(name, curve) for name, curve in results.curves.items()]
+        + [
+            _curve(f"{name}:{n}", c) for name, s in results.sets.items() for n, c in zip(s.names, s.curves, strict=True)
+        ],
+        "curve_points": [
+            *(row for name, curve in results.curves.items() for row in _points(name, curve.special_points, badges)),
+            *(row for name, found in results.sets.items() for row in _points(name, found.points, badges)),
+        ][:_MOST_ROWS],
+        "sets": [_set(name, found) for name, found in results.sets.items()],
+        "certificates": [row for table in results.certificates.values() for row in table.rows],
         "maps": [_map(name, rmap) for name, rmap in results.maps.items()],
         "orbits": [_orbit(name, results[name]) for name in results.names("orbit")],
         "tables": [_table(section.name, section.of, results[section.name]) for section in study.table],
@@ -87,13 +101,14 @@ def _losses(system: Any) -> str:
     return "" if size <= 200 else "Both players descend their losses; the equations below are what follows from them."
 
 
-def _points(name: str, branch: Branch) -> list[dict[str, str]]:
+def _points(name: str, points: Sequence[Point], badges: Mapping[str, str]) -> list[dict[str, str]]:
     return [
         {
             "of": name, "name": p.name or p.label, "where": _where(p), "coefficient": coefficient(p),
-            "criticality": p.criticality, "note": p.note,
+            "criticality": p.criticality, "note": p.note or str(p.normal_form.get("meaning", "")),
+            "badge": badges.get(f"{name}:{p.name}", badges.get(f"{name}:{p.label}", "")),
         }
-        for p in branch.special_points
+        for p in points
         if not is_tongue(p)
     ]  # fmt: skip
 
@@ -121,6 +136,13 @@ def _leading(point: Point) -> str:
         angle = point.normal_form.get("theta")
         return f"{shown}, angle {angle:.6g}" if angle is not None else shown
     return f"{letter} = {value:.6g}" if isinstance(value, float | int) else str(value)
+
+
+def _set(name: str, found: Any) -> dict[str, Any]:
+    return {
+        "name": name, "over": ", ".join(found.window.names), "depth": found.depth, "branches": len(found.branches),
+        "curves": len(found.curves), "points": len(found.points), "unexplored": list(found.unexplored),
+    }  # fmt: skip
 
 
 def _curve(name: str, curve: Branch) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import starts
 from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.simulate import Orbit
 
 _STARTS: Final = "gan_bifurcation.continuation"
 # What makes the start of a branch, by label.
@@ -52,6 +53,32 @@ def begin_at(point: Point, amplitude: float | None = None, intervals: int | None
             )
     made: Start = getattr(import_module(_STARTS), _MAKERS[point.label])(point, **options)
     return made
+
+
+def begin_on(orbit: Orbit, intervals: int | None = None) -> starts.ProfileStart:
+    """The start of the branch of cycles (of a flow) or circles (of a map) that a run has settled on.
+
+    Parameters
+    ----------
+    orbit : Orbit
+    intervals : int, optional
+        Of the mesh of cycles.
+
+    Raises
+    ------
+    MisuseError
+        If the run has settled on something else.
+    """
+    home = import_module(_STARTS)
+    if not orbit.outcome.converged:
+        raise MisuseError(f"The run has settled on no cycle or circle: {orbit.outcome.message}")
+    if orbit.system.kind == "map":
+        if intervals is not None:
+            raise MisuseError("'intervals' belongs to cycles of a flow, but this run is of a map; leave it out.")
+        circle: starts.ProfileStart = home.orbit_to_circle(orbit)
+        return circle
+    cycle: starts.ProfileStart = home.orbit_to_cycle(orbit, **({} if intervals is None else {"intervals": intervals}))
+    return cycle
 
 
 def hold_period(point: Point) -> Start:

@@ -51,7 +51,7 @@ def _check(claim: ClaimSpec, study: Study, get: Callable[[str], Any]) -> tuple[s
             return claim.criticality, found.criticality or "none", found.criticality == claim.criticality
         return _numbers(claim, study, values_at(found), get)
     if claim.curve is not None:
-        return _curve(claim, study, get(claim.curve))
+        return _curve(claim, study, _curve_of(get(claim.curve.partition(":")[0]), claim.curve))
     if claim.map is not None:
         regime = get(claim.map).at(**(claim.at or {}))
         words = f"{regime.verdict} ({regime.detail})" if regime.detail else str(regime.verdict)
@@ -87,6 +87,15 @@ def _compare(computed: float, expected: float, tolerance: float) -> tuple[str, s
     agrees = difference <= tolerance * max(1.0, abs(expected))
     shown = f"{computed:.10g}" if difference == 0 else f"{computed:.10g} (difference {difference:.1e})"
     return f"{expected:.10g}", shown, bool(agrees)
+
+
+def _curve_of(part: Any, reference: str) -> Branch:
+    """A curve by its name, or "name:label" for one of a set."""
+    label = reference.partition(":")[2]
+    found = part[label] if label else part
+    if not isinstance(found, Branch):
+        raise MisuseError(f"'{reference}' is no curve; name a curve, or one of a set, such as \"my-set:NS1\".")
+    return found
 
 
 def _curve(claim: ClaimSpec, study: Study, curve: Branch) -> tuple[str, str, bool]:

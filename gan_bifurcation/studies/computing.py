@@ -4,20 +4,23 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.continuation.bifurcation_set import BifurcationSet
 from gan_bifurcation.continuation.equilibria import point
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.tongues import Tongue
 from gan_bifurcation.continuation.trace import trace
-from gan_bifurcation.errors import MisuseError, ResultsError, StudyFileError, unknown_name
+from gan_bifurcation.errors import MisuseError, Outcome, ResultsError, StudyFileError, unknown_name
 from gan_bifurcation.ranges import Range
 from gan_bifurcation.records import write_files
-from gan_bifurcation.studies.beginnings import begin_at, hold_period
+from gan_bifurcation.simulate import Orbit
+from gan_bifurcation.studies.beginnings import begin_at, begin_on, hold_period
 from gan_bifurcation.studies.locking import make_tongues, save_tongues, tip_of
+from gan_bifurcation.studies.organising import make_certificates, make_set, reattached_set, special_of
 from gan_bifurcation.studies.plan import Part
 from gan_bifurcation.studies.results import load_part, part_base
 from gan_bifurcation.studies.schema import (
@@ -29,6 +32,10 @@ from gan_bifurcation.studies.schema import (
 )
 from gan_bifurcation.studies.tabulating import make_table, save_table
 from gan_bifurcation.system import System, iterate
+
+# How long a run is that is to settle on a cycle or circle.
+_STEPS: Final = 20_000
+_DURATION: Final = 1000.0
 
 # Told how far a long part is: done, total, what.
 Tell = Callable[[int, int, str], Any]
@@ -62,6 +69,8 @@ class Workshop:
                 raise ResultsError(f"The part '{name}' cannot be read; the same command computes it again.") from error
             if isinstance(found, Branch) and system in self.systems:
                 found = reattached(found, self.systems[system])
+            elif kind == "set" and system in self.systems:
+                found = reattached_set(found, self.systems[system], reattached)
             elif kind == "tongues" and system in self.systems:
                 found = [_reattached_tongue(t, self.systems[system]) for t in found]
             self._known[identifier] = found
@@ -86,9 +95,19 @@ class Workshop:
         elif part.kind == "tongues":
             made = make_tongues(part.section, self.get(part.needs[0], part.system))
             save_tongues(made, base)
+        elif part.kind == "set":
+            assert system is not None
+            at = inside(system, part.section.parameters, part.section.free)
+            start = point(at, _guess(at, part.section.start)) if part.section.start else None
+            made = make_set(part.section, at, start, self.seed, tell)
+            made.save(base)
+        elif part.kind == "certificate":
+            made = make_certificates(part.section, self._referred(part))
+            save_table(made, base)
         elif part.kind == "map":
             assert system is not None
-            made = _regime_map(part.section, system, self.seed, tell)
+            lines = [self.get(need, part.system) for need in part.needs]
+            made = _regime_map(part.section, system, self.seed, tell, lines)
             made.save(base)
         elif part.kind == "orbit":
             assert system is not None
@@ -100,6 +119,12 @@ class Workshop:
             raise MisuseError(f"Nothing computes a '{part.kind}'.")
         self._known[part.identifier] = made
 
+    def _referred(self, part: Part) -> Callable[[str], Point]:
+        """Gives the points that a part of several others speaks of."""
+        # Each is of a system of its own, which a proof takes from the point itself.
+        parts = {i.partition("-")[2]: self._known.get(i) or load_part(self.folder, *_split(i)) for i in part.needs}
+        return lambda reference: special_point(parts[reference.partition(":")[0]], reference)
+
     def _branch(self, part: Part, section: BranchSpec, system: System) -> Branch:
         events = [make_event(event) for event in section.events]
         options: dict[str, Any] = {
@@ -108,6 +133,9 @@ class Workshop:
         if section.begin:
             begin = special_point(self.get(part.needs[0], part.system), section.begin)
             return trace(begin_at(begin, section.amplitude, section.intervals), section.free, **options)
+        if section.orbit:
+            run = as_orbit(self.get(part.needs[0], part.system), system)
+            return trace(begin_on(run, section.intervals), section.free, **options)
         system = inside(system, section.parameters, section.free)
         return trace(point(system, _guess(system, section.start)), section.free, **options)
 
@@ -117,8 +145,42 @@ class Workshop:
         return trace(start, section.free, stop=section.stop or None, max_points=section.most_points)
 
 
+def as_orbit(part: Mapping[str, Any], system: System) -> Orbit:
+    """The run of an orbit's part."""
+    outcome = Outcome("run", str(part["outcome"]), bool(part.get("converged", True)))
+    at = system.with_parameters(**part["parameters"])
+    return Orbit(at, np.array(part["times"]), np.array(part["states"]), outcome)
+
+
+def settle(system: System, initial: Mapping[str, float], length: float | None = None) -> Orbit:
+    """A run that is long enough to settle, with every step of a map kept.
+
+    Parameters
+    ----------
+    system : System
+    initial : mapping of str to float
+        States that are left out start at the known equilibrium.
+    length : float, optional
+        Steps of a map, or the duration of a flow.
+    """
+    from gan_bifurcation.simulate import simulate
+
+    start = _guess(system, initial)
+    if system.kind == "map":
+        steps = _STEPS if length is None else int(length)
+        if steps != length and length is not None:
+            raise MisuseError(f"The length of a map's run is a whole number of steps, got {length:g}.")
+        return simulate(system, start, steps=steps)
+    return simulate(system, start, duration=_DURATION if length is None else length)
+
+
+def _split(identifier: str) -> tuple[str, str]:
+    kind, _, name = identifier.partition("-")
+    return kind, name
+
+
 def special_point(part: Any, reference: str) -> Point:
-    """The point that "name:label" refers to: of a branch or curve, or the tip of a tongue.
+    """The point that "name:label" refers to: of a branch, curve or set, or the tip of a tongue.
 
     Raises
     ------
@@ -130,7 +192,11 @@ def special_point(part: Any, reference: str) -> Point:
         return part[label]
     if isinstance(part, list):
         return tip_of(part, label)
-    raise MisuseError(f"'{reference}' names a point of a branch, a curve or tongues, but '{name}' is none of these.")
+    if isinstance(part, BifurcationSet):
+        return special_of(part, reference)
+    raise MisuseError(
+        f"'{reference}' names a point of a branch, a curve, a set or tongues, but '{name}' is none of these."
+    )
 
 
 def reattached(branch: Branch, system: System) -> Branch:
@@ -186,7 +252,7 @@ def _guess(system: System, start: Mapping[str, float] | None) -> Any:
     return {**values, **start}
 
 
-def _regime_map(section: MapSpec, system: System, seed: int, tell: Tell | None) -> Any:
+def _regime_map(section: MapSpec, system: System, seed: int, tell: Tell | None, lines: Sequence[Any] = ()) -> Any:
     from gan_bifurcation.regimes.regime_map import regime_map
 
     system = inside(system, section.parameters, section.free)
@@ -194,6 +260,7 @@ def _regime_map(section: MapSpec, system: System, seed: int, tell: Tell | None) 
     return regime_map(
         system, dict(section.free), initial=initial, steps=section.steps, tolerance=section.tolerance,
         box=dict(section.box) or None, seed=seed if section.seed is None else section.seed, progress=tell,
+        attractors=section.attractors, curves=lines, depth=section.depth,
     )  # fmt: skip
 
 
@@ -210,6 +277,7 @@ def _orbit(section: OrbitSpec, system: System, base: Path) -> dict[str, Any]:
     text = {
         "states_names": list(system.states), "kind": system.kind, "parameters": dict(system.parameters),
         "verdict": verdict.kind, "detail": verdict.detail, "reason": verdict.reason, "outcome": orbit.outcome.message,
+        "converged": orbit.outcome.converged,
         "final": {k: float(v) for k, v in orbit.final_state.items()},
     }  # fmt: skip
     arrays = {"states": orbit.states, "times": orbit.times}

@@ -9,6 +9,7 @@ import numpy as np
 
 from gan_bifurcation import figures
 from gan_bifurcation.branch import Branch
+from gan_bifurcation.continuation.bifurcation_set import BifurcationSet
 from gan_bifurcation.errors import MisuseError, Outcome
 from gan_bifurcation.figures.surfaces import panel_grid
 from gan_bifurcation.simulate import Orbit
@@ -52,7 +53,9 @@ class Drawer:
         several = list(parts.values())
         first = several[0]
         if section.kind in ("bifurcation_diagram", "spectral_radius", "spectrum_path", "bifurcation_set"):
-            _demand(section, parts, "branches or curves", lambda part: isinstance(part, Branch))
+            kinds = (Branch, BifurcationSet) if section.kind == "bifurcation_set" else (Branch,)
+            _demand(section, parts, "branches or curves", lambda part: isinstance(part, kinds))
+            several = [c for part in several for c in (part.curves if isinstance(part, BifurcationSet) else [part])]
         elif section.kind in ("regime_map", "regime_graph"):
             _demand(section, parts, "a map", lambda part: not isinstance(part, Branch | Table | dict | list))
         else:

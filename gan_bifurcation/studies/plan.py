@@ -18,7 +18,7 @@ from gan_bifurcation.studies.tabulating import check_settings
 from gan_bifurcation.system import System
 
 # Kinds of parts that are computed of a system.
-_OF_SYSTEMS: Final = ("branch", "curve", "tongues", "map", "orbit")
+_OF_SYSTEMS: Final = ("branch", "curve", "tongues", "set", "map", "orbit")
 # Raised when results of the same study would be written otherwise.
 FORMAT = 2
 
@@ -30,7 +30,7 @@ class Part:
     Attributes
     ----------
     kind : str
-        branch, curve, tongues, map, orbit, table or figure.
+        branch, curve, tongues, set, certificate, map, orbit, table or figure.
     name : str
     section : object
         Its section of the study.
@@ -87,7 +87,11 @@ def plan(study: Study, systems: Mapping[str, System], folder: Path | None = None
         section = sections[kind, name]
         where = f"{kind} '{name}'"
         needs = [add(*_found(computed, other, where)) for other in _mentioned(kind, section)]
-        follows = kind == "tongues" or getattr(section, "begin", None)
+        if kind == "branch" and section.orbit and computed[section.orbit] != "orbit":
+            raise StudyFileError(
+                f"In {where}: 'orbit' names an [[orbit]], but '{section.orbit}' is a {computed[section.orbit]}."
+            )
+        follows = kind == "tongues" or getattr(section, "begin", None) or (kind == "branch" and section.orbit)
         system = needs[0].system if follows else getattr(section, "system", "")
         if kind in _OF_SYSTEMS:
             _check(systems, system, section, where)
@@ -115,8 +119,14 @@ def _mentioned(kind: str, section: Any) -> list[str]:
     begin = getattr(section, "begin", None)
     if begin:
         return [begin.partition(":")[0]]
+    if kind == "branch":
+        return [section.orbit] if section.orbit else []
     if kind == "tongues":
         return [section.of]
+    if kind == "map":
+        return list(dict.fromkeys(section.curves))
+    if kind == "certificate":
+        return list(dict.fromkeys(reference.partition(":")[0] for reference in section.of))
     if kind != "figure":
         return []
     names = [
@@ -167,7 +177,8 @@ def _check_claims(study: Study, computed: Mapping[str, str]) -> None:
         start = claim.point.partition(":")[0] if claim.point else ""
         if claim.against:
             _found(computed, claim.against.partition(":")[0], where)
-        _found(computed, start or claim.curve or claim.map or claim.table or claim.orbit or "", where)
+        curve = claim.curve.partition(":")[0] if claim.curve else ""
+        _found(computed, start or curve or claim.map or claim.table or claim.orbit or "", where)
         for text in (claim.value, claim.expected, claim.zero):
             if isinstance(text, str):
                 _check_expression(text, where)

@@ -85,7 +85,7 @@ class Results:
         return self._systems or all_systems(self.file.study, self.file.folder)
 
     def names(self, kind: str) -> list[str]:
-        """The names of all parts of one kind: branch, curve, tongues, map, orbit, table, figure."""
+        """The names of all parts of one kind: branch, curve, tongues, set, certificate, map, orbit, table, figure."""
         return [part["name"] for part in self.summary["parts"] if part["kind"] == kind]
 
     def __getitem__(self, name: str) -> Any:
@@ -110,6 +110,14 @@ class Results:
     @cached_property
     def tongues(self) -> dict[str, Any]:
         return {name: self[name] for name in self.names("tongues")}
+
+    @cached_property
+    def sets(self) -> dict[str, Any]:
+        return {name: self[name] for name in self.names("set")}
+
+    @cached_property
+    def certificates(self) -> dict[str, Any]:
+        return {name: self[name] for name in self.names("certificate")}
 
     @cached_property
     def maps(self) -> dict[str, Any]:
@@ -143,7 +151,7 @@ class Results:
 def part_base(folder: Path, kind: str, name: str) -> Path:
     """Where the data of a part lies, without suffix."""
     where = {"branch": "branches", "curve": "branches", "map": "maps", "orbit": "orbits", "figure": "figures"}
-    where["tongues"] = "tongues"
+    where |= {"tongues": "tongues", "set": "sets"}
     return folder / where.get(kind, "tables") / name
 
 
@@ -160,9 +168,13 @@ def load_part(folder: Path, kind: str, name: str) -> Any:
         from gan_bifurcation.regimes.regime import RegimeMap
 
         return RegimeMap.load(base)
+    if kind == "set":
+        from gan_bifurcation.continuation.bifurcation_set import BifurcationSet
+
+        return BifurcationSet.load(base)
     if kind == "figure":
         return base
-    if kind == "table":
+    if kind in ("table", "certificate"):
         return load_table(base)
     text, arrays = read_files(base)
     return {**text, **arrays}

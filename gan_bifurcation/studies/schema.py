@@ -102,7 +102,8 @@ class EventSpec(Section):
 class BranchSpec(_Free):
     """A branch over one parameter: of equilibria or fixed points, or what begins at a special point of another branch.
 
-    At BP that is the other branch, at PD the one of twice the period, at H cycles, at NS invariant circles.
+    At BP that is the other branch, at PD the one of twice the period, at H cycles, at NS invariant circles. With
+    'orbit', the cycles or invariant circles of what that run has settled on.
     """
 
     name: Name
@@ -111,18 +112,24 @@ class BranchSpec(_Free):
     free: dict[str, Range] = Field(min_length=1, max_length=1)
     start: dict[str, float] | None = None
     begin: Reference | None = Field(default=None, alias="from")
+    orbit: Name | None = None
     at: list[float] = Field(default_factory=list, max_length=1000)
     stop: list[str] = Field(default_factory=list, max_length=50)
     events: list[EventSpec] = Field(default_factory=list, max_length=20)
-    # Of the first circle at an NS; of the mesh of cycles at an H.
+    # Of the first circle at an NS; of the mesh of cycles at an H, or of an orbit.
     amplitude: float | None = Field(default=None, gt=0, le=10)
     intervals: int | None = Field(default=None, ge=4, le=2000)
     most_points: int = Field(default=4000, ge=1, le=100_000)
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:
-        if not self.begin and (self.amplitude, self.intervals) != (None, None):
+        if not self.begin and (self.amplitude is not None or (self.intervals is not None and not self.orbit)):
             raise ValueError("'amplitude' and 'intervals' belong to a branch with 'from' an NS or an H")
+        if self.orbit and (self.begin or self.start or self.system or self.parameters or self.events):
+            raise ValueError(
+                "a branch with 'orbit' takes all from that run; leave 'from', 'start', 'system', 'parameters' and "
+                "'events' out"
+            )
         if self.begin and (self.start or self.system or self.parameters):
             raise ValueError("a branch with 'from' takes all from there; leave 'start', 'system' and 'parameters' out")
         return self
@@ -167,6 +174,35 @@ class MapSpec(_Free):
     steps: int = Field(default=2000, ge=10, le=MOST_STEPS)
     tolerance: float = Field(default=1e-4, gt=0, lt=1)
     seed: int | None = Field(default=None, ge=0)
+    # Initial conditions in each regime, drawn from the box; 0 for what runs beside the equilibrium say alone.
+    attractors: int | None = Field(default=None, ge=0, le=100_000)
+    # Curves and tongues of the study that are borders too, and how many flips in a row are followed.
+    curves: list[Name] = Field(default_factory=list, max_length=100)
+    depth: int = Field(default=0, ge=0, le=4)
+
+
+class SetSpec(_Free):
+    """A bifurcation set over two parameters, found in one call: branches, curves, points of codimension two."""
+
+    name: Name
+    system: str = ""
+    parameters: dict[str, float] = Field(default_factory=dict)
+    free: dict[str, Range] = Field(min_length=2, max_length=2)
+    start: dict[str, float] | None = None
+    # Where to search for equilibria.
+    box: dict[str, Range] = Field(default_factory=dict, max_length=200)
+    depth: int = Field(default=1, ge=0, le=8)
+    most_branches: int = Field(default=160, ge=1, le=2000)
+    seed: int | None = Field(default=None, ge=0)
+
+
+class CertificateSpec(Section):
+    """Proofs, in interval arithmetic, of what special points are."""
+
+    name: Name
+    of: list[Reference] = Field(min_length=1, max_length=200)
+    # The parameter that the bifurcations happen in; that of the branch by default.
+    free: str = ""
 
 
 class OrbitSpec(Section):
@@ -312,6 +348,8 @@ class Study(Section):
     branch: list[BranchSpec] = Field(default_factory=list)
     curve: list[CurveSpec] = Field(default_factory=list)
     tongues: list[TonguesSpec] = Field(default_factory=list)
+    set: list[SetSpec] = Field(default_factory=list)
+    certificate: list[CertificateSpec] = Field(default_factory=list)
     map: list[MapSpec] = Field(default_factory=list)
     orbit: list[OrbitSpec] = Field(default_factory=list)
     table: list[TableSpec] = Field(default_factory=list)
@@ -325,7 +363,7 @@ class Study(Section):
 
     def sections(self) -> list[tuple[str, Any]]:
         """All named sections, as (kind, section), in the order in which they can be computed."""
-        kinds = ("branch", "curve", "tongues", "map", "orbit", "table", "figure")
+        kinds = ("branch", "curve", "tongues", "set", "certificate", "map", "orbit", "table", "figure")
         return [(kind, section) for kind in kinds for section in getattr(self, kind)]
 
     @model_validator(mode="after")
@@ -340,7 +378,7 @@ class Study(Section):
             if twice:
                 raise ValueError(f"the name '{twice[0]}' is used twice; every part needs its own")
         if not named:
-            raise ValueError("the study computes nothing; add a [[branch]], [[map]], [[orbit]] or [[table]]")
+            raise ValueError("the study computes nothing; add a [[branch]], [[set]], [[map]], [[orbit]] or [[table]]")
         return self
 
 
