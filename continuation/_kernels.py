@@ -100,6 +100,7 @@ STATE: Final[Any] = _StateType(
         ("is_map", types.boolean),
         ("sign", types.float64),
         ("kappa_unit", types.float64),
+        ("determinant", types.float64),  # sign of det [D; row] where the tangent is known, else 0
         ("e", EVALUATOR),
         ("level", EVALUATOR),
     ]
@@ -118,7 +119,7 @@ def make_state(arrays: Arrays) -> Any:
     s.width = 2 if pair else 1
     s.size = n + k + nf + (1 if pair else 0)
     s.equations = n + k + (2 if pair else (0 if condition == NONE else 1))
-    s.is_map, s.sign, s.kappa_unit = arrays.is_map, arrays.sign, arrays.kappa_unit
+    s.is_map, s.sign, s.kappa_unit, s.determinant = arrays.is_map, arrays.sign, arrays.kappa_unit, 0.0
     s.e = make_evaluator(arrays.tape, arrays.iterations, n, 1 if condition in (NONE, FUNCTION) else 2)
     s.level = make_evaluator(arrays.level, 1, 1, 1)
     s.p, s.low, s.high, s.scale, s.reference = arrays.p, arrays.low, arrays.high, arrays.scale, arrays.reference

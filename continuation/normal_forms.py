@@ -28,6 +28,10 @@ ComplexArray = NDArray[np.complex128]
 ROUNDING: Final = 1e-9
 
 
+# Left and right vectors whose product is smaller than this, of its parts, are orthogonal.
+_ORTHOGONAL: Final = 1e-12
+
+
 def critical_vectors(a: FloatArray, eigenvalue: complex) -> tuple[ComplexArray, ComplexArray]:
     """Right and left eigenvectors q, p of the eigenvalue nearest to the one given, <q,q> = <p,q> = 1.
 
@@ -43,7 +47,7 @@ def critical_vectors(a: FloatArray, eigenvalue: complex) -> tuple[ComplexArray, 
     q /= np.linalg.norm(q)
     q *= np.exp(-1j * np.angle(q[np.argmax(np.abs(q))]))
     overlap = np.vdot(p, q)
-    if abs(overlap) < 1e-12:
+    if abs(overlap) < _ORTHOGONAL * np.abs(p) @ np.abs(q):
         raise MisuseError(
             "The critical eigenvalue is not simple (its left and right eigenvectors are orthogonal); a "
             "codimension-two point is near."
@@ -118,6 +122,11 @@ class Raw:
     regular: bool
 
     @property
+    def double(self) -> bool:
+        """Whether the vectors are orthogonal, whatever the units of the states."""
+        return bool(abs(self.overlap) < _ORTHOGONAL * np.abs(self.w) @ np.abs(self.q))
+
+    @property
     def p(self) -> ComplexArray:
         """The left null vector with <p,q> = 1.
 
@@ -126,7 +135,7 @@ class Raw:
         MisuseError
             If the eigenvalue is not simple.
         """
-        if abs(self.overlap) < 1e-12:
+        if self.double:
             raise MisuseError(
                 "The critical eigenvalue is not simple (its left and right eigenvectors are orthogonal); a "
                 "codimension-two point is near."
@@ -136,7 +145,7 @@ class Raw:
     @property
     def value(self) -> complex:
         """The coefficient; NaN where it does not exist."""
-        if not self.regular or abs(self.overlap) < 1e-12:
+        if not self.regular or self.double:
             return complex(np.nan, np.nan)
         return self.total / self.overlap
 

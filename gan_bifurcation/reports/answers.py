@@ -11,7 +11,13 @@ _ROUNDING: Final = 1e-12
 
 
 def answers(
-    rmap: Any, at: Mapping[str, float] | None = None, verdict: str = "converges", circle: bool = True
+    rmap: Any,
+    at: Mapping[str, float] | None = None,
+    verdict: str = "converges",
+    *,
+    to: Mapping[str, float] | None = None,
+    best: bool = False,
+    circle: bool = True,
 ) -> dict[str, dict[str, Any]]:
     """What a map says.
 
@@ -22,6 +28,10 @@ def answers(
         A point of the window; the regime there, the nearest border and the smallest change are answered for it.
     verdict : str
         Which regimes the circle and the change are about.
+    to : mapping of parameter to float, optional
+        Another point: what changes on the straight way there is answered too.
+    best : bool
+        Whether to look for the fastest convergence.
     circle : bool
         Whether to ask for the largest circle, which does not depend on `at`.
 
@@ -35,6 +45,12 @@ def answers(
         found["regime"] = _regime(rmap, at)
         found["nearest border"] = _or_why_not(lambda: _nearest(rmap, at))
         found["smallest change"] = _or_why_not(lambda: _change(rmap, at, verdict))
+    if to is not None:
+        if at is None:
+            raise MisuseError("The way to a point begins somewhere: give --at as well as --to.")
+        found["path"] = _path(rmap, at, to)
+    if best:
+        found["best rate"] = _or_why_not(lambda: _best(rmap))
     if circle:
         found["largest circle"] = _or_why_not(lambda: _circle(rmap, verdict))
     return found
@@ -86,6 +102,31 @@ def _change(rmap: Any, at: Mapping[str, float], verdict: str) -> dict[str, Any]:
         moved = _signed(change.change, change.parameters)
         text = f"The smallest change after which training {verdict}: {moved}, {crossed}."
     return {"text": text, **asdict(change)}
+
+
+def _path(rmap: Any, at: Mapping[str, float], to: Mapping[str, float]) -> dict[str, Any]:
+    steps = rmap.along([at, to])
+    first = rmap.at(**at)
+    text = [f"From {_named(at)} to {_named(to)}: training {first.verdict} ({first.detail}) at first"]
+    for step in steps:
+        after = rmap.faces[step.after]
+        kind = f"{step.label}{f', {step.criticality}' if step.criticality else ''}"
+        jumps = any(not t.returns for t in step.transitions)
+        back = ", and does not come back the same way" if jumps else ""
+        text.append(f"beyond {_named(step.parameters)} ({kind}) it {after.verdict} ({after.detail}){back}")
+    if not steps:
+        text.append("and all the way")
+    return {"text": "; ".join(text) + ".", "steps": [asdict(s) for s in steps]}
+
+
+def _best(rmap: Any) -> dict[str, Any]:
+    best = rmap.best_rate()
+    unit = "iterations" if rmap.system.kind == "map" else "units of time"
+    text = (
+        f"Training converges fastest at {_named(best.parameters)}: {best.iterations:.4g} {unit} to 1/e by the slowest "
+        "of all modes."
+    )
+    return {"text": text, **asdict(best)}
 
 
 def _circle(rmap: Any, verdict: str) -> dict[str, Any]:
