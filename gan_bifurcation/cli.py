@@ -512,15 +512,23 @@ def map_command(
 @click.option(
     "--at", "at", multiple=True, metavar="NAME=NUMBER", help="A point of the window; once for each parameter."
 )
+@click.option(
+    "--to", "to", multiple=True, metavar="NAME=NUMBER", help="Another point: what changes on the way there from --at."
+)
+@click.option("--best", is_flag=True, help="Where training converges fastest.")
 @click.option("--map", "name", default="", help="Which map of a study; the first one by default.")
 @click.option("--verdict", default="converges", show_default=True, help="For the circle and the change.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def ask(folder: Path, at: tuple[str, ...], name: str, verdict: str, as_json: bool) -> None:
-    """Ask a saved regime map: the largest safe circle, and with --at the regime, nearest border and smallest change."""
+def ask(
+    folder: Path, at: tuple[str, ...], to: tuple[str, ...], best: bool, name: str, verdict: str, as_json: bool
+) -> None:
+    """Ask a saved regime map: the largest safe circle; with --at the regime there, the nearest border and the smallest
+    change; with --to what changes on the way; with --best the fastest convergence.
+    """
     from gan_bifurcation.reports.answers import answers
 
     rmap = _saved_map(folder, name)
-    found = answers(rmap, _numbers(at, "--at") or None, verdict)
+    found = answers(rmap, _numbers(at, "--at") or None, verdict, to=_numbers(to, "--to") or None, best=best)
     if as_json:
         _json(found)
         return

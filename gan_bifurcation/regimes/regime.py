@@ -1,7 +1,7 @@
 """Regimes, borders and the map that they make: plain data with questions as methods."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +19,11 @@ from gan_bifurcation.regimes.sampling import Sampler
 from gan_bifurcation.system import System
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gan_bifurcation.regimes.crossing import Transition
     from gan_bifurcation.regimes.questions import Change, Circle, Fastest, Nearest
+    from gan_bifurcation.regimes.route import Step
 
 FloatArray = NDArray[np.float64]
 
@@ -243,10 +246,16 @@ class RegimeMap:
 
         return best_rate(self)
 
+    def along(self, path: Sequence[Mapping[str, float]]) -> "tuple[Step, ...]":
+        """The borders that a path through points of the window crosses, in order, and what happens there."""
+        from gan_bifurcation.regimes.route import along
+
+        return along(self, path)
+
     # -- hand-over ----------------------------------------------------------------------------------------------------
 
     def to_json(self) -> str:
-        """The graph with polygons and border polylines, lossless."""
+        """The graph with polygons and border polylines, and the transitions in its attributes; lossless."""
         from gan_bifurcation.regimes.graph import to_json
 
         return to_json(self.graph)
@@ -256,6 +265,18 @@ class RegimeMap:
         from gan_bifurcation.regimes.graph import to_graphml
 
         return to_graphml(self.graph, Path(path))
+
+    def to_geojson(self) -> str:
+        """Faces and borders as GeoJSON, its coordinates the parameters in natural units."""
+        from gan_bifurcation.regimes.exports import to_geojson
+
+        return to_geojson(self)
+
+    def to_dataframe(self, of: str = "regimes") -> "pd.DataFrame":
+        """A table of the "regimes", "borders", "attractors" or "transitions" (needs pandas)."""
+        from gan_bifurcation.regimes.exports import to_dataframe
+
+        return to_dataframe(self, of)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the map into a folder: graph.json, graph.graphml, map.json, and the branches and curves.

@@ -17,7 +17,7 @@ from gan_bifurcation.ranges import Range
 from gan_bifurcation.records import read_files, system_from_record, system_record, write_atomically, write_files
 from gan_bifurcation.regimes.attractors import Attractor
 from gan_bifurcation.regimes.crossing import Transition
-from gan_bifurcation.regimes.graph import number, to_graphml
+from gan_bifurcation.regimes.graph import number, to_graphml, to_json
 from gan_bifurcation.regimes.regime import Border, Regime, RegimeMap
 from gan_bifurcation.regimes.sampling import make_sampler
 
@@ -39,6 +39,10 @@ def save(rmap: RegimeMap, folder: Path) -> Path:
         curve.branch.save(folder / f"curve_{k:03d}")
     write_atomically(folder / "graph.json", rmap.to_json().encode())
     to_graphml(rmap.graph, folder / "graph.graphml")
+    write_atomically(folder / "faces.geojson", rmap.to_geojson().encode())
+    if rmap.crossings is not None:
+        write_atomically(folder / "transitions.json", to_json(rmap.hysteresis).encode())
+        to_graphml(rmap.hysteresis, folder / "transitions.graphml")
     sampler = rmap.sampler
     arrays = {f"unknowns_{k}": c.unknowns for k, c in enumerate(rmap.curves)}
     arrays |= {f"border_{k}": b.unit for k, b in enumerate(rmap.borders)}
