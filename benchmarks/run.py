@@ -1,19 +1,22 @@
-"""Time per continuation point against peers, in one run: ``python benchmarks/run.py [--jaxcont PYTHON]``.
+"""Time per continuation point against peers: ``python benchmarks/run.py [--jaxcont PYTHON] [--auto FOLDER]``.
 
 Peers that are not installed are left out: PyDSTool comes with the package, `xpplab` (XPPAUT's AUTO) and `jaxcont` with
-the extra [bench]; jaxcont may live in an environment of its own, whose interpreter is then given. Only ratios of one
-run mean anything. Nothing here is a test.
+the extra [bench]; jaxcont may live in an environment of its own, whose interpreter is then given; FOLDER is a built
+source tree of AUTO-07p. Only ratios of one run mean anything. Nothing here is a test.
 """
 
 import argparse
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -158,6 +161,80 @@ def xppaut() -> dict[str, float]:
     return {"ab": per_point(runner(AB, AB_VALUES, 0.2)), "abc": per_point(runner(ABC, ABC_VALUES, 0.5))}
 
 
+FORTRAN = """
+SUBROUTINE FUNC(NDIM,U,ICP,PAR,IJAC,F,DFDU,DFDP)
+  IMPLICIT NONE
+  INTEGER, INTENT(IN) :: NDIM, ICP(*), IJAC
+  DOUBLE PRECISION, INTENT(IN) :: U(NDIM), PAR(*)
+  DOUBLE PRECISION, INTENT(OUT) :: F(NDIM)
+  DOUBLE PRECISION, INTENT(INOUT) :: DFDU(NDIM,NDIM), DFDP(NDIM,*)
+{field}
+END SUBROUTINE FUNC
+SUBROUTINE STPNT(NDIM,U,PAR,T)
+  IMPLICIT NONE
+  INTEGER, INTENT(IN) :: NDIM
+  DOUBLE PRECISION, INTENT(INOUT) :: U(NDIM), PAR(*)
+  DOUBLE PRECISION, INTENT(IN) :: T
+  U = 0d0
+{values}
+END SUBROUTINE STPNT
+SUBROUTINE BCND
+END SUBROUTINE BCND
+SUBROUTINE ICND
+END SUBROUTINE ICND
+SUBROUTINE FOPT
+END SUBROUTINE FOPT
+SUBROUTINE PVLS
+END SUBROUTINE PVLS
+"""
+CONSTANTS = """NDIM={n}, IPS=1, IRS=0, ILP=1, ICP=[1]
+NTST=15, NCOL=4, IAD=3, ISP=1, ISW=1, IPLT=0, NBC=0, NINT=0
+NMX={points}, NPR=1000000, MXBF=0, IID=0, ITMX=8, ITNW=5, NWTN=3, JAC=0
+EPSL=1e-7, EPSU=1e-7, EPSS=1e-5
+DS=0.001, DSMIN=1e-5, DSMAX=0.001, IADS=1
+NPAR=5, THL={{11: 0.0}}, THU={{}}
+"""
+
+
+def auto(folder: Path) -> dict[str, float]:
+    """AUTO-07p with steps of 0.001, by differences of two runs, so that its start and end do not count."""
+    times = {}
+    for name, field, values in (("ab", AB, AB_VALUES), ("abc", ABC, ABC_VALUES)):
+        lines = []
+        for k, expression in enumerate(field.values()):
+            for i, state in enumerate(field):
+                expression = re.sub(rf"\b{state}\b", f"U({i + 1})", expression)
+            for i, parameter in enumerate(values):
+                expression = re.sub(rf"\b{parameter}\b", f"PAR({i + 1})", expression)
+            lines.append(f"  F({k + 1}) = {expression}")
+        # From p1 = 0, where the origin is an equilibrium.
+        set_all = [f"  PAR({i + 1}) = {0.0 if i == 0 else v}d0" for i, v in enumerate(values.values())]
+        source = FORTRAN.format(field="\n".join(lines), values="\n".join(set_all))
+        with tempfile.TemporaryDirectory() as work:
+            (Path(work) / "demo.f90").write_text(source)
+            objects = sorted(str(p) for p in (folder / "lib").glob("*.o"))
+            flags = ["gfortran", "-O3", "-fopenmp", f"-I{folder}/include", f"-I{folder}/src", "demo.f90", "-o", "demo"]
+            subprocess.run([*flags, *objects], cwd=work, check=True)
+            best = []
+            for points in (1000, 41000):
+                (Path(work) / "fort.2").write_text(CONSTANTS.format(n=len(field), points=points))
+                spent = []
+                for _ in range(5):
+                    begin = os.times()
+                    subprocess.run(
+                        ["./demo"],
+                        cwd=work,
+                        check=True,
+                        capture_output=True,
+                        env={**os.environ, "OMP_NUM_THREADS": "1"},
+                    )
+                    end = os.times()
+                    spent.append(end.children_user - begin.children_user + end.children_system - begin.children_system)
+                best.append(min(spent))
+            times[f"{name}, small steps"] = (best[1] - best[0]) / 40000
+    return times
+
+
 JAXCONT = """
 import json, time, warnings
 warnings.simplefilter("ignore")
@@ -206,10 +283,14 @@ def construction() -> list[tuple[str, float, str]]:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--jaxcont", default=sys.executable, help="interpreter of the environment that has jaxcont")
-    python = options.parse_args().jaxcont
+    options.add_argument("--auto", type=Path, help="a built source tree of AUTO-07p")
+    given = options.parse_args()
+    python = given.jaxcont
     table: dict[str, dict[str, float]] = {"ours": own(), "PyCont": pycont()}
     if importlib.util.find_spec("xpplab"):
         table["xpplab"] = xppaut()
+    if given.auto:
+        table["AUTO-07p"] = auto(given.auto)
     if python != sys.executable or importlib.util.find_spec("jaxcont"):
         table["jaxcont"] = json.loads(fresh(JAXCONT, python))
     print(f"{'microseconds per point':34s}" + "".join(f"{peer:>12s}" for peer in table) + "   peer/ours")

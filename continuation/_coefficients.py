@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.continuation._spectrum import balance
 from gan_bifurcation.evaluation import jacobian, second
 from gan_bifurcation.jets import run_jet
 from gan_bifurcation.kernels import (
@@ -36,14 +37,16 @@ _SQRT_HALF: Final = 0.7071067811865476
 
 @linked("complex factors", types.float64(COMPLEX_MATRIX, INDEX), _nrt=False)
 def _factor(a: ComplexArray, pivots: NDArray[np.int64]) -> float:
-    """LU with partial pivoting in place; the smallest pivot's modulus. A vanishing pivot becomes a tiny one."""
+    """LU with partial pivoting in place; the smallest pivot's modulus. A vanishing pivot becomes a tiny one.
+
+    Tiny is measured in the column's own unit: states may differ by many orders of magnitude.
+    """
     n = a.shape[0]
-    norm = 0.0
-    for i in range(n):
-        for j in range(n):
-            norm = max(norm, abs(a[i, j]))
     least = np.inf
     for k in range(n):
+        norm = 0.0
+        for i in range(n):
+            norm = max(norm, abs(a[i, k]))
         best = k
         for i in range(k + 1, n):
             if abs(a[i, k]) > abs(a[best, k]):
@@ -128,12 +131,19 @@ def _shifted(a: FloatArray, shift: complex, sign: float, out: ComplexArray) -> N
 def _null_vectors(a: FloatArray, eigenvalue: complex, q: ComplexArray, w: ComplexArray) -> None:
     """Unit right and left null vectors of A - eigenvalue I: its singular vectors of the least singular value.
 
-    By inverse iteration with the factors of the matrix and of its adjoint in turn.
+    By inverse iteration with the factors of the matrix and of its adjoint in turn, in units in which the matrix is
+    balanced: vectors whose components differ by many orders of magnitude are right in each of them.
     """
     n = q.shape[0]
+    balanced = np.empty((n, n))
+    scale = np.empty(n)
+    for i in range(n):
+        for j in range(n):
+            balanced[i, j] = a[i, j]
+    balance(balanced, scale, n)
     m = np.empty((n, n), dtype=np.complex128)
     pivots = np.empty(n, dtype=np.int64)
-    _shifted(a, eigenvalue, 1.0, m)
+    _shifted(balanced, eigenvalue, 1.0, m)
     _factor(m, pivots)
     for i in range(n):
         # Nothing special: no direction that a symmetric system could be orthogonal to.
@@ -148,6 +158,11 @@ def _null_vectors(a: FloatArray, eigenvalue: complex, q: ComplexArray, w: Comple
         _normalise(w)
         _solve_adjoint(m, pivots, w)
         _normalise(w)
+    for i in range(n):
+        q[i] *= scale[i]
+        w[i] /= scale[i]
+    _normalise(q)
+    _normalise(w)
 
 
 @jit

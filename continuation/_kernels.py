@@ -100,6 +100,7 @@ STATE: Final[Any] = _StateType(
         ("is_map", types.boolean),
         ("sign", types.float64),
         ("kappa_unit", types.float64),
+        ("determinant", types.float64),  # sign of det [D; row] where the tangent is known, else 0
         ("e", EVALUATOR),
         ("level", EVALUATOR),
     ]
@@ -118,7 +119,7 @@ def make_state(arrays: Arrays) -> Any:
     s.width = 2 if pair else 1
     s.size = n + k + nf + (1 if pair else 0)
     s.equations = n + k + (2 if pair else (0 if condition == NONE else 1))
-    s.is_map, s.sign, s.kappa_unit = arrays.is_map, arrays.sign, arrays.kappa_unit
+    s.is_map, s.sign, s.kappa_unit, s.determinant = arrays.is_map, arrays.sign, arrays.kappa_unit, 0.0
     s.e = make_evaluator(arrays.tape, arrays.iterations, n, 1 if condition in (NONE, FUNCTION) else 2)
     s.level = make_evaluator(arrays.level, 1, 1, 1)
     s.p, s.low, s.high, s.scale, s.reference = arrays.p, arrays.low, arrays.high, arrays.scale, arrays.reference
@@ -399,10 +400,11 @@ def refresh_borders(s: Any) -> None:
             c[i, k] = s.vectors[i, k]
     orthonormalise(b)
     orthonormalise(c)
-    # Branch points: the pinned direction is the critical one. On a manifold the critical eigenvalue is another one.
+    # Branch points: what is pinned is the left null vector, along which nothing moves in the subspace (of a symmetry,
+    # or an invariant one) that they owe their being to. On a manifold the critical eigenvalue is another one.
     if s.condition == REAL and s.k == 1 and s.sign > 0.0 and s.level_f[0] == (1.0 if s.is_map else 0.0):
         for i in range(n):
-            s.pin_rows[i, 0] = c[i, 0]
+            s.pin_rows[i, 0] = b[i, 0]
             s.pin_columns[i, 0] = b[i, 0]
     if width == 2:
         pairing = np.zeros((2, 4))

@@ -23,8 +23,10 @@ _MOST_SWEEPS: Final = 60
 
 
 @leaf
-def _balance(a: FloatArray, n: int) -> None:
-    """Scale rows and columns by powers of two until their sizes are alike, in place."""
+def balance(a: FloatArray, scale: FloatArray, n: int) -> None:
+    """Replace A by D^-1 A D, whose rows and columns are alike in size, in place; D, of powers of two -> `scale`."""
+    for i in range(n):
+        scale[i] = 1.0
     changed = True
     while changed:
         changed = False
@@ -46,6 +48,7 @@ def _balance(a: FloatArray, n: int) -> None:
                 column *= 0.25
             if (column + row) < 0.95 * total * factor:
                 changed = True
+                scale[i] *= factor
                 for j in range(n):
                     a[i, j] /= factor
                 for j in range(n):
@@ -227,8 +230,9 @@ def eigenvalues(a: FloatArray) -> NDArray[np.complex128]:
     elif n == 2:
         _of_two(h[0, 0], h[0, 1], h[1, 0], h[1, 1], out, 0)
     else:
-        _balance(h, n)
-        _hessenberg(h, np.empty(n), n)
+        v = np.empty(n)
+        balance(h, v, n)
+        _hessenberg(h, v, n)
         if not _francis(h, n, out):
             for i in range(n):
                 out[i] = complex(np.nan, 0.0)

@@ -11,6 +11,8 @@ from gan_bifurcation.kernels import FloatArray, jit
 
 # Why a chunk ended, and the mode in which `advance` only solves.
 FULL, LEFT_WINDOW, STEP_TOO_SMALL, TOO_LARGE = 0, 1, 2, 3
+# A correction smaller than this, relative to each unknown, changes no derivative that is used.
+_SAME = 1e-11
 
 
 @jit
@@ -35,35 +37,37 @@ def correct(s: Any, u: FloatArray, row: FloatArray, target: float, iterations: i
                 total += row[i] * u[i]
             r[size - 1] = total
         sign = lu_factor(d, s.pivots)
-        if iterations == 0:
-            t = s.tangent
-            for i in range(size):
-                t[i] = 0.0
-            if sign == 0.0:
-                return 0
-            t[size - 1] = 1.0
-            lu_solve(d, s.pivots, t)
-            norm = 0.0
-            for i in range(size):
-                norm += t[i] * t[i]
-            if not (norm > 0.0 and norm < np.inf):
-                return 0
-            norm = np.sqrt(norm)
-            for i in range(size):
-                t[i] /= norm
-            return int(sign)
         if sign == 0.0:
-            return -1
-        lu_solve(d, s.pivots, r)
+            return 0 if iterations == 0 else -1
+        if iterations > 0:
+            lu_solve(d, s.pivots, r)
         update = 0.0
-        for i in range(size):
+        same = not square
+        for i in range(size if iterations > 0 else 0):
             update = max(update, abs(r[i]) / max(1.0, abs(u[i])))
+            same = same and abs(r[i]) <= _SAME * abs(u[i])
             u[i] -= r[i]
         iteration += 1
         if not update < np.inf:
             return -1
-        if update < tolerance:
-            return iteration
+        if update < tolerance or iterations == 0:
+            # After so small a correction the derivative is that of the result, and its factors give the tangent.
+            s.determinant = 0.0
+            if same:
+                t = s.tangent
+                for i in range(size):
+                    t[i] = 0.0
+                t[size - 1] = 1.0
+                lu_solve(d, s.pivots, t)
+                norm = 0.0
+                for i in range(size):
+                    norm += t[i] * t[i]
+                if norm > 0.0 and norm < np.inf:
+                    norm = np.sqrt(norm)
+                    for i in range(size):
+                        t[i] /= norm
+                    s.determinant = sign
+            return int(s.determinant) if iterations == 0 else iteration
         if iteration >= iterations or (iteration >= 3 and update > 2.0 * last and update > 1e-7):
             return -1
         last = update
@@ -102,24 +106,25 @@ def trace_chunk(
         accepted = False
         sign = 0
         cosine = distance = 0.0
-        # One call site for both: first solve, then the tangent there.
+        # One call site for both: first solve, then the tangent there, unless the last correction left it.
         while True:
             outcome = correct(s, trial, t, target, 7 if solving else 0, 1e-9)
             if solving:
                 used = outcome
-                solving = False
                 if used <= 0:
                     break
+                solving = False
+                sign = int(s.determinant)
+                if sign == 0:
+                    continue
             else:
                 sign = outcome
-                for i in range(size):
-                    cosine += t[i] * new_t[i]
-                    distance += (trial[i] - u[i]) ** 2
-                distance = np.sqrt(distance)
-                accepted = (
-                    sign != 0 and distance < 1.5 * h and (cosine > step[3] or (h <= 4.0 * step[1] and cosine > 0.0))
-                )
-                break
+            for i in range(size):
+                cosine += t[i] * new_t[i]
+                distance += (trial[i] - u[i]) ** 2
+            distance = np.sqrt(distance)
+            accepted = sign != 0 and distance < 1.5 * h and (cosine > step[3] or (h <= 4.0 * step[1] and cosine > 0.0))
+            break
         if not accepted:
             step[0] = 0.5 * h
             if step[0] < step[1]:

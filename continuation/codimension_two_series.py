@@ -238,9 +238,11 @@ def expand(
             continue
         _null_vectors(j, lam[i], h[i], p[i])
         overlap = 0.0j
+        parts = 0.0
         for c in range(n):
             overlap += p[i, c].conjugate() * h[i, c]
-        if abs(overlap) < 1e-12:
+            parts += abs(p[i, c]) * abs(h[i, c])
+        if abs(overlap) < 1e-12 * parts:
             return False
         for c in range(n):
             p[i, c] /= overlap.conjugate()

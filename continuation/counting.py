@@ -52,7 +52,8 @@ def neutral_width(kind: str, strip: Strip) -> FloatArray:
     """How close to the boundary an eigenvalue counts as on it, (N, 1)."""
     if kind == "map":
         return np.full((len(strip), 1), NEUTRAL)
-    sizes = np.where(np.abs(strip.spectra) < FAR, np.abs(strip.spectra), 0.0)
+    sizes = np.abs(strip.spectra)
+    sizes[~(sizes < FAR)] = 0.0
     size = np.fmax(sizes.max(axis=1, initial=0.0), np.abs(strip.structural))[:, None]
     return np.asarray(np.maximum(NEUTRAL * np.minimum(1.0, size), ROUNDING * size))
 
@@ -89,14 +90,16 @@ def count(problem: CurveProblem, strip: Strip) -> Counts:
         structural = np.where(c > 1.0 + NEUTRAL, 1, np.where(c < -1.0 - NEUTRAL, -1, 0))
     else:
         structural = np.where(c > width[:, 0], 1, 0)
+    positive = beyond & real & (s.real > 0.0) if kind == "map" else beyond & real
+    turning = ~real & (s.imag > 0.0)
     return Counts(
-        np.sum(beyond & real & ((s.real > 0.0) | (kind == "flow")), axis=1),
-        np.sum(beyond & real & (s.real < 0.0), axis=1) if kind == "map" else np.zeros(len(s), dtype=np.int64),
-        np.sum(beyond & ~real & (s.imag > 0.0), axis=1),
+        positive.sum(axis=1),
+        (beyond & real & (s.real < 0.0)).sum(axis=1) if kind == "map" else np.zeros(len(s), dtype=np.int64),
+        (beyond & turning).sum(axis=1),
         structural,
         strip.signs.astype(np.int64),
-        np.sum(~real & (s.imag > 0.0), axis=1),
-        np.sum(np.abs(margin) <= width, axis=1),
+        turning.sum(axis=1),
+        (np.abs(margin) <= width).sum(axis=1),
     )
 
 

@@ -71,15 +71,19 @@ class Detector:
         """
         found: list[Point] = []
         strip = transverse(self.problem, strip)
-        counts = count(self.problem, strip)
-        if len(strip) > 2 and np.all(counts.neutral[1:] > 0):
+        # The interval before the strip, which ended the last one, belongs to it: a touch may show only now.
+        before, self._before = self._before, strip.slice(slice(-2, None)) if len(strip) > 1 else None
+        first = 1 if before is not None and (before.u[1] == strip.u[0]).all() else 0
+        whole = join([before.slice(slice(0, 1)), strip]) if first and before is not None else strip
+        counts = count(self.problem, whole)
+        if len(strip) > 2 and (counts.neutral[first + 1 :] > 0).all():
             self.neutral_note = (
                 "An eigenvalue stays on the stability boundary along the branch (a conserved "
                 "quantity, a manifold of equilibria or an undamped mode); it is counted as stable."
             )
         table = np.column_stack([counts.positive, counts.negative, counts.pairs, counts.structural, counts.sign])
-        suspicious = set(np.flatnonzero(np.any(table[1:] != table[:-1], axis=1)).tolist())
-        touched = self._touches(strip, suspicious)
+        suspicious = set(np.flatnonzero((table[first + 1 :] != table[first:-1]).any(axis=1)).tolist())
+        touched = self._touches(whole, -first, table[:, :-1], suspicious)
         happened: dict[int, list[Event]] = {}
         for event in self.events:
             for i in np.flatnonzero(event.happened(self.problem, strip)).tolist():
@@ -110,27 +114,19 @@ class Detector:
 
     # -- one interval -------------------------------------------------------------------------------------------------
 
-    def _touches(self, strip: Strip, changed: set[int]) -> dict[int, list[Point]]:
+    def _touches(self, strip: Strip, first: int, table: NDArray[np.int64], changed: set[int]) -> dict[int, list[Point]]:
         """Special points where the distance to the boundary is least, in intervals between which no integer changes.
 
         Two crossings within a step, or an eigenvalue that reaches the boundary and turns back: a parabola through three
-        distances goes to or through zero. The interval before the strip, which ended the last one, is number -1.
+        distances goes to or through zero. The first interval of the strip has the number `first`.
         """
-        before = self._before
-        continued = before is not None and np.array_equal(before.u[1], strip.u[0])
-        self._before = strip.slice(slice(-2, None)) if len(strip) > 1 else None
-        first = 0
-        if continued and before is not None:
-            strip, first = join([before.slice(slice(0, 1)), strip]), -1
         found: dict[int, list[Point]] = {}
         if len(strip) < 3 or not strip.spectra.shape[1]:
             return found
         kind = self.problem.system.kind
         distances = np.sort(np.abs(margins(kind, strip.spectra)), axis=1)
         width = neutral_width(kind, strip)
-        neutral = np.sum(distances <= width, axis=1)
-        counts = count(self.problem, strip)
-        table = np.column_stack([counts.positive, counts.negative, counts.pairs, counts.structural])
+        neutral = (distances <= width).sum(axis=1)
         # An eigenvalue that stays on the boundary does not touch it.
         stay = np.minimum(np.minimum(neutral[:-2], neutral[1:-1]), neutral[2:])
         distances = np.column_stack([distances, np.full(len(strip), np.inf)])
@@ -142,9 +138,12 @@ class Detector:
             slope = (b - a) / length[:-1], (c - b) / length[1:]
             curvature = (slope[1] - slope[0]) / (length[:-1] + length[1:])
             lowest = b - (slope[0] + curvature * length[:-1]) ** 2 / (4.0 * curvature)
-            hit = (slope[0] < 0.0) & (slope[1] >= 0.0) & (lowest <= 0.25 * b) & (b < 0.2 * size)
+            falls = slope[0] < 0.0
+            # Of two equal distances the second one counts, but the first of all has none before it.
+            falls[0] |= first == 0 and slope[0][0] == 0.0
+            hit = falls & (slope[1] >= 0.0) & (lowest <= 0.25 * b) & (b < 0.2 * size)
             # Rounding may take an eigenvalue on and off the boundary.
-            hit &= (np.minimum(a, c) > 10.0 * width[1:-1, 0]) & np.all(table[:-2] == table[2:], axis=1)
+            hit &= (np.minimum(a, c) > 10.0 * width[1:-1, 0]) & (table[:-2] == table[2:]).all(axis=1)
         for i in np.flatnonzero(hit).tolist():
             if not {first + i, first + i + 1} & changed:
                 for which, points in self._closest(strip.slice(slice(i, i + 3))):

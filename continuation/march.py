@@ -86,7 +86,11 @@ class Strip:
 def join(strips: list[Strip]) -> Strip:
     """One strip after the other."""
     return Strip(
-        *(np.concatenate([getattr(s, name) for s in strips]) for name in ("u", "t", "spectra", "structural", "signs"))
+        np.concatenate([s.u for s in strips]),
+        np.concatenate([s.t for s in strips]),
+        np.concatenate([s.spectra for s in strips]),
+        np.concatenate([s.structural for s in strips]),
+        np.concatenate([s.signs for s in strips]),
     )
 
 

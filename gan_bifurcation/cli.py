@@ -109,19 +109,19 @@ def _numbers(pairs: tuple[str, ...], option: str) -> dict[str, float]:
     return found
 
 
-def _ranges(pairs: tuple[str, ...]) -> dict[str, Any]:
+def _ranges(pairs: tuple[str, ...], option: str = "--free") -> dict[str, Any]:
     """``eta_d=0.01:1`` or ``eta_d=0.01:1:log`` as ranges."""
     from gan_bifurcation.ranges import Range
 
     found = {}
-    for name, value in _assignments(pairs, "--free").items():
+    for name, value in _assignments(pairs, option).items():
         words = value.split(":")
         if len(words) not in (2, 3) or (len(words) == 3 and words[2] != "log"):
-            raise MisuseError(f"--free takes name=low:high or name=low:high:log, but got '{name}={value}'.")
+            raise MisuseError(f"{option} takes name=low:high or name=low:high:log, but got '{name}={value}'.")
         try:
             low, high = float(words[0]), float(words[1])
         except ValueError:
-            raise MisuseError(f"--free takes two numbers for '{name}', but got '{value}'.") from None
+            raise MisuseError(f"{option} takes two numbers for '{name}', but got '{value}'.") from None
         try:
             found[name] = Range(low, high, log=len(words) == 3)
         except MisuseError as error:
@@ -459,11 +459,21 @@ def trace(
 @click.option("--free", "free", multiple=True, required=True, metavar=_FREE, help="One or two free parameters.")
 @click.option("--steps", default=2000, show_default=True, help="Iterations of a run; of a flow its duration.")
 @click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--attractors", type=int, default=None, metavar="N", help="Initial conditions in each regime: all that they end in."
+)
+@click.option(
+    "--box", "box", multiple=True, metavar="STATE=LOW:HIGH", help="Where initial conditions and equilibria are sought."
+)
+@click.option(
+    "--depth", default=0, show_default=True, help="Flips in a row whose curves are borders; 1 adds curves of cycles."
+)
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder to save the map in, for `ask`.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def map_command(
     model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
-    free: tuple[str, ...], steps: int, seed: int, out: Path | None, as_json: bool,
+    free: tuple[str, ...], steps: int, seed: int, attractors: int | None, box: tuple[str, ...], depth: int,
+    out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Divide a window of parameters into regimes."""
     from gan_bifurcation.regimes.regime_map import regime_map
@@ -473,7 +483,10 @@ def map_command(
     windows = _ranges(free)
     for name in windows:
         made.parameter_index(name)
-    rmap = regime_map(inside(made, {}, windows), windows, steps=steps, seed=seed)
+    rmap = regime_map(
+        inside(made, {}, windows), windows, steps=steps, seed=seed, attractors=attractors, depth=depth,
+        box=_ranges(box, "--box") or None,
+    )  # fmt: skip
     if out is not None:
         from gan_bifurcation import figures
 
@@ -486,6 +499,8 @@ def map_command(
         return
     for face in rmap.faces:
         click.echo(repr(face)[1:-1])
+        for a in face.attractors if rmap.sampler.samples else ():
+            click.echo(f"  {a.id}: {a}, {100 * a.share:.3g} % ({100 * a.share_low:.3g} to {100 * a.share_high:.3g} %)")
     for border in rmap.borders:
         click.echo(repr(border)[1:-1])
     for note in rmap.notes:
@@ -497,15 +512,23 @@ def map_command(
 @click.option(
     "--at", "at", multiple=True, metavar="NAME=NUMBER", help="A point of the window; once for each parameter."
 )
+@click.option(
+    "--to", "to", multiple=True, metavar="NAME=NUMBER", help="Another point: what changes on the way there from --at."
+)
+@click.option("--best", is_flag=True, help="Where training converges fastest.")
 @click.option("--map", "name", default="", help="Which map of a study; the first one by default.")
 @click.option("--verdict", default="converges", show_default=True, help="For the circle and the change.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def ask(folder: Path, at: tuple[str, ...], name: str, verdict: str, as_json: bool) -> None:
-    """Ask a saved regime map: the largest safe circle, and with --at the regime, nearest border and smallest change."""
+def ask(
+    folder: Path, at: tuple[str, ...], to: tuple[str, ...], best: bool, name: str, verdict: str, as_json: bool
+) -> None:
+    """Ask a saved regime map: the largest safe circle; with --at the regime there, the nearest border and the smallest
+    change; with --to what changes on the way; with --best the fastest convergence.
+    """
     from gan_bifurcation.reports.answers import answers
 
     rmap = _saved_map(folder, name)
-    found = answers(rmap, _numbers(at, "--at") or None, verdict)
+    found = answers(rmap, _numbers(at, "--at") or None, verdict, to=_numbers(to, "--to") or None, best=best)
     if as_json:
         _json(found)
         return

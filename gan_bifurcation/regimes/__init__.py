@@ -8,17 +8,19 @@ _HOMES: Final[dict[str, str]] = {
     name: f"gan_bifurcation.regimes.{module}"
     for module, names in {
         "following": ("AttractorPath", "follow_attractors"),
-        "graph": ("from_json",),
+        "graph": ("from_graphml", "from_json"),
         "recorded": ("Judgement", "judge"),
         "regime": ("Border", "Regime", "RegimeMap"),
         "regime_map": ("regime_map",),
         "attractor_set": ("AttractorSet", "wilson"),
         "attractors": ("Attractor",),
-        "basins": ("BasinPicture", "attractors", "basins"),
+        "basin_picture": ("BasinPicture", "basins"),
+        "basins": ("attractors",),
         "noise": ("MeasuredSpread", "Spread", "measured_spread", "noise_table", "stationary_spread"),
         "noise_border": ("NoisyBorder", "noisy_border"),
         "noise_draws": ("sampled_masses",),
         "noise_runs": ("NoisyRuns", "simulate_noisy"),
+        "stack": ("RegimeStack", "regime_stack"),
         "verdicts": ("LocalVerdict", "Verdict", "Verdicts", "classify", "classify_many", "local_verdict"),
     }.items()
     for name in names

@@ -16,6 +16,7 @@ FloatArray = NDArray[np.float64]
 # Coordinates are snapped to a grid of this size, far below any tolerance and far above rounding.
 GRID: Final = 1e-11
 _VERTEX: Final = 1e-6
+_PROBES: Final = 5
 # Thickness of a face that may be an artefact of the squares in which unexplained borders are looked for.
 SPECK: Final = 0.01
 
@@ -30,11 +31,14 @@ class Line:
     source : int
         Number of its curve; -1 for a border that no curve explains.
     label : str
+    fine : bool
+        Whether it belongs to an oscillation: such a line also divides faces that differ in its kind alone.
     """
 
     points: FloatArray
     source: int
     label: str
+    fine: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +65,17 @@ class Arrangement:
         return int(np.argmin(distances))
 
 
-def lines_of(curves: Sequence[Curve]) -> list[Line]:
-    """Curves as polylines that share a vertex where one ends on another."""
+def lines_of(curves: Sequence[Curve], chords: float = 1e-4) -> list[Line]:
+    """Curves as polylines that share a vertex where one ends on another; what lies at the same place is taken once.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+    chords : float
+        How far chords may be from their curves.
+    """
+    twins = {j for j in range(len(curves)) if any(_same_place(curves[i], curves[j]) for i in range(j))}
+    base = min((curve.branch.system.iterations for curve in curves), default=1)
     points = [curve.unit for curve in curves]
     for i, curve in enumerate(curves):
         marks = [
@@ -76,7 +89,37 @@ def lines_of(curves: Sequence[Curve]) -> list[Line]:
             for j, other in enumerate(curves):
                 if i != j and nearest_on_polyline(points[j], mark)[0] < 1e-2 and other.nearest(mark)[0] < _VERTEX:
                     points[j] = with_vertex(points[j], mark)
-    return [Line(p, i, curves[i].label) for i, p in enumerate(points)]
+    return [
+        Line(without_way_back(p, chords), i, curves[i].label, curves[i].branch.system.iterations > base)
+        for i, p in enumerate(points)
+        if i not in twins
+    ]
+
+
+def without_way_back(points: FloatArray, chords: float) -> FloatArray:
+    """A polyline that turns round and runs back along itself, with one of the two ways only."""
+    steps = np.diff(points, axis=0)
+    lengths = np.linalg.norm(steps, axis=1)
+    turned = np.sum(steps[:-1] * steps[1:], axis=1) < -0.5 * lengths[:-1] * lengths[1:]
+    for k in (np.flatnonzero(turned) + 1).tolist():
+        parts = sorted((points[: k + 1], points[k:]), key=len)
+        probes = parts[0][np.linspace(0, len(parts[0]) - 1, 4 * _PROBES).astype(int)]
+        if all(nearest_on_polyline(parts[1], q)[0] < 3.0 * chords for q in probes):
+            return without_way_back(parts[1], chords)
+    return points
+
+
+def _same_place(first: Curve, second: Curve) -> bool:
+    """Whether a curve lies on another one of its kind, with other states: an image under a symmetry, mostly.
+
+    Polylines of one curve with different points would cross each other all along.
+    """
+    if (first.label, first.branch.system.iterations) != (second.label, second.branch.system.iterations):
+        return False
+    probes = second.unit[np.linspace(0, len(second.unit) - 1, _PROBES).astype(int)]
+    if any(nearest_on_polyline(first.unit, q)[0] > 1e-2 for q in probes):
+        return False
+    return all(first.nearest(q)[0] < _VERTEX for q in probes)
 
 
 _SHARED: Final = ("R1", "R2", "BT", "CP", "GH", "GPD", "CH")
@@ -160,8 +203,9 @@ def interior_points(polygon: Any) -> list[FloatArray]:
 
 
 def merged(
-    arrangement: Arrangement, keys: Sequence[Hashable], thin: float, vague: Collection[int] = ()
-) -> tuple[list[int], list[Any]]:
+    arrangement: Arrangement, keys: Sequence[Hashable], thin: float, vague: Collection[int] = (),
+    kinds: Sequence[Hashable] = (),
+) -> tuple[list[int], list[Any]]:  # fmt: skip
     """Join faces that have the same key, and slivers with what they border most.
 
     Parameters
@@ -174,6 +218,8 @@ def merged(
     vague : collection of int
         Faces in which nothing was decided; they join what lies beyond a border that no curve explains, as specks do
         that are smaller than the squares in which such borders are looked for.
+    kinds : sequence of hashable
+        Of the oscillation in each face: what counts as well across a line that is fine.
 
     Returns
     -------
@@ -193,7 +239,7 @@ def merged(
     slivers = {i for i, face in enumerate(arrangement.faces) if thickness(face) < thin}
     for piece in arrangement.pieces:
         a, b = piece.faces
-        if not {a, b} & (slivers | specks) and keys[a] == keys[b]:
+        if not {a, b} & (slivers | specks) and keys[a] == keys[b] and not _divides(arrangement, piece, kinds):
             parent[root(a)] = root(b)
     # Slivers go where their longest border is, those with solid neighbours first.
     waiting = slivers | specks
@@ -215,7 +261,8 @@ def merged(
     key_of = {root(i): keys[i] for i in range(len(arrangement.faces)) if i not in slivers | specks}
     for piece in arrangement.pieces:
         a, b = (root(f) for f in piece.faces)
-        if a != b and a in key_of and b in key_of and key_of[a] == key_of[b]:
+        same = a != b and a in key_of and b in key_of and key_of[a] == key_of[b]
+        if same and not _divides(arrangement, piece, kinds):
             parent[a] = b
     roots = sorted({root(i) for i in range(len(arrangement.faces))})
     number = {r: k for k, r in enumerate(roots)}
@@ -225,3 +272,12 @@ def merged(
         members = [f for f, n in zip(arrangement.faces, numbers, strict=True) if n == k]
         polygons.append(members[0] if len(members) == 1 else shapely.union_all(members, grid_size=GRID))
     return numbers, polygons
+
+
+def _divides(arrangement: Arrangement, piece: Piece, kinds: Sequence[Hashable]) -> bool:
+    """Whether a piece of a line of oscillations lies between oscillations of different kinds."""
+    a, b = piece.faces
+    if not kinds or not arrangement.lines[piece.line].fine:
+        return False
+    # Where kinds lie next to each other inside a face, it has none to differ in.
+    return kinds[a] is not None and kinds[b] is not None and kinds[a] != kinds[b]

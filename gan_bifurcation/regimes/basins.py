@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import repeat
 from os import cpu_count
 from typing import Any, Final
@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.errors import MisuseError, unknown_name
-from gan_bifurcation.ranges import Range, as_range
+from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.regimes.attractor_set import AttractorSet, wilson
 from gan_bifurcation.regimes.attractors import DECIDED, Attractor, attracting, from_run
+from gan_bifurcation.regimes.draws import BOUND, Budget, box_of, budget_of, drawn
 from gan_bifurcation.regimes.judging import CONTINUUM
 from gan_bifurcation.regimes.limits import seen_states
 from gan_bifurcation.regimes.symmetric_copies import with_copies
@@ -36,40 +36,12 @@ IntArray = NDArray[np.int64]
 
 # Orbits are run in groups of this size, whatever the number of workers.
 _CHUNK: Final = {"map": 512, "flow": 64}
-MOST_SAMPLES: Final = 1_000_000
-_STEPS: Final = 4000
-_DURATION: Final = 500.0
-_BOUND: Final = 1e6
 _FLOW_TICKS: Final = 4096
 # What is in doubt is run on for so many times the budget.
 _LONGER: Final = 4.0
 # So many sets may be a continuum of them.
 _FAMILY: Final = 8
-# With more states, only the generator's vary unless a box says otherwise.
-_FEW: Final = 6
 _ORDER: Final = ("converges", "oscillates", "stalls", "diverges")
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long orbits are run, and what they may not exceed.
-
-    Attributes
-    ----------
-    length : float
-        Iterations of a map, duration of a flow.
-    tolerance, bound : float
-        See :func:`gan_bifurcation.regimes.classify`.
-    """
-
-    length: float
-    tolerance: float = 1e-4
-    bound: float = _BOUND
-
-    def words(self, system: System) -> dict[str, Any]:
-        """As `classify_many` takes it."""
-        length = {"steps": int(self.length)} if system.kind == "map" else {"duration": float(self.length)}
-        return {**length, "tolerance": self.tolerance, "bound": self.bound}
 
 
 def attractors(
@@ -82,7 +54,7 @@ def attractors(
     steps: int | None = None,
     duration: float | None = None,
     tolerance: float = 1e-4,
-    bound: float = _BOUND,
+    bound: float = BOUND,
     executor: Executor | None = None,
     workers: int | None = None,
 ) -> AttractorSet:
@@ -143,154 +115,6 @@ def attractors(
     return replace(found, box=ranges, seed=int(seed))
 
 
-def budget_of(
-    system: System, steps: int | None = None, duration: float | None = None, tolerance: float = 1e-4,
-    bound: float = _BOUND,
-) -> Budget:  # fmt: skip
-    """The budget in the words of the system's kind.
-
-    Raises
-    ------
-    MisuseError
-        If steps are given for a flow or a duration for a map.
-    """
-    if (duration if system.kind == "map" else steps) is not None:
-        wrong, right = ("duration", "steps") if system.kind == "map" else ("steps", "duration")
-        raise MisuseError(f"'{system.name}' is a {system.kind}: its budget is given by {right}, not by {wrong}.")
-    default = _STEPS if system.kind == "map" else _DURATION
-    length = steps if system.kind == "map" else duration
-    return Budget(float(default if length is None else length), tolerance, bound)
-
-
-def box_of(system: System, box: Mapping[str, Any] | None) -> dict[str, Range]:
-    """The ranges in which initial conditions are drawn, by state."""
-    if box is not None:
-        for name in box:
-            if name not in system.states:
-                raise unknown_name("state", str(name), system.states)
-        if not box:
-            raise MisuseError("The box of initial conditions is empty; give a range for at least one state.")
-        return {str(name): as_range(pair) for name, pair in box.items()}
-    memory = {item.name for item in system.memory}
-    varied = [s for s in system.states if s not in memory]
-    if len(varied) > _FEW and system.game is not None:
-        varied = [s for s in varied if s in system.game.generator.states]
-    centre = _centre(system)
-    return {s: Range(centre[s] - 1.0, centre[s] + 1.0) for s in varied}
-
-
-def _centre(system: System) -> dict[str, float]:
-    known = system.equilibrium_guess()
-    values = np.zeros(system.n) if known is None else known
-    return dict(zip(system.states, values.tolist(), strict=True))
-
-
-def drawn(system: System, ranges: Mapping[str, Range], samples: int, seed: int) -> FloatArray:
-    """Initial conditions drawn evenly from a box, the same for the same seed at all parameters.
-
-    Raises
-    ------
-    MisuseError
-        If the number of samples or the seed does not fit.
-    """
-    if not 1 <= int(samples) <= MOST_SAMPLES:
-        raise MisuseError(f"The number of samples is between 1 and {MOST_SAMPLES}, got {samples}.")
-    if int(seed) < 0:
-        raise MisuseError(f"A seed is a whole number that is not negative, got {seed}.")
-    places = np.random.default_rng(int(seed)).random((int(samples), len(ranges)))
-    columns = np.column_stack([[r.from_unit(u) for u in places[:, i]] for i, r in enumerate(ranges.values())])
-    return placed_in(system, tuple(ranges), columns)
-
-
-@dataclass(frozen=True, eq=False)
-class BasinPicture:
-    """Which attractor the initial conditions of a plane end on. Made by :func:`gan_bifurcation.basins`.
-
-    Attributes
-    ----------
-    found : AttractorSet
-        Its shares are parts of the picture.
-    axes : mapping of str to Range
-        The two states along x and y.
-    member : int array (rows, columns)
-        Position in ``found.attractors``; the first row has the smallest y.
-    """
-
-    found: AttractorSet
-    axes: Mapping[str, Range]
-    member: IntArray
-
-
-def basins(
-    system: System,
-    plane: Mapping[str, Any],
-    *,
-    at: Mapping[str, float] | None = None,
-    resolution: int = 200,
-    steps: int | None = None,
-    duration: float | None = None,
-    tolerance: float = 1e-4,
-    bound: float = _BOUND,
-    executor: Executor | None = None,
-    workers: int | None = None,
-) -> BasinPicture:
-    """Which attractor each initial condition of a plane of two states ends on.
-
-    Parameters
-    ----------
-    system : System
-    plane : mapping of two states to (low, high)
-    at : mapping of state to float, optional
-        Values of other states; without one, as :func:`gan_bifurcation.attractors` has them.
-    resolution : int
-        Initial conditions along each side.
-    steps, duration, tolerance, bound, executor, workers
-        See :func:`gan_bifurcation.attractors`.
-
-    Returns
-    -------
-    BasinPicture
-
-    Examples
-    --------
-    >>> import gan_bifurcation as gb
-    >>> s = gb.System.from_equations("flow", {"x": "x - x**3", "y": "-y"})
-    >>> picture = gb.basins(s, {"x": (-2, 2), "y": (-1, 1)}, resolution=20, duration=50)
-    >>> [a.share for a in picture.found.attractors]
-    [0.5, 0.5]
-    """
-    if not isinstance(plane, Mapping) or len(plane) != 2:
-        raise MisuseError("A picture of basins is over two states, such as {'x': (-2, 2), 'y': (-2, 2)}.")
-    if not 2 <= int(resolution) <= 1000:
-        raise MisuseError(f"The resolution is a number of points along a side between 2 and 1000, got {resolution}.")
-    budget = budget_of(system, steps, duration, tolerance, bound)
-    ranges = box_of(system, plane)
-    fractions = (np.arange(int(resolution)) + 0.5) / int(resolution)
-    x, y = ([r.from_unit(f) for f in fractions.tolist()] for r in ranges.values())
-    columns = np.column_stack([np.tile(x, len(y)), np.repeat(y, len(x))])
-    names = (*ranges, *(at or {}))
-    for name in at or {}:
-        if name not in system.states:
-            raise unknown_name("state", str(name), system.states)
-    held = np.tile([float(v) for v in (at or {}).values()], (len(columns), 1))
-    start = placed_in(system, names, np.hstack([columns, held]))
-    found = replace(find(system, start, budget, executor=executor, workers=workers), box=ranges)
-    return BasinPicture(found, ranges, found.member.reshape(len(y), len(x)))
-
-
-def placed_in(system: System, names: Sequence[str], columns: FloatArray) -> FloatArray:
-    """States with some values given (k, len(names)), the others as at the start of training."""
-    memory = {item.name for item in system.memory}
-    rest = {s: v for s, v in _centre(system).items() if s not in memory}
-    if not memory - set(names):
-        x = np.tile([rest.get(s, 0.0) for s in system.states], (len(columns), 1))
-        x[:, [system.states.index(n) for n in names]] = columns
-        return x
-    return np.array([
-        system.state_vector({**rest, **dict(zip(names, row, strict=True))}) for row in columns.tolist()
-    ])  # fmt: skip
-
-
 def _states(system: System, initial: Any) -> FloatArray:
     if isinstance(initial, np.ndarray):
         x = np.array(initial, dtype=float, ndmin=2)
@@ -314,6 +138,9 @@ def find(
 ) -> AttractorSet:  # fmt: skip
     """What orbits from the rows of `start`, and of `extra`, end on; the latter do not count in shares."""
     x = start if extra is None or not len(extra) else np.vstack([start, extra])
+    if not len(x):
+        none = np.zeros(0, dtype=np.int64)
+        return AttractorSet(system, (), (), x, none, none)
     verdicts, clouds = _run_all(system, x, budget, executor, workers)
     groups = _groups(system, verdicts, clouds, budget)
     longer = replace(budget, length=_LONGER * budget.length)
@@ -399,7 +226,9 @@ def _gathered(
         member[rows] = number
         here = int(np.sum(rows < counted))
         low, high = wilson(here, counted)
-        made.append(replace(attractor, id=number + 1, share=here / counted, share_low=low, share_high=high))
+        if counted:
+            attractor = replace(attractor, share=here / counted, share_low=low, share_high=high)
+        made.append(replace(attractor, id=number + 1))
     representatives = tuple(cloud for _, cloud, _ in groups)
     copies, notes = with_copies(system, made, representatives)
     return AttractorSet(system, copies, representatives, x[:counted], member[:counted], member[counted:], notes)

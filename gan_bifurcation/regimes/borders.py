@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from gan_bifurcation.continuation.set_search import starting_points
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.system import System
 
+# Branch points are followed as far as they lead.
+_ANY: Final = 1000
 Report = Callable[[str], bool]
 
 
@@ -52,11 +54,12 @@ def collect(
     tolerance: float = 1e-4,
     seed: int = 0,
     needed: bool = True,
+    depth: int = 0,
     report: Report | None = None,
 ) -> Collected:
     """Trace branches across the window and the curves of what they meet.
 
-    It is what :func:`gan_bifurcation.bifurcation_set` does, without the objects that are born at flips.
+    It is what :func:`gan_bifurcation.bifurcation_set` does; what is born at flips only to a depth that is asked for.
 
     Parameters
     ----------
@@ -72,13 +75,16 @@ def collect(
         Largest distance of a curve's chords from it, in unit coordinates.
     seed : int
         Of the search.
+    depth : int
+        How many flips and branch points may follow one another; 0 follows branch points alone, as far as they lead.
     needed : bool
         Whether at least one equilibrium must be found.
     report : callable, optional
         Told what was done; False ends the work.
     """
     report = report or (lambda text: True)
-    work = Cuts(window, (Event.focus(), *events), base=system.iterations)
+    # Branches of twice the period bring curves of their own, which are borders where they attract.
+    work = Cuts(window, (Event.focus(), *events), depth or _ANY, flips=depth > 0, base=system.iterations)
     begin, _ = starting_points(system, window, start, box, seed, needed)
     if not begin:
         work.notes.append("No equilibrium was found: there is no curve, and regimes are those of the runs.")

@@ -16,6 +16,7 @@ from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.regimes.arrangement import Arrangement
 from gan_bifurcation.regimes.regime import Border
+from gan_bifurcation.regimes.traced import TracedLine
 
 FloatArray = NDArray[np.float64]
 
@@ -23,35 +24,47 @@ FloatArray = NDArray[np.float64]
 _WITH_CRITICALITY: Final = ("LP", "BP", "H", "PD", "NS")
 # Where the criticality changes, a border is divided.
 _DIVIDING: Final = ("GH", "GPD", "CH", "CP")
+# By spectra, where no curve was traced; otherwise by runs.
+_HOW: Final = {"mode": "spectra", "local": "spectra"}
 _ON: Final = 1e-5
 _CRITICAL: Final = 1e-6
 
 
 def borders_between(
-    arrangement: Arrangement, numbers: Sequence[int], curves: Sequence[Curve], window: Window, shortest: float
-) -> tuple[Border, ...]:
-    """The borders between merged faces, each on one curve and connected; shorter ones are where chords cross."""
+    arrangement: Arrangement, numbers: Sequence[int], curves: Sequence[Curve], window: Window, shortest: float,
+    traced: Sequence[TracedLine] = (),
+) -> tuple[Border, ...]:  # fmt: skip
+    """The borders between merged faces, each on one curve and connected; shorter ones are where chords cross.
+
+    The sources of lines are `curves`, then `traced` ones.
+    """
     groups: dict[tuple[int, int, int, str], list[Any]] = defaultdict(list)
     for piece in arrangement.pieces:
         a, b = sorted(numbers[f] for f in piece.faces)
         if a != b:
             line = arrangement.lines[piece.line]
-            explained = line.source >= 0 and explains(curves[line.source], piece.points)
+            if line.source >= len(curves):
+                middle = piece.points[len(piece.points) // 2]
+                explained = traced[line.source - len(curves)].explains(middle)
+            else:
+                explained = line.source >= 0 and explains(curves[line.source], piece.points)
             key = (a, b, line.source, line.label) if explained or line.source < 0 else (a, b, -1, "global")
             groups[key].append(shapely.LineString(piece.points))
     borders = []
     for (a, b, source, label), strings in sorted(groups.items(), key=lambda g: g[0]):
         whole = strings[0] if len(strings) == 1 else shapely.line_merge(shapely.union_all(strings))
-        curve = curves[source] if source >= 0 else None
+        curve = curves[source] if 0 <= source < len(curves) else None
+        known = traced[source - len(curves)] if source >= len(curves) else None
+        how = _HOW.get(label, "runs") if source < 0 else "curve" if known is None else "traced"
         for part in shapely.get_parts(whole):
             if part.length < shortest:
                 continue
             for unit in _divided(shapely.get_coordinates(part), curve, window):
-                borders.append(make_border(label, unit, (a, b), curve, window))
+                borders.append(make_border(label, unit, (a, b), curve, window, how, known))
     return tuple(borders)
 
 
-def _specials(curve: Curve | None, window: Window) -> list[tuple[str, FloatArray]]:
+def _specials(curve: Curve | TracedLine | None, window: Window) -> list[tuple[str, FloatArray]]:
     if curve is None:
         return []
     return [
@@ -94,15 +107,18 @@ def explains(curve: Curve, unit: FloatArray) -> bool:
     return bool(np.max(margins(at.kind, spectrum)) < _CRITICAL)
 
 
-def make_border(label: str, unit: FloatArray, faces: tuple[int, int], curve: Curve | None, window: Window) -> Border:
+def make_border(
+    label: str, unit: FloatArray, faces: tuple[int, int], curve: Curve | None, window: Window, how: str,
+    traced: TracedLine | None = None,
+) -> Border:  # fmt: skip
     """A border with what its curve knows of it."""
     length = float(np.sum(np.linalg.norm(np.diff(unit, axis=0), axis=1)))
     special: list[Mapping[str, Any]] = []
-    for name, mark in _specials(curve, window):
+    for name, mark in _specials(curve if traced is None else traced, window):
         if nearest_on_polyline(unit, mark)[0] < _ON:
             special.append({"label": name, "parameters": window.values(mark)})
     criticality = "" if curve is None else criticality_at(curve, unit)
-    return Border(label, criticality, unit, window.from_unit(unit), faces, length, tuple(special), curve)
+    return Border(label, criticality, unit, window.from_unit(unit), faces, length, tuple(special), curve, how)
 
 
 def criticality_at(curve: Curve, unit: FloatArray) -> str:

@@ -1,7 +1,8 @@
 """Attractors followed over parameters: training goes on at other parameters from where it was, and ids go with it.
 
 An attractor keeps its id where runs that start next to it, after a change of the parameters, end on what is nearest to
-it. Where two come to one, the nearer one's id stays; the other attractor has ended there: half of a hysteresis.
+it, and converge or oscillate as it did. Where two come to one, the nearer one's id stays; the other attractor has ended
+there: half of a hysteresis.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.regimes.attractor_set import AttractorSet
 from gan_bifurcation.regimes.attractors import DECIDED, Attractor
-from gan_bifurcation.regimes.basins import Budget, box_of, budget_of, drawn, find
-from gan_bifurcation.regimes.telling_apart import Cloud, turns_of
+from gan_bifurcation.regimes.basins import find
+from gan_bifurcation.regimes.draws import box_of, budget_of, drawn
+from gan_bifurcation.regimes.telling_apart import Cloud
 from gan_bifurcation.system import System
 
 if TYPE_CHECKING:
@@ -205,7 +207,8 @@ def matched(before: AttractorSet, found: AttractorSet, highest: int) -> tuple[li
     for i, counts in destinations(before, found).items():
         for j in counts:
             one, other = before.clouds[i], found.clouds[j]
-            if one is not None and other is not None and found.attractors[j].verdict not in _ENDS:
+            # What converges and what oscillates are two attractors, even where one grows out of the other.
+            if one is not None and other is not None and found.attractors[j].verdict == before.attractors[i].verdict:
                 pairs.append((one.distance(other), -counts[j], before.attractors[i].id, i, j))
     taken: set[int] = set()
     for _, _, number, i, j in sorted(pairs):
@@ -257,14 +260,3 @@ def single(system: System, attractors: Sequence[Attractor], clouds: Sequence[Clo
     """A set of attractors that are known otherwise, without initial conditions."""
     none = np.zeros(0, dtype=np.int64)
     return AttractorSet(system, tuple(attractors), tuple(clouds), np.zeros((0, system.n)), none, none)
-
-
-def cloud_of_limit(system: System, attractor: Attractor) -> Cloud:
-    """The one point of an equilibrium."""
-    return Cloud(np.array([attractor.state]), turns_of(system), attractor.detail, np.nan)
-
-
-__all__ = [
-    "AttractorPath", "Budget", "Event", "beside", "cloud_of_limit", "destinations", "follow_attractors", "matched",
-    "renumbered", "single",
-]  # fmt: skip

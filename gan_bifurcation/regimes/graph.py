@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +42,8 @@ def build_graph(rmap: RegimeMap) -> Any:
 
     Nodes have verdict, detail, attractors (list of mappings), area (part of the window), polygon (WKT in natural
     units), worst_rate (largest modulus or real part at the representative point), point, confirmed, note. Edges have
-    label, criticality, length (unit coordinates), codimension_two (list of mappings), points (natural units), exact.
+    label, criticality, length (unit coordinates), codimension_two (list of mappings), points (natural units), exact,
+    how (see `Border`).
     """
     graph = nx.MultiGraph(
         name=rmap.system.name,
@@ -52,6 +53,7 @@ def build_graph(rmap: RegimeMap) -> Any:
         tolerance=float(rmap.tolerance),
         notes=list(rmap.notes),
         outcome=rmap.outcome.code,
+        transitions=None if rmap.crossings is None else [asdict(t) for t in rmap.crossings],
     )
     for face in rmap.faces:
         graph.add_node(face.number, **_node(face, rmap))
@@ -82,6 +84,7 @@ def _edge(border: Border) -> dict[str, Any]:
         "codimension_two": [{"label": s["label"], "parameters": dict(s["parameters"])} for s in border.special],
         "points": border.points.tolist(),
         "exact": border.curve is not None or (len(border.unit) == 1 and border.label not in ("global", "mode")),
+        "how": border.how,
     }
 
 
@@ -97,9 +100,10 @@ def natural_shape(shape: Any, window: Window) -> Any:
 
 
 def to_json(graph: Any) -> str:
-    """The graph as JSON text; `from_json` gives an equal graph."""
+    """The graph as JSON text; `from_json` gives an equal graph, directed or not."""
     data = {
         "format": FORMAT,
+        "directed": graph.is_directed(),
         "graph": graph.graph,
         "nodes": [{"id": n, **attributes} for n, attributes in graph.nodes(data=True)],
         "edges": [
@@ -122,7 +126,7 @@ def from_json(text: str) -> Any:
         data = json.loads(text)
         if data["format"] != FORMAT:
             raise ResultsError(f"The graph has format {data['format']!r}, expected {FORMAT}; compute the map again.")
-        graph = nx.MultiGraph(**data["graph"])
+        graph = nx.MultiDiGraph(**data["graph"]) if data.get("directed", False) else nx.MultiGraph(**data["graph"])
         for node in data["nodes"]:
             graph.add_node(node["id"], **{k: v for k, v in node.items() if k != "id"})
         for edge in data["edges"]:
@@ -133,9 +137,15 @@ def from_json(text: str) -> Any:
     return graph
 
 
+# Beside each node and edge of GraphML: what is JSON text there, and what has no value.
+_JSON: Final = "json_text"
+_NONE: Final = "without_value"
+
+
 def to_graphml(graph: Any, path: Path) -> Path:
-    """Write the graph as GraphML: lists and mappings as JSON text, nothing where there is no number."""
-    flat = nx.MultiGraph(**_flat(graph.graph))
+    """Write the graph as GraphML: lists and mappings as JSON text; `from_graphml` gives an equal graph."""
+    flat = nx.MultiDiGraph() if graph.is_directed() else nx.MultiGraph()
+    flat.graph.update(_flat(graph.graph))
     for n, attributes in graph.nodes(data=True):
         flat.add_node(n, **_flat(attributes))
     for a, b, k, attributes in graph.edges(keys=True, data=True):
@@ -145,7 +155,48 @@ def to_graphml(graph: Any, path: Path) -> Path:
     return path
 
 
+def from_graphml(path: str | Path) -> Any:
+    """The graph that `to_graphml` wrote.
+
+    Raises
+    ------
+    ResultsError
+        If the file is missing or holds no such graph.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        # Entities would be expanded before anything is checked.
+        if "<!ENTITY" in text or "<!DOCTYPE" in text:
+            raise ValueError("a document type")
+        read = nx.parse_graphml(text, force_multigraph=True)
+        whole = all(str(n).lstrip("-").isdigit() for n in read)
+        graph = nx.MultiDiGraph() if read.is_directed() else nx.MultiGraph()
+        graph.graph.update(_whole(read.graph))
+        for n, attributes in read.nodes(data=True):
+            graph.add_node(int(n) if whole else n, **_whole(attributes))
+        for a, b, k, attributes in read.edges(keys=True, data=True):
+            ends = (int(a), int(b)) if whole else (a, b)
+            graph.add_edge(*ends, key=int(k), **_whole(attributes))
+    except OSError as error:
+        raise ResultsError(f"The graph '{path}' cannot be read ({error.strerror}); save the map again.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, SyntaxError, nx.NetworkXError) as error:
+        raise ResultsError(f"The graph '{path}' is damaged ({type(error).__name__}); compute the map again.") from error
+    return graph
+
+
 def _flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        k: json.dumps(v) if isinstance(v, list | dict | tuple) else v for k, v in attributes.items() if v is not None
-    }
+    flat: dict[str, Any] = {}
+    for k, v in attributes.items():
+        if v is not None:
+            flat[k] = json.dumps(v) if isinstance(v, list | dict | tuple) else v
+    flat[_JSON] = " ".join(k for k, v in attributes.items() if isinstance(v, list | dict | tuple))
+    flat[_NONE] = " ".join(k for k, v in attributes.items() if v is None)
+    return flat
+
+
+def _whole(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    text = set(str(attributes.get(_JSON, "")).split())
+    made = {k: json.loads(v) if k in text else v for k, v in attributes.items() if k not in (_JSON, _NONE)}
+    # GraphML knows no list of defaults, but networkx adds two.
+    made = {k: v for k, v in made.items() if k not in ("node_default", "edge_default")}
+    return made | dict.fromkeys(str(attributes.get(_NONE, "")).split())

@@ -97,7 +97,8 @@ def _assembled(
         left, right = faces[k], faces[k + 1]
         label = p.label if p is not None else ("mode" if _only_detail(left, right) else "global")
         words = p.criticality if p is not None else ""
-        made.append(Border(label, words, unit, window.from_unit(unit), (k, k + 1), 0.0))
+        how = "curve" if p is not None else "spectra" if label == "mode" else "runs"
+        made.append(Border(label, words, unit, window.from_unit(unit), (k, k + 1), 0.0, how=how))
     outcome = Outcome("complete", "The map is complete.", True)
     if evaluator.stopped:
         outcome = Outcome("interrupted", "The map was interrupted: runs were left out; make it again.", False)

@@ -1,7 +1,7 @@
 """Regimes, borders and the map that they make: plain data with questions as methods."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,11 @@ from gan_bifurcation.regimes.sampling import Sampler
 from gan_bifurcation.system import System
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from gan_bifurcation.regimes.crossing import Transition
     from gan_bifurcation.regimes.questions import Change, Circle, Fastest, Nearest
+    from gan_bifurcation.regimes.route import Step
 
 FloatArray = NDArray[np.float64]
 
@@ -114,7 +118,10 @@ class Border:
     special : tuple of mapping
         Codimension-two points on it: label and parameters.
     curve : Curve or None
-        The curve that it is a part of; None if no curve explains it.
+        The curve that it is a part of; None if no curve explains it, or one that cannot be solved again.
+    how : str
+        How it is known: "curve" (exact, solved again where asked), "traced" (exact at points of a curve of cycles,
+        circles or iterates), "spectra" or "runs" (bisected to the map's tolerance).
     """
 
     label: str
@@ -125,6 +132,7 @@ class Border:
     length: float
     special: tuple[Mapping[str, Any], ...] = ()
     curve: Curve | None = None
+    how: str = "curve"
 
     @property
     def branch(self) -> Branch | None:
@@ -152,6 +160,8 @@ class RegimeMap:
     tolerance : float
     notes : tuple of str
     outcome : Outcome
+    crossings : tuple of Transition or None
+        What happens to each attractor where a border is crossed; None where that was not computed with the map.
     """
 
     sampler: Sampler = field(repr=False)
@@ -162,6 +172,7 @@ class RegimeMap:
     tolerance: float
     notes: tuple[str, ...] = ()
     outcome: Outcome = field(default_factory=lambda: Outcome("complete", "The map is complete.", True))
+    crossings: "tuple[Transition, ...] | None" = None
 
     @property
     def system(self) -> System:
@@ -182,6 +193,20 @@ class RegimeMap:
         from gan_bifurcation.regimes.graph import build_graph
 
         return build_graph(self)
+
+    @cached_property
+    def transitions(self) -> "tuple[Transition, ...]":
+        """What becomes of each attractor where a border is crossed slowly, in either direction."""
+        from gan_bifurcation.regimes.crossing import with_transitions
+
+        return (with_transitions(self).crossings or ()) if self.crossings is None else self.crossings
+
+    @cached_property
+    def hysteresis(self) -> Any:
+        """A networkx MultiDiGraph: nodes are attractors of regimes ("3:1"), edges what they become across borders."""
+        from gan_bifurcation.regimes.crossing import hysteresis_graph
+
+        return hysteresis_graph(self)
 
     # -- questions ----------------------------------------------------------------------------------------------------
 
@@ -221,10 +246,16 @@ class RegimeMap:
 
         return best_rate(self)
 
+    def along(self, path: Sequence[Mapping[str, float]]) -> "tuple[Step, ...]":
+        """The borders that a path through points of the window crosses, in order, and what happens there."""
+        from gan_bifurcation.regimes.route import along
+
+        return along(self, path)
+
     # -- hand-over ----------------------------------------------------------------------------------------------------
 
     def to_json(self) -> str:
-        """The graph with polygons and border polylines, lossless."""
+        """The graph with polygons and border polylines, and the transitions in its attributes; lossless."""
         from gan_bifurcation.regimes.graph import to_json
 
         return to_json(self.graph)
@@ -234,6 +265,18 @@ class RegimeMap:
         from gan_bifurcation.regimes.graph import to_graphml
 
         return to_graphml(self.graph, Path(path))
+
+    def to_geojson(self) -> str:
+        """Faces and borders as GeoJSON, its coordinates the parameters in natural units."""
+        from gan_bifurcation.regimes.exports import to_geojson
+
+        return to_geojson(self)
+
+    def to_dataframe(self, of: str = "regimes") -> "pd.DataFrame":
+        """A table of the "regimes", "borders", "attractors" or "transitions" (needs pandas)."""
+        from gan_bifurcation.regimes.exports import to_dataframe
+
+        return to_dataframe(self, of)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the map into a folder: graph.json, graph.graphml, map.json, and the branches and curves.

@@ -6,41 +6,25 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, Final
 
-import numpy as np
-import shapely
-from numpy.typing import NDArray
-
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.set_window import Window
-from gan_bifurcation.errors import MisuseError, Outcome
-from gan_bifurcation.regimes.arrangement import Arrangement, Line, arrange, interior_points, lines_of, merged, thickness
-from gan_bifurcation.regimes.attractors import DECIDED, Cell
-from gan_bifurcation.regimes.borders import Collected, collect
-from gan_bifurcation.regimes.contours import contours
-from gan_bifurcation.regimes.edges import borders_between
+from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.regimes.borders import collect
+from gan_bifurcation.regimes.draws import MOST_SAMPLES, box_of
 from gan_bifurcation.regimes.intervals import interval_map
-from gan_bifurcation.regimes.regime import Regime, RegimeMap, regime_of
+from gan_bifurcation.regimes.plane import CHORDS, plane_map
+from gan_bifurcation.regimes.regime import RegimeMap
 from gan_bifurcation.regimes.sampling import Evaluator, make_sampler
+from gan_bifurcation.regimes.sets_of_faces import with_attractors
+from gan_bifurcation.regimes.traced import curves_of_cycles, traced_lines
 from gan_bifurcation.system import System
 
-FloatArray = NDArray[np.float64]
 Progress = Callable[[int, int, str], Any]
 
 _logger = logging.getLogger(__name__)
 
-# Chords lie this much closer to a curve than the tolerance of the map.
-_CHORDS: Final = 0.25
-_SAMPLES: Final = 96
-# Spectra cost little: a face that these points miss is smaller than a few thousandths of the window.
-_SPECTRA: Final = 512
-_ODD: Final = 4
-# Squares and points for borders by spectra.
-_FINE: Final = 128
-_MOST_POINTS: Final = 6000
-# Next to a border of stability runs are too slow for a decision; spectra are not.
-_SLOW: Final = 1e-2
-_EXACT: Final = 1e-5
-_ROUNDS: Final = 2
+# With curves of oscillations, what these divide must be looked for from so many initial conditions.
+_SAMPLES: Final = 64
 
 
 def regime_map(
@@ -56,6 +40,9 @@ def regime_map(
     executor: Executor | None = None,
     events: Sequence[Event] = (),
     box: Mapping[str, Any] | None = None,
+    attractors: int | None = None,
+    curves: Any = (),
+    depth: int = 0,
     progress: Progress | None = None,
 ) -> RegimeMap:
     """Divide a window of one or two parameters into regimes, by exact curves where these explain the border.
@@ -84,7 +71,17 @@ def regime_map(
         Conditions whose curves are wanted as well (they are kept in `curves`; only curves that change what an attractor
         does are borders).
     box : mapping of state to (low, high), optional
-        Where to search for equilibria.
+        Where to search for equilibria, and where initial conditions are drawn.
+    attractors : int, optional
+        How many initial conditions to draw in each regime: `Regime.attractors` are then all that they end in, with
+        basin shares and with ids that are the same in neighbouring regimes where one becomes the other, and
+        `RegimeMap.transitions` says what happens at the borders. 64 by default where curves of oscillations are given
+        or followed, otherwise 0.
+    curves : curve, Tongue, BifurcationSet or sequence of them
+        Borders besides those that the map finds: curves of cycles or circles, edges of tongues.
+    depth : int
+        How many flips may follow one another: curves of what is born there are borders, too; from 1 on also curves of
+        the cycles that are born at Hopf points.
     progress : callable, optional
         Called with (done, total, text); if it returns False, what is left to do is left out and the outcome says so.
 
@@ -117,191 +114,43 @@ def regime_map(
     def report(done: int, total: int, text: str) -> bool:
         return progress is None or progress(done, total, text) is not False
 
+    if not 0 <= int(depth) <= 4:
+        raise MisuseError(f"The depth is a number of flips between 0 and 4, got {depth}.")
+    if attractors is not None and not 0 <= int(attractors) <= MOST_SAMPLES:
+        raise MisuseError(
+            f"The number of initial conditions is between 0 and {MOST_SAMPLES}, got attractors={attractors}."
+        )
+    if window.dimension == 1 and (depth or not isinstance(curves, Sequence) or len(curves)):
+        raise MisuseError("A map over one parameter takes no curves and no depth; leave them out.")
+    lines = traced_lines(curves, window) if window.dimension == 2 else []
+    ranges = box_of(system, box)
     collected = collect(
         system,
         window,
         start=start,
         events=events,
         box=box,
-        tolerance=_CHORDS * tolerance,
+        tolerance=CHORDS * tolerance,
         seed=seed,
+        depth=int(depth),
         # Runs from a given state say what training does where there is no equilibrium at all.
         needed=initial is None,
         report=lambda text: report(0, 0, text),
     )
-    sampler = make_sampler(system, window, collected.branches, collected.families, initial, steps, seed)
+    notes: list[str] = []
+    if depth and system.kind == "flow" and window.dimension == 2:
+        more, notes = curves_of_cycles(collected.branches, window, lambda text: report(0, 0, text))
+        lines += more
+    samples = (_SAMPLES if lines or depth else 0) if attractors is None else int(attractors)
+    sampler = make_sampler(
+        system, window, collected.branches, collected.families, initial, steps, seed, samples=samples, box=ranges
+    )
     evaluator = Evaluator(sampler, executor, report)
     if any("Interrupted" in note for note in collected.notes):
         evaluator.stopped = True
     if window.dimension == 1:
-        return interval_map(sampler, collected, evaluator, tolerance)
-    return _plane_map(sampler, collected, evaluator, tolerance)
-
-
-def _plane_map(sampler: Any, collected: Collected, evaluator: Evaluator, tolerance: float) -> RegimeMap:
-    lines = lines_of(collected.curves)
-    notes = list(collected.notes)
-    arrangement = arrange(lines)
-    cells = _sample(arrangement, evaluator)
-    thin = 2.0 * tolerance
-    for _ in range(_ROUNDS):
-        added: list[Line] = []
-        for k, inside in enumerate(cells):
-            if thickness(arrangement.faces[k]) > thin and len({c.key for c in inside if c.decided}) > 1:
-                more, finished = _disagreement(arrangement.faces[k], inside, evaluator, tolerance, collected)
-                added += more
-                if not finished:
-                    notes.append(
-                        "A border found by runs is longer or finer than what was allowed for; it is not complete."
-                    )
-        if not added or evaluator.stopped:
-            break
-        lines = [*lines, *added]
-        arrangement = arrange(lines)
-        cells = _sample(arrangement, evaluator)
-    keys = [_majority(inside) for inside in cells]
-    vague = {k for k, inside in enumerate(cells) if not any(c.decided for c in inside)}
-    numbers, polygons = merged(arrangement, keys, thin, vague)
-    members: list[list[Cell]] = [[] for _ in polygons]
-    for k, inside in enumerate(cells):
-        if not _small(arrangement, k, thin) or len(polygons) == 1:
-            members[numbers[k]] += inside
-    faces = tuple(_face(k, polygon, members[k], sampler.window) for k, polygon in enumerate(polygons))
-    borders = borders_between(arrangement, numbers, collected.curves, sampler.window, 10.0 * tolerance)
-    outcome = Outcome("complete", "The map is complete.", True)
-    if evaluator.stopped:
-        outcome = Outcome(
-            "interrupted",
-            "The map was interrupted: runs were left out, so regimes are not confirmed; make it again.",
-            False,
-        )
-    return RegimeMap(
-        sampler, faces, borders, collected.branches, collected.curves, tolerance, tuple(dict.fromkeys(notes)), outcome
-    )
-
-
-def _small(arrangement: Arrangement, k: int, thin: float) -> bool:
-    """Whether a face was too thin to say something."""
-    return thickness(arrangement.faces[k]) < thin
-
-
-def _sample(arrangement: Arrangement, evaluator: Evaluator) -> list[list[Cell]]:
-    """Cells at several interior points of every face, and at points spread over the window."""
-    places = [interior_points(f) for f in arrangement.faces]
-    tree = shapely.STRtree(arrangement.faces)
-    for q in spread(_SAMPLES):
-        point = shapely.Point(*q)
-        hits = [int(k) for k in tree.query(point) if arrangement.faces[int(k)].contains(point)]
-        # Next to a border of stability nothing is decided within the budget.
-        if hits and arrangement.faces[hits[0]].boundary.distance(point) > 5e-3:
-            places[hits[0]].append(q)
-    flat = [q for inside in places for q in inside]
-    found = iter(evaluator(flat, "regimes"))
-    cells = [[c for c in (next(found) for _ in inside) if c is not None] for inside in places]
-    odd = _odd_places(arrangement, cells, tree, evaluator)
-    more = iter(evaluator([q for inside in odd for q in inside], "regimes"))
-    for known, inside in zip(cells, odd, strict=True):
-        known += [c for c in (next(more) for _ in inside) if c is not None]
-    return cells
-
-
-def _odd_places(
-    arrangement: Arrangement, cells: Sequence[Sequence[Cell]], tree: Any, evaluator: Evaluator
-) -> list[list[FloatArray]]:
-    """For each face places where spectra say what none of its samples said."""
-    places: list[list[FloatArray]] = [[] for _ in arrangement.faces]
-    found: dict[tuple[int, Any], int] = {}
-    units = spread(_SPECTRA)
-    for q, cell in zip(units, evaluator(units, "spectra", "spectra"), strict=True):
-        if cell is None:
-            continue
-        point = shapely.Point(*q)
-        for k in tree.query(point).tolist():
-            if arrangement.faces[k].contains(point) and all(c.local != cell.local for c in cells[k]):
-                if arrangement.faces[k].boundary.distance(point) > 2e-3 and found.get((k, cell.local), 0) < _ODD:
-                    found[k, cell.local] = found.get((k, cell.local), 0) + 1
-                    places[k].append(q)
-                break
-    return places
-
-
-def spread(number: int) -> FloatArray:
-    """Points that fill the unit square evenly (additive recurrence with the plastic number), the same every time."""
-    g = 1.3247179572447460259609088
-    return np.asarray((0.5 + np.arange(1, number + 1)[:, None] * np.array([1.0 / g, 1.0 / g**2])) % 1.0)
-
-
-def _majority(cells: Sequence[Cell]) -> Any:
-    keys = [c.key for c in cells if c.decided] or [c.key for c in cells]
-    return max(keys, key=lambda k: (keys.count(k), str(k))) if keys else ((), "unknown")
-
-
-def _disagreement(
-    face: Any, inside: Sequence[Cell], evaluator: Evaluator, tolerance: float, collected: Collected
-) -> tuple[list[Line], bool]:
-    """Borders inside a face in which samples disagree: by what spectra say, or by runs ("global")."""
-    spectra = len({c.local for c in inside}) > 1
-
-    def by_spectra(units: FloatArray, text: str) -> list[Any]:
-        return [None if c is None else c.local for c in evaluator(units, text, "spectra")]
-
-    def by_runs(units: FloatArray, text: str) -> list[Any]:
-        runs = evaluator(units, text, "runs")
-        return [None if r is None or r.confidence < DECIDED else r.verdict for r in runs]
-
-    def by_escape(units: FloatArray, text: str) -> list[Any]:
-        return list(evaluator(units, text, "escapes"))
-
-    kinds = {c.simulated for c in inside if c.decided}
-    question = by_spectra if spectra else (by_escape if "diverges" in kinds and len(kinds) == 2 else by_runs)
-    if spectra:
-        usual = max((c.local for c in inside), key=lambda k: sum(c.local == k for c in inside))
-        seeds = [c.unit for c in inside if c.local != usual]
-        # What few points meet may be thin.
-        fine = _FINE if 10 * len(seeds) < len(inside) else _FINE // 4
-        found, finished = contours(
-            question, face, _CHORDS * tolerance, _EXACT, fine=fine, most=_MOST_POINTS, seeds=seeds
-        )
+        made = interval_map(sampler, collected, evaluator, tolerance)
     else:
-        found, finished = contours(question, face, tolerance, _SLOW)
-    label = "global"
-    if spectra:
-        # The same equilibria attract, by another slowest mode; or something that has no curve happened to one.
-        same = len({len(c.stable) for c in inside}) == 1
-        label = "mode" if same else min((p.label for p in collected.points), default="local")
-    return [Line(points, -1, label) for points in found], finished
-
-
-def _face(number: int, polygon: Any, cells: Sequence[Cell], window: Window) -> Regime:
-    """The regime of a face: what most of its cells say, at the one farthest from the border."""
-    key = _majority(cells)
-    agreeing = [c for c in cells if c.key == key]
-    note = ""
-    against = [c for c in cells if c.decided and c.key != key]
-    if against:
-        others = sorted({_words(c) for c in against})
-        note = f"{len(against)} of {len(cells)} points inside disagree: {'; '.join(others)}."
-    elif any(not c.decided for c in cells):
-        note = f"{sum(not c.decided for c in cells)} of {len(cells)} runs inside came to no decision in the budget."
-    if not agreeing:
-        where = np.asarray(shapely.get_coordinates(polygon.representative_point())[0])
-        return Regime(
-            number,
-            "stalls",
-            "not evaluated",
-            (),
-            polygon,
-            float(polygon.area),
-            window.values(where),
-            note="Nothing was evaluated here.",
-        )
-    boundary = polygon.boundary
-    best = max(
-        agreeing,
-        key=lambda c: boundary.distance(shapely.Point(*c.unit)) if polygon.contains(shapely.Point(*c.unit)) else -1.0,
-    )
-    return regime_of(number, best, polygon, float(polygon.area), window, note, len(agreeing))
-
-
-def _words(cell: Cell) -> str:
-    return cell.simulated or ", ".join(f"{v} ({d})" for v, d in cell.local) or "no attractor"
+        collected = replace(collected, notes=(*collected.notes, *notes))
+        made = plane_map(sampler, collected, lines, evaluator, tolerance)
+    return with_attractors(made, evaluator) if samples else made

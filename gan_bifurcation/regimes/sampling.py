@@ -2,9 +2,9 @@
 
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +17,11 @@ from gan_bifurcation.continuation.set_search import in_domain
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.lanes import INSIDE
+from gan_bifurcation.ranges import Range
+from gan_bifurcation.regimes.attractor_set import AttractorSet
 from gan_bifurcation.regimes.attractors import Attractor, Cell, attracting, from_run
+from gan_bifurcation.regimes.basins import find
+from gan_bifurcation.regimes.draws import Budget, drawn
 from gan_bifurcation.regimes.limits import seen_states
 from gan_bifurcation.regimes.march import Cells
 from gan_bifurcation.regimes.verdicts import classify_many
@@ -30,6 +34,8 @@ _logger = logging.getLogger(__name__)
 # Points are evaluated in groups of this size, whatever the number of workers.
 CHUNK: Final = 128
 _GUESSES_OF_A_FAMILY: Final = 10
+# Steps of Newton's method with damping, where that without has failed.
+_LAST_RESORT: Final = 15
 _DISPLACEMENT: Final = 1e-2
 # As `classify_many` has them.
 _BOUND: Final = 1e6
@@ -58,6 +64,11 @@ class Sampler:
     steps : int
         Iterations of a run (flows: duration).
     seed : int
+        Of displaced starts, and of the initial conditions below.
+    samples : int
+        How many initial conditions `attractors` takes at a place; 0 if none are wanted.
+    box : mapping of state to Range
+        Where these are drawn.
     """
 
     system: System
@@ -69,6 +80,8 @@ class Sampler:
     initial: FloatArray | None
     steps: int
     seed: int
+    samples: int = 0
+    box: Mapping[str, Range] = field(default_factory=dict)
 
     def at(self, unit: Any) -> System:
         return self.system.with_parameters(**self.window.values(unit))
@@ -101,10 +114,11 @@ class Sampler:
                     found.append(x)
                     if first_only:
                         return found
-        if not found and self.sheets:
-            # The last resort is slow, but goes on where Newton's method alone gives up.
+        if not found and self.sheets and not self.folded:
+            # The last resort is slow, but goes on where Newton's method alone gives up; beyond a fold it would search
+            # for what is not there.
             everything = [guess for family in guesses.values() for guess in family]
-            x, _, ok = damped_newton(system, min(everything, key=lambda g: g[0])[1])
+            x, _, ok = damped_newton(system, min(everything, key=lambda g: g[0])[1], iterations=_LAST_RESORT)
             if ok and in_domain(system, x):
                 found.append(x)
         return found
@@ -118,10 +132,10 @@ class Sampler:
         stable = self._stable(units, equilibria)
         wanted: list[int] = []
         starts: list[FloatArray] = []
-        for i, (unit, found) in enumerate(zip(units, equilibria, strict=True)):
-            if self.initial is not None or (not stable[i] and found):
+        for i, found in enumerate(equilibria):
+            if self.initial is not None or (not stable[i] and self.sheets):
                 wanted.append(i)
-                starts.append(self._start(unit, found))
+                starts.append(self._start(units[i], found))
         runs: dict[int, Attractor] = {}
         if wanted:
             parameters = np.array([self.at(units[i]).parameter_vector() for i in wanted])
@@ -153,7 +167,7 @@ class Sampler:
         return float(self.steps * (np.log(np.max(np.abs(s))) if system.kind == "map" else np.max(s.real)))
 
     def runs(self, units: FloatArray) -> list[Attractor | None]:
-        """What the run alone comes to at each point; None where there is no equilibrium to start beside."""
+        """What the run alone comes to at each point; None where there never was an equilibrium to start beside."""
         wanted, starts, parameters = self._places(units)
         if not wanted:
             return [None] * len(units)
@@ -167,8 +181,8 @@ class Sampler:
         wanted = []
         for i, unit in enumerate(np.asarray(units, dtype=float)):
             found = [] if self.initial is not None else self.equilibria(unit, first_only=True)
-            if self.initial is not None or found:
-                starts.append(self._start(unit, found))
+            if self.initial is not None or self.sheets:
+                starts.append(self._start(np.asarray(unit), found))
                 wanted.append(i)
         parameters = np.array([self.at(units[i]).parameter_vector() for i in wanted])
         return wanted, np.array(starts), parameters
@@ -192,18 +206,44 @@ class Sampler:
                 made[i].append(attractor)
         return [tuple(m) for m in made]
 
+    def attractors(self, unit: Any, extra: FloatArray | None = None) -> AttractorSet:
+        """What many initial conditions end in at a point, and runs that start beside the equilibria that attract.
+
+        Further starts in `extra` (k, n) find attractors as well, but do not count in shares.
+        """
+        system, budget = self.at(unit), self.budget
+        start = drawn(system, self.box, self.samples, self.seed) if self.samples else np.zeros((0, system.n))
+        stable = [np.array(a.state)[None] for a in self.spectra(np.asarray(unit, dtype=float)[None])[0].stable]
+        more = [np.asarray(extra)] if extra is not None and len(extra) else []
+        starts = np.vstack([np.zeros((0, system.n)), *stable, *more])
+        found = find(system, start, budget, extra=starts, workers=1)
+        return replace(found, box=dict(self.box), seed=self.seed)
+
+    @property
+    def budget(self) -> Budget:
+        return Budget(float(self.steps))
+
     @property
     def _budget(self) -> dict[str, Any]:
         return {"steps": self.steps} if self.system.kind == "map" else {"duration": float(self.steps)}
 
     def _start(self, unit: FloatArray, found: list[FloatArray]) -> FloatArray:
-        return self.initial if self.initial is not None else found[0] + self._displacement(unit, found[0])
+        """Beside the equilibrium; where there is none, beside the nearest place at which there was one."""
+        if self.initial is not None:
+            return self.initial
+        if not found:
+            near = [
+                (float(d[k]), states[k])
+                for _, places, states in self.sheets
+                for d in [np.linalg.norm(places - unit, axis=1)]
+                for k in [int(np.argmin(d))]
+            ]
+            found = [min(near, key=lambda n: n[0])[1]]
+        return np.asarray(found[0] + self._displacement(found[0]))
 
-    def _displacement(self, unit: FloatArray, x: FloatArray) -> FloatArray:
-        """A direction that depends on the place alone, not on the order in which places are looked at."""
-        key = tuple(int(v) for v in np.round(np.asarray(unit) * 2**30))
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
-        direction = rng.standard_normal(len(x))
+    def _displacement(self, x: FloatArray) -> FloatArray:
+        """The same direction everywhere: else neighbours would start in different basins, and borders speckle."""
+        direction = np.random.default_rng(self.seed).standard_normal(len(x))
         return np.asarray(_DISPLACEMENT * (1.0 + np.max(np.abs(x))) * direction / np.linalg.norm(direction))
 
 
@@ -216,6 +256,8 @@ def make_sampler(
     steps: int,
     seed: int,
     seen: tuple[str, ...] = (),
+    samples: int = 0,
+    box: Mapping[str, Range] | None = None,
 ) -> Sampler:
     """A sampler with the equilibria of traced branches as guesses.
 
@@ -229,6 +271,8 @@ def make_sampler(
     sheets = []
     folded = set()
     for branch, family in zip(branches, families, strict=True):
+        if branch.system.iterations != system.iterations:
+            continue
         names = window.names
         base = [branch.system.parameters[n] for n in names]
         natural = np.tile(base, (len(branch), 1))
@@ -244,14 +288,17 @@ def make_sampler(
     if not seen:
         seen = tuple(name for name, visible in zip(system.states, seen_states(system), strict=True) if visible)
     return Sampler(
-        system, window, tuple(sheets), tuple(families), frozenset(folded), seen, state, int(steps), int(seed)
-    )
+        system, window, tuple(sheets), tuple(families), frozenset(folded), seen, state, int(steps), int(seed),
+        int(samples), dict(box or {}),
+    )  # fmt: skip
 
 
 def _work(task: tuple[Sampler, str, FloatArray]) -> list[Any]:
     sampler, what, units = task
     if what == "cells":
         return list(sampler.cells(units))
+    if what == "attractors":
+        return [sampler.attractors(unit) for unit in units]
     if what == "spectra":
         return list(sampler.spectra(units))
     return list(sampler.runs(units) if what == "runs" else sampler.escapes(units))
@@ -268,11 +315,13 @@ class Evaluator:
         self.stopped = False
 
     def __call__(self, units: Iterable[Any], text: str, what: str = "cells") -> list[Any]:
-        """What `Sampler.cells`, `runs`, `escapes` or `spectra` says; None for what an interruption left out."""
+        """What the sampler's method `what` says; None for what an interruption left out."""
         known = self.known.setdefault(what, {})
         keys = [tuple(float(v) for v in u) for u in units]
         new = [k for k in dict.fromkeys(keys) if k not in known]
-        tasks = [(self.sampler, what, np.array(new[i : i + CHUNK])) for i in range(0, len(new), CHUNK)]
+        # Many runs at one place are work enough for one worker.
+        size = 1 if what == "attractors" else CHUNK
+        tasks = [(self.sampler, what, np.array(new[i : i + size])) for i in range(0, len(new), size)]
         if not self.stopped and tasks:
             results = map(_work, tasks) if self.executor is None else self.executor.map(_work, tasks)
             done = 0

@@ -1,7 +1,7 @@
 """A regime map on disk: JSON and arrays, nothing that is executed when it is read."""
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -13,9 +13,11 @@ from gan_bifurcation.continuation.problem import Condition
 from gan_bifurcation.continuation.set_curves import Curve
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import Outcome, ResultsError
+from gan_bifurcation.ranges import Range
 from gan_bifurcation.records import read_files, system_from_record, system_record, write_atomically, write_files
 from gan_bifurcation.regimes.attractors import Attractor
-from gan_bifurcation.regimes.graph import number, to_graphml
+from gan_bifurcation.regimes.crossing import Transition
+from gan_bifurcation.regimes.graph import number, to_graphml, to_json
 from gan_bifurcation.regimes.regime import Border, Regime, RegimeMap
 from gan_bifurcation.regimes.sampling import make_sampler
 
@@ -37,6 +39,10 @@ def save(rmap: RegimeMap, folder: Path) -> Path:
         curve.branch.save(folder / f"curve_{k:03d}")
     write_atomically(folder / "graph.json", rmap.to_json().encode())
     to_graphml(rmap.graph, folder / "graph.graphml")
+    write_atomically(folder / "faces.geojson", rmap.to_geojson().encode())
+    if rmap.crossings is not None:
+        write_atomically(folder / "transitions.json", to_json(rmap.hysteresis).encode())
+        to_graphml(rmap.hysteresis, folder / "transitions.graphml")
     sampler = rmap.sampler
     arrays = {f"unknowns_{k}": c.unknowns for k, c in enumerate(rmap.curves)}
     arrays |= {f"border_{k}": b.unit for k, b in enumerate(rmap.borders)}
@@ -48,6 +54,9 @@ def save(rmap: RegimeMap, folder: Path) -> Path:
         "outcome": [rmap.outcome.code, rmap.outcome.message, rmap.outcome.converged],
         "steps": sampler.steps,
         "seed": sampler.seed,
+        "samples": sampler.samples,
+        "box": {k: [r.low, r.high, r.log] for k, r in sampler.box.items()},
+        "crossings": None if rmap.crossings is None else [asdict(t) for t in rmap.crossings],
         "initial": None if sampler.initial is None else sampler.initial.tolist(),
         "families": list(sampler.families),
         "seen": list(sampler.seen),
@@ -61,6 +70,7 @@ def save(rmap: RegimeMap, folder: Path) -> Path:
                 "faces": list(b.faces),
                 "length": b.length,
                 "special": [dict(s) for s in b.special],
+                "how": b.how,
                 "curve": next((k for k, c in enumerate(rmap.curves) if c is b.curve), None),
             }
             for b in rmap.borders
@@ -138,6 +148,8 @@ def load(folder: Path) -> RegimeMap:
             int(text["steps"]),
             int(text["seed"]),
             tuple(map(str, text["seen"])),
+            int(text["samples"]),
+            {str(k): Range(float(low), float(high), bool(log)) for k, (low, high, log) in text["box"].items()},
         )
         faces = tuple(_face(f) for f in text["faces"])
         borders = []
@@ -155,6 +167,7 @@ def load(folder: Path) -> RegimeMap:
                     float(b["length"]),
                     tuple({"label": str(s["label"]), "parameters": dict(s["parameters"])} for s in b["special"]),
                     curve,
+                    str(b["how"]),
                 )
             )
         code, message, converged = text["outcome"]
@@ -167,9 +180,18 @@ def load(folder: Path) -> RegimeMap:
             float(text["tolerance"]),
             tuple(map(str, text["notes"])),
             Outcome(str(code), str(message), bool(converged)),
+            None if text["crossings"] is None else tuple(_transition(t) for t in text["crossings"]),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, shapely.errors.ShapelyError) as error:
         raise ResultsError(f"The map in '{folder}' is damaged ({type(error).__name__}); compute it again.") from error
+
+
+def _transition(record: dict[str, Any]) -> Transition:
+    whole = {k: int(record[k]) for k in ("border", "source", "target", "attractor", "into")}
+    return Transition(
+        **whole, verdict=str(record["verdict"]), detail=str(record["detail"]), share=float(record["share"]),
+        returns=bool(record["returns"]),
+    )  # fmt: skip
 
 
 def _face(record: dict[str, Any]) -> Regime:

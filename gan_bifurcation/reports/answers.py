@@ -2,12 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from gan_bifurcation.errors import MisuseError
 
+# Relative to the parameter itself.
+_ROUNDING: Final = 1e-12
 
-def answers(rmap: Any, at: Mapping[str, float] | None = None, verdict: str = "converges") -> dict[str, dict[str, Any]]:
+
+def answers(
+    rmap: Any,
+    at: Mapping[str, float] | None = None,
+    verdict: str = "converges",
+    *,
+    to: Mapping[str, float] | None = None,
+    best: bool = False,
+    circle: bool = True,
+) -> dict[str, dict[str, Any]]:
     """What a map says.
 
     Parameters
@@ -17,6 +28,12 @@ def answers(rmap: Any, at: Mapping[str, float] | None = None, verdict: str = "co
         A point of the window; the regime there, the nearest border and the smallest change are answered for it.
     verdict : str
         Which regimes the circle and the change are about.
+    to : mapping of parameter to float, optional
+        Another point: what changes on the straight way there is answered too.
+    best : bool
+        Whether to look for the fastest convergence.
+    circle : bool
+        Whether to ask for the largest circle, which does not depend on `at`.
 
     Returns
     -------
@@ -28,7 +45,14 @@ def answers(rmap: Any, at: Mapping[str, float] | None = None, verdict: str = "co
         found["regime"] = _regime(rmap, at)
         found["nearest border"] = _or_why_not(lambda: _nearest(rmap, at))
         found["smallest change"] = _or_why_not(lambda: _change(rmap, at, verdict))
-    found["largest circle"] = _or_why_not(lambda: _circle(rmap, verdict))
+    if to is not None:
+        if at is None:
+            raise MisuseError("The way to a point begins somewhere: give --at as well as --to.")
+        found["path"] = _path(rmap, at, to)
+    if best:
+        found["best rate"] = _or_why_not(lambda: _best(rmap))
+    if circle:
+        found["largest circle"] = _or_why_not(lambda: _circle(rmap, verdict))
     return found
 
 
@@ -44,8 +68,10 @@ def _named(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} = {value:.6g}" for name, value in values.items())
 
 
-def _signed(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} by {value:+.4g}" for name, value in values.items())
+def _signed(values: Mapping[str, float], at: Mapping[str, float]) -> str:
+    """Changes in words, without those that are rounding."""
+    kept = {name: value for name, value in values.items() if abs(value) > _ROUNDING * abs(at[name])}
+    return ", ".join(f"{name} by {value:+.4g}" for name, value in (kept or values).items())
 
 
 def _regime(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
@@ -62,7 +88,7 @@ def _nearest(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
     kind = f"{near.label}{f', {near.criticality}' if near.criticality else ''}"
     text = (
         f"The nearest border ({kind}) is at {_named(near.parameters)}, {100 * near.distance:.3g} % of the window away: "
-        f"{_signed(near.change)}{'' if near.exact else ' (as exact as the map)'}."
+        f"{_signed(near.change, near.parameters)}{'' if near.exact else ' (as exact as the map)'}."
     )
     return {"text": text, **asdict(near)}
 
@@ -73,8 +99,34 @@ def _change(rmap: Any, at: Mapping[str, float], verdict: str) -> dict[str, Any]:
         text = f"At {_named(at)}, training {verdict} already."
     else:
         crossed = f"across {change.label} at {_named(change.parameters)}"
-        text = f"The smallest change after which training {verdict}: {_signed(change.change)}, {crossed}."
+        moved = _signed(change.change, change.parameters)
+        text = f"The smallest change after which training {verdict}: {moved}, {crossed}."
     return {"text": text, **asdict(change)}
+
+
+def _path(rmap: Any, at: Mapping[str, float], to: Mapping[str, float]) -> dict[str, Any]:
+    steps = rmap.along([at, to])
+    first = rmap.at(**at)
+    text = [f"From {_named(at)} to {_named(to)}: training {first.verdict} ({first.detail}) at first"]
+    for step in steps:
+        after = rmap.faces[step.after]
+        kind = f"{step.label}{f', {step.criticality}' if step.criticality else ''}"
+        jumps = any(not t.returns for t in step.transitions)
+        back = ", and does not come back the same way" if jumps else ""
+        text.append(f"beyond {_named(step.parameters)} ({kind}) it {after.verdict} ({after.detail}){back}")
+    if not steps:
+        text.append("and all the way")
+    return {"text": "; ".join(text) + ".", "steps": [asdict(s) for s in steps]}
+
+
+def _best(rmap: Any) -> dict[str, Any]:
+    best = rmap.best_rate()
+    unit = "iterations" if rmap.system.kind == "map" else "units of time"
+    text = (
+        f"Training converges fastest at {_named(best.parameters)}: {best.iterations:.4g} {unit} to 1/e by the slowest "
+        "of all modes."
+    )
+    return {"text": text, **asdict(best)}
 
 
 def _circle(rmap: Any, verdict: str) -> dict[str, Any]:

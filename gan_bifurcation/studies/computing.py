@@ -106,7 +106,8 @@ class Workshop:
             save_table(made, base)
         elif part.kind == "map":
             assert system is not None
-            made = _regime_map(part.section, system, self.seed, tell)
+            lines = [self.get(need, part.system) for need in part.needs]
+            made = _regime_map(part.section, system, self.seed, tell, lines)
             made.save(base)
         elif part.kind == "orbit":
             assert system is not None
@@ -251,7 +252,7 @@ def _guess(system: System, start: Mapping[str, float] | None) -> Any:
     return {**values, **start}
 
 
-def _regime_map(section: MapSpec, system: System, seed: int, tell: Tell | None) -> Any:
+def _regime_map(section: MapSpec, system: System, seed: int, tell: Tell | None, lines: Sequence[Any] = ()) -> Any:
     from gan_bifurcation.regimes.regime_map import regime_map
 
     system = inside(system, section.parameters, section.free)
@@ -259,6 +260,7 @@ def _regime_map(section: MapSpec, system: System, seed: int, tell: Tell | None) 
     return regime_map(
         system, dict(section.free), initial=initial, steps=section.steps, tolerance=section.tolerance,
         box=dict(section.box) or None, seed=seed if section.seed is None else section.seed, progress=tell,
+        attractors=section.attractors, curves=lines, depth=section.depth,
     )  # fmt: skip
 
 

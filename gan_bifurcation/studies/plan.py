@@ -123,6 +123,8 @@ def _mentioned(kind: str, section: Any) -> list[str]:
         return [section.orbit] if section.orbit else []
     if kind == "tongues":
         return [section.of]
+    if kind == "map":
+        return list(dict.fromkeys(section.curves))
     if kind == "certificate":
         return list(dict.fromkeys(reference.partition(":")[0] for reference in section.of))
     if kind != "figure":

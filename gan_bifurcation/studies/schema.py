@@ -174,6 +174,11 @@ class MapSpec(_Free):
     steps: int = Field(default=2000, ge=10, le=MOST_STEPS)
     tolerance: float = Field(default=1e-4, gt=0, lt=1)
     seed: int | None = Field(default=None, ge=0)
+    # Initial conditions in each regime, drawn from the box; 0 for what runs beside the equilibrium say alone.
+    attractors: int | None = Field(default=None, ge=0, le=100_000)
+    # Curves and tongues of the study that are borders too, and how many flips in a row are followed.
+    curves: list[Name] = Field(default_factory=list, max_length=100)
+    depth: int = Field(default=0, ge=0, le=4)
 
 
 class SetSpec(_Free):

@@ -1,0 +1,220 @@
+"""Curves of cycles, of circles and of iterates as borders: polylines through exact points, from wherever they come."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.continuation.bifurcation_set import BifurcationSet
+from gan_bifurcation.continuation.collocation_starts import hopf_to_cycles
+from gan_bifurcation.continuation.set_curves import nearest_on_polyline
+from gan_bifurcation.continuation.set_window import Window
+from gan_bifurcation.continuation.tongues import Tongue
+from gan_bifurcation.continuation.trace import trace
+from gan_bifurcation.errors import MisuseError
+
+FloatArray = NDArray[np.float64]
+
+_logger = logging.getLogger(__name__)
+
+# A curve that ends this near to a point of codimension two of another one begins there.
+_BEGINS: Final = 0.03
+# Two parts of a curve that are nowhere farther apart are one.
+_SAME: Final = 1e-5
+_CYCLE_POINTS: Final = 160
+_CURVE_POINTS: Final = 240
+_MOST_CURVES: Final = 8
+_OF_CYCLES: Final = ("LPC", "PD", "NS")
+
+
+@dataclass(frozen=True, eq=False)
+class TracedLine:
+    """Part of a curve that was traced, in the window of a map.
+
+    Attributes
+    ----------
+    label : str
+        LPC, PD, NS, LP, ...; of the edge of a tongue "tongue 1/6".
+    branch : Branch
+    unit : array (N, 2)
+        In unit coordinates, inside the window.
+    window : Window
+    tip : array (2,) or None
+        Where it begins, of an edge of a tongue.
+    order : int
+        The denominator of a tongue's rotation number; 0 of other curves.
+    """
+
+    label: str
+    branch: Branch
+    unit: FloatArray
+    window: Window
+    tip: FloatArray | None = None
+    order: int = 0
+
+    @property
+    def structural(self) -> bool:
+        return False
+
+    def explains(self, place: FloatArray) -> bool:
+        """Whether what changes along the curve attracts on one side: nothing else is unstable at a place of it."""
+        if not len(self.branch.unstable):
+            return False
+        k = int(np.argmin(np.linalg.norm(self._whole - place, axis=1)))
+        return bool(self.branch.unstable[k] == 0)
+
+    @cached_property
+    def _whole(self) -> FloatArray:
+        return self.window.to_unit(np.column_stack([self.branch.column(n) for n in self.window.names]))
+
+
+def traced_lines(given: Any, window: Window) -> list[TracedLine]:
+    """The lines of curves, tongues and bifurcation sets over the window's two parameters.
+
+    Raises
+    ------
+    MisuseError
+        If something is none of these, or is over other parameters.
+    """
+    lines: list[TracedLine] = []
+    for branch, label, tip, order in _branches(given):
+        if set(branch.free) != set(window.names):
+            raise MisuseError(
+                f"A curve over {', '.join(branch.free)} is no border of a map over {', '.join(window.names)}; give "
+                "curves that were traced over the map's two parameters."
+            )
+        at = None if tip is None else window.to_unit([tip.parameters[n] for n in window.names])
+        lines += [replace(line, tip=at, order=order) for line in _lines_of(branch, label, window)]
+    return lines
+
+
+def _branches(given: Any) -> Iterable[tuple[Branch, str, Point | None, int]]:
+    if isinstance(given, Branch):
+        yield given, given.curve, None, 0
+    elif isinstance(given, Tongue):
+        for edge in given.edges:
+            yield edge, f"tongue {given.rotation}", given.tip, given.rotation.denominator
+    elif isinstance(given, BifurcationSet):
+        for curve in given.curves:
+            yield curve, curve.curve, None, 0
+    elif isinstance(given, Sequence) and not isinstance(given, str):
+        for item in given:
+            yield from _branches(item)
+    else:
+        raise MisuseError(
+            f"Borders are given as curves, tongues or a bifurcation set, got {type(given).__name__}; trace them first."
+        )
+
+
+def _lines_of(branch: Branch, label: str, window: Window) -> list[TracedLine]:
+    """A curve inside the window, without parts that it runs through twice."""
+    if len(branch) < 2:
+        return []
+    whole = window.to_unit(np.column_stack([branch.column(n) for n in window.names]))
+    index = np.arange(len(branch), dtype=float)
+    special = [p for p in branch.special_points if np.isfinite(p.index)]
+    where = [float(p.index) for p in special]
+    if special:
+        extra = np.array([window.to_unit([p.parameters[n] for n in window.names]) for p in special])
+        order = np.argsort(np.concatenate([index, where]), kind="stable")
+        whole = np.vstack([whole, extra])[order]
+        index = np.concatenate([index, where])[order]
+    whole[np.abs(whole) < 1e-9] = 0.0
+    whole[np.abs(whole - 1.0) < 1e-9] = 1.0
+    cuts = sorted({int(np.flatnonzero(index == w)[0]) for p, w in zip(special, where, strict=True) if p.label == "CPC"})
+    edges = [0, *cuts, len(whole) - 1]
+    parts: list[FloatArray] = []
+    for a, b in pairwise(edges):
+        part = whole[a : b + 1]
+        if len(part) > 1 and not any(_covers(known, part) for known in parts):
+            parts.append(part)
+    frame = shapely.box(0.0, 0.0, 1.0, 1.0)
+    return [
+        TracedLine(label, branch, shapely.get_coordinates(piece), window)
+        for part in parts
+        for piece in shapely.get_parts(shapely.LineString(part).intersection(frame))
+        if piece.geom_type == "LineString" and piece.length > 1e-9
+    ]
+
+
+def _covers(known: FloatArray, part: FloatArray) -> bool:
+    """Whether a part runs along one that is known: points lie on it but for what chords are off."""
+    probes = part[np.linspace(0, len(part) - 1, min(len(part), 12)).astype(int)]
+    vertices = np.array([np.linalg.norm(known - q, axis=1).min() for q in probes])
+    chords = np.array([nearest_on_polyline(known, q)[0] for q in probes])
+    step = float(np.median(np.linalg.norm(np.diff(known, axis=0), axis=1)))
+    return bool(np.all((chords < _SAME) | (vertices < _SAME) | (chords < 0.05 * step)))
+
+
+def joined(lines: Sequence[TracedLine], marks: Sequence[FloatArray]) -> list[FloatArray]:
+    """The polylines, those that end next to a point where curves begin drawn to it."""
+    made = []
+    for line in lines:
+        points = line.unit
+        for end in (0, -1):
+            tip = points[end]
+            on_frame = bool(np.any((tip == 0.0) | (tip == 1.0)))
+            known = [*marks, line.tip] if line.tip is not None else marks
+            if on_frame or not known:
+                continue
+            away = np.array([np.linalg.norm(tip - m) for m in known])
+            if 0.0 < away.min() < _BEGINS:
+                nearest = known[int(np.argmin(away))]
+                points = np.vstack([nearest, points]) if end == 0 else np.vstack([points, nearest])
+        made.append(points)
+    return made
+
+
+def curves_of_cycles(
+    branches: Sequence[Branch], window: Window, report: Callable[[str], bool]
+) -> tuple[list[TracedLine], list[str]]:
+    """Follow the cycles that are born at Hopf points of the cuts, and the curves where they change.
+
+    Returns
+    -------
+    lines, notes
+    """
+    lines: list[TracedLine] = []
+    notes: list[str] = []
+    for begin in (p for b in branches for p in b.special_points if p.label == "H" and not p.level):
+        if len(lines) >= _MOST_CURVES:
+            notes.append("Not all curves of cycles were followed.")
+            break
+        name = begin.free[0]
+        if not report(f"cycles over {name}"):
+            break
+        for p in _changes(begin, window, notes):
+            at = window.to_unit([p.parameters[n] for n in window.names])
+            if any(line.label == p.label and nearest_on_polyline(line.unit, at)[0] < 2e-3 for line in lines):
+                continue
+            try:
+                curve = trace(p, dict(window.ranges), max_points=_CURVE_POINTS)
+            except (MisuseError, np.linalg.LinAlgError) as error:
+                notes.append(f"The curve of {p.name} was not followed: {error}")
+                continue
+            lines += _lines_of(curve, p.label, window)
+    return lines, notes
+
+
+def _changes(begin: Point, window: Window, notes: list[str]) -> list[Point]:
+    """Points of the cycles from a Hopf point at which something that attracts changes."""
+    name = begin.free[0]
+    try:
+        cycles = trace(hopf_to_cycles(begin), {name: window.ranges[name]}, max_points=_CYCLE_POINTS)
+    except (MisuseError, np.linalg.LinAlgError) as error:
+        notes.append(f"The cycles from {begin.name} were not followed: {error}")
+        return []
+    found = []
+    for p in cycles.special_points:
+        k = int(np.floor(p.index))
+        around = cycles.unstable[max(k, 0) : k + 2]
+        if p.label in _OF_CYCLES and len(around) and int(np.min(around)) == 0:
+            found.append(p)
+    return found
