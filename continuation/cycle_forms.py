@@ -16,9 +16,9 @@ from gan_bifurcation.continuation.branch_points import branch_point_form, null_t
 from gan_bifurcation.continuation.codimension_two import codimension_two_form
 from gan_bifurcation.continuation.codimension_two_spectra import PATTERNS
 from gan_bifurcation.continuation.codimension_two_words import words
+from gan_bifurcation.continuation.cycle_coefficients import TurnForms, coefficient
 from gan_bifurcation.continuation.cycle_maps import OF_MAP, Turn, as_fixed_point, turn_of
-from gan_bifurcation.continuation.forms import Forms
-from gan_bifurcation.continuation.normal_forms import ROUNDING, Coefficients, Raw, codimension_one, prediction
+from gan_bifurcation.continuation.normal_forms import ROUNDING, Raw, codimension_one, prediction
 from gan_bifurcation.errors import MisuseError
 
 _SIMPLE: Final = ("LPC", "PD", "NS")
@@ -87,9 +87,9 @@ def cycle_form(point: Point) -> dict[str, Any]:
             form["c"] = 0.0
             form["criticality"], form["meaning"] = words("map", label, form)
         return form | {"meaning": cycle_words(form["meaning"])}
-    forms = Forms(fixed.system, fixed.x)
+    forms = TurnForms(turn)
     rounding = max(ROUNDING, _CAUTION * turn.error)
-    form = codimension_one(fixed, forms.base, rounding)
+    form = codimension_one(fixed, forms.base, rounding, coefficient(forms, label, fixed.critical))
     q, p = form.pop("q"), form.pop("p")
     if point.label == "LPC":
         # In the flow's own states the largest component of q is positive.
@@ -134,7 +134,6 @@ class CycleCoefficients:
     def at(self, point: Point, tolerance: float = 1e-9) -> tuple[Raw, Any, Any, float]:
         """The coefficient, its vectors q and w in the flow's states, and what part of its terms is rounding."""
         turn = turn_of(point, (), tolerance)
-        system = turn.system()
-        raw = Coefficients(system, self.label).at(np.zeros(system.n), point.critical)
+        raw = coefficient(TurnForms(turn), self.label, point.critical)
         rounding = max(ROUNDING, _CAUTION * turn.error)
         return raw, turn.frame @ raw.q, turn.frame @ raw.w, rounding
