@@ -80,7 +80,7 @@ def field_panels(ax: None) -> Any:
 
 
 def heat_map(ax: Any) -> Any:
-    """Kernel GAN: spectral radius of the published formula over bandwidth and regularisation; hatched where it is above 1."""
+    """Kernel GAN: spectral radius by the published formula; hatched where it is above 1."""
     table = gb.models.table("kernel_radii")(cells=60)
     return gb.figures.heat_map(table, ["published"], threshold=1.0, axes=ax)
 

@@ -63,6 +63,7 @@ def test_the_reference_is_as_the_code_is() -> None:
 
 def test_the_gallery_shows_every_figure() -> None:
     page = (DOCS / "gallery.md").read_text(encoding="utf-8")
+    assert runpy.run_path(str(DOCS / "make_gallery.py"))["page"]() == page, "run `python docs/make_gallery.py`"
     for name in gb.figures.__all__:
         assert f"`{name}`" in page, name
     pictures = sorted((DOCS / "gallery").iterdir())
