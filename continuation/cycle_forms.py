@@ -80,7 +80,7 @@ def cycle_form(point: Point) -> dict[str, Any]:
     extent = float(np.max(np.ptp(turn.states, axis=0)))
     fixed = as_fixed_point(point, turn)
     if point.label == "BPC":
-        return _crossing_form(fixed)
+        return _crossing_form(fixed, max(ROUNDING, _CAUTION * turn.error))
     if point.label not in _SIMPLE:
         form = codimension_two_form(fixed)
         if label in _DEGREE and 0.0 < abs(form["c"]) * extent ** (_DEGREE[label] - 1) < _NOTHING:
@@ -111,11 +111,11 @@ def _in_states(found: Mapping[str, Any], turn: Turn, fixed: Point, q: Any) -> di
     return {**found, "amplitude": amplitudes}
 
 
-def _crossing_form(fixed: Point) -> dict[str, Any]:
+def _crossing_form(fixed: Point, rounding: float) -> dict[str, Any]:
     """The type of a branch point, from the algebraic bifurcation equation of the return map."""
     pair = null_tangents(fixed, fixed.free[0]) if fixed.free else None
     vectors = {} if pair is None else {"branch": pair[0].astype(complex), "other": pair[1].astype(complex)}
-    return branch_point_form(replace(fixed, vectors=vectors))
+    return branch_point_form(replace(fixed, vectors=vectors), rounding)
 
 
 def cycle_words(sentence: str) -> str:
