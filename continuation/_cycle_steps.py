@@ -175,6 +175,9 @@ def predict(s: Any, ds: float, before: float) -> float:
     for i in range(un.shape[0]):
         for c in range(un.shape[1]):
             un[i, c] = _extrapolate(u0[i, c], tu[i, c], u1[i, c], tu1[i, c], ds, before)
+    # Newton's corrections close, so they never mend a gap between the ends, which a cubic multiplies by five each step.
+    for c in range(un.shape[1]):
+        un[un.shape[0] - 1, c] = un[0, c]
     for c in range(s.nb):
         s.bn[c] = _extrapolate(s.b0[c], s.tb[c], s.b1[c], s.tb1[c], ds, before)
     last = s.nb - 1

@@ -400,10 +400,11 @@ def refresh_borders(s: Any) -> None:
             c[i, k] = s.vectors[i, k]
     orthonormalise(b)
     orthonormalise(c)
-    # Branch points: the pinned direction is the critical one. On a manifold the critical eigenvalue is another one.
+    # Branch points: what is pinned is the left null vector, along which nothing moves in the subspace (of a symmetry,
+    # or an invariant one) that they owe their being to. On a manifold the critical eigenvalue is another one.
     if s.condition == REAL and s.k == 1 and s.sign > 0.0 and s.level_f[0] == (1.0 if s.is_map else 0.0):
         for i in range(n):
-            s.pin_rows[i, 0] = c[i, 0]
+            s.pin_rows[i, 0] = b[i, 0]
             s.pin_columns[i, 0] = b[i, 0]
     if width == 2:
         pairing = np.zeros((2, 4))

@@ -18,7 +18,7 @@ from gan_bifurcation.continuation.conditions import (
     kappa_of,
     make_point,
 )
-from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem
+from gan_bifurcation.continuation.problem import CONDITION_OF, NEUTRAL, CurveProblem
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.ranges import Range
 from gan_bifurcation.system import iterate
@@ -49,7 +49,7 @@ def curves_from(point: Point) -> tuple[Point, ...]:
     tuple of Point
         Named "LP", "H", "NS 2", "LP of the second iterate", ... The two that pass through HH or NSNS differ in
         `critical`. For flows also "LPC" (GH), "NS of cycles" (ZH, HH) and "Hom" (BT). For R3 there is an ordinary
-        point, "saddle of the third iterate", to be traced in one parameter.
+        point, "saddle of the third iterate", to be traced in one parameter, and two labelled NSS where it is neutral.
 
     Raises
     ------
@@ -147,14 +147,29 @@ def _beginning(point: Point) -> Iterator[Point]:
         guesses.append(_Guess(2, "NS", q[1].real, p[1].real, product**-0.5, 2.0))
     elif point.label == "R3" and form["b"] != 0.0:
         guesses.append(_Guess(3, "", 2.0 * q[0].real, p[0], 1.0 / abs(form["b"])))
+        guesses += list(_neutral_saddles(form, q[0], p[0]))
     elif point.label == "R4" and abs(form.get("A0", 0.0)) > 1.0:
         guesses += list(_fourth(form, q[0], p[0]))
     for i, guess in enumerate(guesses):
         start = _displaced(point, guess)
         if start is not None:
-            what = guess.label or "saddle"
-            name = f"{what} of the {_ITERATE[guess.times]} iterate" + (" 2" if i else "")
+            what = {"": "saddle", NEUTRAL: "neutral saddle"}.get(guess.label, guess.label)
+            number = sum(other.label == guess.label for other in guesses[:i])
+            name = f"{what} of the {_ITERATE[guess.times]} iterate" + (" 2" if number else "")
             yield replace(start, name=name)
+
+
+def _neutral_saddles(form: Any, q: Any, p: Any) -> Iterator[_Guess]:
+    """Where the saddle of period three is neutral, on both sides of the resonance.
+
+    The third iterate is the time-one map of z' = e z + B z*^2 + C z |z|^2 with B = 3 b / mu to leading order. At its
+    saddles of radius r the trace 2 Re e + 4 Re C r^2 vanishes where B e^(-3 i phase) is imaginary; their eigenvalues
+    are then +-sqrt(3) |B| r.
+    """
+    b = 3.0 * form["b"] * np.exp(-1j * form["theta"])
+    for sign in (1.0, -1.0):
+        w = np.exp(1j * (float(np.angle(b)) - sign * 0.5 * np.pi) / 3.0)
+        yield _Guess(3, NEUTRAL, 2.0 * (w * q).real, (p / w.conjugate()).real, 1.0 / abs(b), np.sqrt(3.0))
 
 
 def _fourth(form: Any, q: Any, p: Any) -> Iterator[_Guess]:
@@ -189,11 +204,13 @@ def _solve_at(point: Point, guess: _Guess, distance: float) -> Point | None:
     x = point.x + distance * guess.direction
     if not guess.label:
         return _saddle(point, guess, distance)
-    condition = CONDITION_OF["map"][guess.label]
+    condition = "pair" if guess.label == NEUTRAL else CONDITION_OF["map"][guess.label]
     scale = np.where(np.abs(point.x) > 1e-6, np.abs(point.x), max(distance, 1e-6))
     problem = CurveProblem(system, windows, condition, scale=scale)
     angle = guess.rotation * distance / guess.length
     critical = complex(np.exp(1j * angle)) if guess.label == "NS" else 1.0 + 0.0j
+    if guess.label == NEUTRAL:
+        critical = complex(np.exp(angle))
     u = problem.pack(x, kappa_of(problem, critical) if problem.has_kappa else 0.0)
     a = problem.jacobian_states(u)
     if not np.isfinite(a).all():
@@ -209,6 +226,9 @@ def _solve_at(point: Point, guess: _Guess, distance: float) -> Point | None:
     if not ok:
         return None
     found = critical_eigenvalue(problem, u, critical)
+    if guess.label == NEUTRAL:
+        # Of two real multipliers l and 1/l with l + 1/l = 2 kappa.
+        found = complex(u[-1] + np.sqrt(u[-1] ** 2 - 1.0)) if u[-1] > 1.0 else None
     states, parameters = problem.states(u), problem.parameters(u)
     base = point.system.with_parameters(**dict(zip(point.free, parameters.tolist(), strict=True)))
     moved = float(np.linalg.norm(base.rhs(states, None) - states))

@@ -255,8 +255,9 @@ class Collocation:
             ds = float(min(step[steps.STEP], step[steps.LARGEST]))
             # The factors of the last point mean nothing where the matrix is nearly singular, as beside a branch point.
             for fresh in (False, True):
-                # Along the tangent: a cubic through the last two points was seen to multiply errors by five.
-                target = steps.predict(s, ds, 0.0)
+                # A cubic through points much closer than the step magnifies their errors.
+                before = float(step[steps.LAST])
+                target = steps.predict(s, ds, before if not fresh and 2.0 * before > ds else 0.0)
                 good, used, renewed, moved = self.improve(target, fresh, step[steps.TOLERANCE], 10)
                 good = good and moved < _OFF * ds
                 if good:

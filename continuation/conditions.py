@@ -19,13 +19,32 @@ def condition_matrix(problem: CurveProblem, u: FloatArray, eigenvalue: complex) 
     if problem.condition == "focus":
         shifted = a - eigenvalue.real * eye
         return np.asarray(shifted @ shifted)
-    return np.asarray(a @ a - 2.0 * eigenvalue.real * a + abs(eigenvalue) ** 2 * eye)
+    total, product = 2.0 * eigenvalue.real, abs(eigenvalue) ** 2
+    if is_neutral(problem, eigenvalue):
+        total, product = _neutral(problem, eigenvalue.real)
+    return np.asarray(a @ a - total * a + product * eye)
+
+
+def is_neutral(problem: CurveProblem, eigenvalue: complex) -> bool:
+    """Whether a real eigenvalue stands for a neutral saddle: for itself and its opposite (of a map, its inverse)."""
+    if problem.condition != "pair" or problem.level or eigenvalue.imag != 0.0:
+        return False
+    boundary = 1.0 if problem.system.kind == "map" else 0.0
+    return bool(abs(abs(eigenvalue.real) - boundary) > 1e-6)
+
+
+def _neutral(problem: CurveProblem, value: float) -> tuple[float, float]:
+    """Sum and product of the two eigenvalues of a neutral saddle."""
+    return (value + 1.0 / value, 1.0) if problem.system.kind == "map" else (0.0, -(value**2))
 
 
 def kappa_of(problem: CurveProblem, eigenvalue: complex) -> float:
     """The unknown kappa of a pair condition for an eigenvalue near the level."""
     if problem.condition == "focus":
         return eigenvalue.real / problem.kappa_unit
+    if is_neutral(problem, eigenvalue):
+        total, product = _neutral(problem, eigenvalue.real)
+        return 0.5 * total if problem.system.kind == "map" else product / problem.kappa_unit
     if problem.system.kind == "map":
         return float(np.cos(np.angle(eigenvalue)))
     return float(eigenvalue.imag**2 / problem.kappa_unit)

@@ -18,7 +18,7 @@ from gan_bifurcation.continuation.conditions import (
 )
 from gan_bifurcation.continuation.march import Strip, project
 from gan_bifurcation.continuation.normal_forms import DECIDING, Coefficients, Raw, signed
-from gan_bifurcation.continuation.problem import CurveProblem
+from gan_bifurcation.continuation.problem import NEUTRAL, CurveProblem
 from gan_bifurcation.errors import Outcome
 
 FloatArray = NDArray[np.float64]
@@ -132,7 +132,7 @@ class CurveScanner:
             found += [replace(p, index=offset + i + f) for f, p in sorted(here, key=lambda e: e[0])]
         for a, b in zip(self._borders(), kept, strict=True):
             a[:] = b
-        if problem.condition == "pair" and _beyond(problem, strip.u[-1:]).any():
+        if problem.condition == "pair" and bool(_beyond(problem, strip.u[-1:])[0]) != (self.label == NEUTRAL):
             self.end = Outcome("real", "The pair became real.", True)
         return found
 

@@ -19,7 +19,7 @@ from gan_bifurcation.continuation.conditions import (
 from gan_bifurcation.continuation.counting import margins
 from gan_bifurcation.continuation.curve_points import CurveScanner, _beyond, double_at, solve_at_kappa
 from gan_bifurcation.continuation.march import StepControl, Strip, join, record, start_tangent
-from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem, full_spectrum
+from gan_bifurcation.continuation.problem import CONDITION_OF, NEUTRAL, CurveProblem, full_spectrum
 from gan_bifurcation.continuation.run import Ends, Run, follow
 from gan_bifurcation.continuation.scales import in_natural_units, natural_scale
 from gan_bifurcation.errors import MisuseError, Outcome
@@ -39,7 +39,7 @@ def curve_problem(
         If the point has no label with a curve.
     """
     system = point.system
-    conditions = CONDITION_OF[system.kind]
+    conditions = {**CONDITION_OF[system.kind], NEUTRAL: "pair"}
     pins, unfolding = held or (None, None)
     if point.condition in ("function", "focus", "structural", "structural minus") or point.level:
         unit = kappa_unit(system.kind, point.condition, point.critical)
@@ -56,7 +56,8 @@ def curve_problem(
     if point.label not in conditions:
         what = point.name or point.label or "an ordinary point"
         raise MisuseError(
-            f"Two free parameters trace the curve of a labelled point ({', '.join(conditions)} or an event), "
+            f"Two free parameters trace the curve of a labelled point ({', '.join(CONDITION_OF[system.kind])} or an "
+            "event), "
             f"got {what}; free one parameter, or take a special point of a branch."
         )
     if point.multiplicity > 1:
@@ -69,10 +70,10 @@ def curve_problem(
     if point.label != "BP":
         unit = kappa_unit(system.kind, condition, point.critical)
         return CurveProblem(system, windows, condition, "", pins, unfolding, scale, unit)
-    left, _, right = np.linalg.svd(_shifted(point))
-    return CurveProblem(
-        system, windows, condition, pins=right[-1:].T.copy(), unfolding=left[:, -1:].copy(), scale=scale
-    )
+    # The left null vector is orthogonal to the subspace (of a symmetry, or an invariant one) that branch points on a
+    # curve owe their being to; along it, nothing moves, while the right one turns and has a part in the subspace.
+    left = np.linalg.svd(_shifted(point))[0][:, -1:]
+    return CurveProblem(system, windows, condition, pins=left.copy(), unfolding=left.copy(), scale=scale)
 
 
 def _shifted(point: Point) -> FloatArray:
@@ -133,6 +134,12 @@ def _cut_pair(problem: CurveProblem, run: Run, scanner: CurveScanner) -> Run:
     if problem.condition != "pair":
         return run
     beyond = _beyond(problem, run.strip.u)
+    if scanner.label == NEUTRAL:
+        if beyond.all():
+            return run
+        end = max(1, int(np.argmin(beyond)))
+        words = "The two real eigenvalues became a pair: here the curve of neutral saddles ends on one of bifurcations."
+        return replace(run, strip=run.strip.slice(slice(0, end)), points=[], outcome=Outcome("pair", words, True))
     starts_double = double_at(problem, k[0])
     if starts_double and len(run.strip) > 1 and not beyond[1]:
         critical = complex(np.round(k[0]) if is_map else 0.0)
@@ -239,6 +246,8 @@ def _trace_scaled(
             if problem.system.kind == "map"
             else {"omega": np.sqrt(np.maximum(k * problem.kappa_unit, 0.0))}
         )
+        if label == NEUTRAL:
+            measures = {"half_sum": k} if problem.system.kind == "map" else {"square": -k * problem.kappa_unit}
     if scanners[0].coefficients:
         measures["coefficient"] = np.array([values.get(i, np.nan) for i in range(len(strip))])
     note = ""

@@ -231,22 +231,27 @@ def critical_multiplier(r: Record, kind: str) -> complex:
     return _closest(r.spectrum[1:], kind)
 
 
-def test_value(r: Record, kind: str) -> float:
-    """What vanishes at a special point of this kind: smooth along the branch."""
-    if kind == "LPC":
+def test_value(r: Record, kind: str, held: bool) -> float:
+    """What vanishes at a special point of this kind: smooth along the branch.
+
+    At a fold the parameter turns; where the period is held, it is the multiplier that tells.
+    """
+    if kind == "LPC" and not held:
         return float(r.tb[1])
     mu = critical_multiplier(r, kind)
-    return {"PD": mu.real + 1.0, "BPC": mu.real - 1.0, "NS": abs(mu) - 1.0}[kind]
+    return {"PD": mu.real + 1.0, "BPC": mu.real - 1.0, "LPC": mu.real - 1.0, "NS": abs(mu) - 1.0}[kind]
 
 
-def kinds_between(a: Record, b: Record) -> list[str]:
+def kinds_between(a: Record, b: Record, held: bool) -> list[str]:
     """The special points that must lie between two records, as far as the records tell."""
     found = []
     plus, minus, pairs = (after - before for before, after in zip(a.counts, b.counts, strict=True))
-    if a.tb[1] * b.tb[1] < 0.0:
+    if a.tb[1] * b.tb[1] < 0.0 and not held:
         found.append("LPC")
     if a.sign * b.sign < 0.0:
         found.append("BPC")
+    elif held and plus % 2:
+        found.append("LPC")
     total = plus + minus + 2 * pairs
     explained = len(found) % 2
     rest = total
@@ -307,7 +312,7 @@ def _mixed(between: Between, a: Record, b: Record, weight: float) -> Record:
 def _branch_point(between: Between, a: Record, b: Record, test: str) -> Record | None:
     """Where two branches cross: Newton's method is singular there, so it is closed in on from both sides."""
     whole = between.length
-    va, vb = test_value(a, test), test_value(b, test)
+    va, vb = test_value(a, test, False), test_value(b, test, False)
     best: tuple[Record, float, Record, float] | None = None
     for k in range(40):
         share = va / (va - vb)
@@ -322,7 +327,7 @@ def _branch_point(between: Between, a: Record, b: Record, test: str) -> Record |
         r = between.at((a.arclength + x * (b.arclength - a.arclength)) / whole)
         if r is None:
             break
-        v = test_value(r, test)
+        v = test_value(r, test, False)
         if v * va > 0.0:
             a, va = r, v
         else:
@@ -336,11 +341,12 @@ def _branch_point(between: Between, a: Record, b: Record, test: str) -> Record |
 
 def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[tuple[str, Record]]:
     """All special points between two records of one step, in order."""
-    kinds = kinds_between(a, b)
+    held = between.c.period is not None
+    kinds = kinds_between(a, b, held)
     if not kinds:
         return
     whole = between.length
-    if kinds == ["LPC", "BPC"] and test_value(a, "BPC") * test_value(b, "BPC") > 0.0:
+    if kinds == ["LPC", "BPC"] and test_value(a, "BPC", held) * test_value(b, "BPC", held) > 0.0:
         # The branch that is born at a pitchfork turns there, and its multiplier only touches 1.
         touched = _branch_point(between, a, b, "LPC")
         if touched is not None:
@@ -353,7 +359,7 @@ def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[t
             yield from locate(between, middle, b, depth + 1)
         return
     for kind in kinds:
-        if kind == "BPC" and test_value(a, kind) * test_value(b, kind) < 0.0:
+        if kind == "BPC" and test_value(a, kind, held) * test_value(b, kind, held) < 0.0:
             r = _branch_point(between, a, b, kind)
             if r is not None:
                 yield kind, r
@@ -365,10 +371,10 @@ def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[t
             if r is None:
                 return None
             values[x] = r
-            v = test_value(r, kind)
+            v = test_value(r, kind, held)
             return v if np.isfinite(v) else None
 
-        va, vb = test_value(a, kind), test_value(b, kind)
+        va, vb = test_value(a, kind, held), test_value(b, kind, held)
         if not va * vb < 0.0:
             # A pair that met between the two: look from halfway.
             if depth < _HALVINGS:

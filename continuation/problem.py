@@ -37,6 +37,8 @@ CONDITION_OF: Final[dict[str, dict[str, Condition]]] = {
     "flow": {"LP": "real", "BP": "real", "H": "pair"},
     "map": {"LP": "real", "BP": "real", "PD": "minus", "NS": "pair"},
 }
+# A neutral saddle, no bifurcation: two real eigenvalues of sum 0 or multipliers of product 1.
+NEUTRAL: Final = "NSS"
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,6 +233,17 @@ class CurveProblem:
 
     def set_reference(self, x: FloatArray) -> None:
         self.arrays.reference[:] = x
+
+    @property
+    def turns(self) -> bool:
+        """Whether what is pinned is the critical direction itself, as along a curve of branch points."""
+        return bool(self.k) and self.condition == "real" and not self.level
+
+    def turn(self, u: FloatArray) -> None:
+        """Pin along the left null vectors that there are at these unknowns: they turn along the curve."""
+        left = np.linalg.svd(self.jacobian_states(u) - (np.eye(self.system.n) if self.arrays.is_map else 0.0))[0]
+        self.arrays.pin_rows[:] = self.arrays.pin_columns[:] = left[:, -self.k :]
+        self.set_reference(self.states(u))
 
     def residual(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Residual and Jacobian over the unknowns.

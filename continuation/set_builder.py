@@ -1,7 +1,7 @@
 """The work behind a bifurcation set: cuts, then curves, then points of codimension two and what starts there."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from gan_bifurcation.continuation.set_cuts import Cuts, same_place
 from gan_bifurcation.continuation.set_lines import Lines
 from gan_bifurcation.continuation.set_search import MOST_SEARCHED, placed, searched, starting_points
 from gan_bifurcation.continuation.set_starts import BESIDES, starts_at
+from gan_bifurcation.continuation.set_symmetry import Group
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.continuation.trace import numbered_name
 from gan_bifurcation.system import System
@@ -61,8 +62,14 @@ class Builder:
 
     def __post_init__(self) -> None:
         base = self.system.iterations
-        self.cuts = Cuts(self.window, self.events, self.depth, flips=True, most=self.most, base=base)
-        self.lines = Lines(self.window, lambda branch: self.coefficients, base)
+        self.group = Group.of(self.system, self.window)
+        self.cuts = Cuts(self.window, self.events, self.depth, flips=True, most=self.most, base=base, group=self.group)
+        self.lines = Lines(self.window, lambda branch: self.coefficients, base, group=self.group)
+        if self.group.order > 1:
+            self.notes.append(
+                f"The system has {self.group.order} symmetries among the permutations and reflections of its states; "
+                "of solutions and curves that they map to each other, one is listed."
+            )
 
     def report(self, text: str) -> bool:
         if not self.stopped and self.progress is not None and self.progress(0, 0, text) is False:
@@ -75,6 +82,7 @@ class Builder:
     def explore(self, start: Any, box: Mapping[str, Any] | None, seed: int) -> None:
         """Follow all equilibria that are found."""
         begin, said = starting_points(self.system, self.window, start, box, seed, starts=_STARTS)
+        begin = self._apart(begin)
         self.equilibria += begin
         self.notes.append(said)
         # Beyond this, branches run off to where nothing is left but a limit.
@@ -85,13 +93,21 @@ class Builder:
             if self.system.n > MOST_SEARCHED or self.stopped:
                 break
             points, _ = searched(at, box, seed + 1, _STARTS)
-            fresh = [p for p in points if not self.cuts.knows(p)]
+            fresh = self._apart([p for p in points if not self.cuts.knows(p)])
             self.equilibria += fresh
             self.cuts.begin(fresh, self.report)
         for k, cut in enumerate(self.cuts.cuts):
             parent = f"B{cut.parent + 1}" if cut.parent >= 0 else f"E{-cut.parent}"
             how = "begins" if cut.parent < 0 else ("crosses" if cut.via is None else "switches at")
             self._link(parent, f"B{k + 1}", how, cut.via if cut.via is not None else cut.start)
+
+    def _apart(self, points: Sequence[Point]) -> list[Point]:
+        """One of those that a symmetry maps to each other."""
+        kept: list[Point] = []
+        for p in points:
+            if not any(same_place(p, q, self.window, self.cuts.base, group=self.group) for q in kept):
+                kept.append(p)
+        return kept
 
     # -- curves -------------------------------------------------------------------------------------------------------
 
@@ -101,7 +117,10 @@ class Builder:
         for p, cut in points:
             if not self.report(f"{len(self.lines.curves)} curves"):
                 break
-            if any(same_place(p, q, self.window, self.cuts.base) and p.label == q.label for q, _ in self.lines.lost):
+            if any(
+                same_place(p, q, self.window, self.cuts.base, group=self.group) and p.label == q.label
+                for q, _ in self.lines.lost
+            ):
                 continue
             number = self._curve(p)
             if number is not None:
@@ -153,7 +172,7 @@ class Builder:
         return fresh
 
     def _same(self, p: Point, q: Point) -> bool:
-        return p.label == q.label and same_place(p, q, self.window, self.cuts.base, _SAME)
+        return p.label == q.label and same_place(p, q, self.window, self.cuts.base, _SAME, self.group)
 
     def _follow(self, found: Found) -> None:
         starts, why = starts_at(found.point, self.depth > 0)

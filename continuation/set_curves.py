@@ -96,6 +96,8 @@ class Curve:
             return
         self._prepared[0] = near
         u = self.unknowns[near]
+        if problem.turns:
+            problem.turn(u)
         a = problem.jacobian_states(u)
         problem.set_borders(condition_matrix(problem, u, _critical(problem, u)))
         choose_components(problem, a)
@@ -292,10 +294,8 @@ def curve_equations(branch: Branch, row: int, condition: Condition, level: str, 
         return CurveProblem(branch.system, free, condition, level, pins, unfolding, scale, unit)
     a = np.ascontiguousarray(p.system.jacobian(p.x)[:, : p.system.n])
     shifted = a - np.eye(len(a)) if p.system.kind == "map" else a
-    left, _, right = np.linalg.svd(shifted)
-    return CurveProblem(
-        branch.system, free, condition, level, pins=right[-1:].T.copy(), unfolding=left[:, -1:].copy(), scale=scale
-    )
+    left = np.linalg.svd(shifted)[0][:, -1:]
+    return CurveProblem(branch.system, free, condition, level, pins=left.copy(), unfolding=left.copy(), scale=scale)
 
 
 def _inner(branch: Branch) -> int:

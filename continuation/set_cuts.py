@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.set_search import same_state
+from gan_bifurcation.continuation.set_symmetry import Group
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.continuation.starts import Start, branch_point_to_branch, flip_to_period_two
 from gan_bifurcation.continuation.trace import trace
@@ -84,6 +85,8 @@ class Cuts:
         Iterations of the system to begin with.
     largest : float
         Branches end where a state is larger; 0 for no such bound.
+    group : Group
+        Solutions that it maps to known ones are known.
     """
 
     window: Window
@@ -93,6 +96,7 @@ class Cuts:
     most: int = 120
     base: int = 1
     largest: float = 0.0
+    group: Group = field(default_factory=Group)
     cuts: list[Cut] = field(default_factory=list)
     points: list[tuple[Point, int]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -129,8 +133,7 @@ class Cuts:
         """Whether a cut along one of the parameters crossed this solution."""
         where = self._unit(point)
         return any(
-            np.max(np.abs(np.array(key[1:]) - where)) < 1e-6 and same_orbit(point, p, self.base)
-            for key, p in self._seen
+            np.max(np.abs(np.array(key[1:]) - where)) < 1e-6 and self._same_orbit(point, p) for key, p in self._seen
         )
 
     def _unit(self, p: Point) -> FloatArray:
@@ -145,7 +148,7 @@ class Cuts:
             where = self._unit(task.start)
             for key, p in self._seen:
                 near = key[0] == direction and np.max(np.abs(np.array(key[1:]) - where)) < 1e-6
-                if near and same_orbit(task.start, p, self.base):
+                if near and self._same_orbit(task.start, p):
                     return [], []
         elif task.via is not None and task.via.label == "PD" and self._met(task.via, self._flips_met):
             return [], []
@@ -220,13 +223,24 @@ class Cuts:
         return found
 
     def _met(self, p: Point, known: Sequence[Point]) -> bool:
-        return any(same_place(p, q, self.window, self.base) for q in known)
+        return any(same_place(p, q, self.window, self.base, group=self.group) for q in known)
+
+    def _same_orbit(self, p: Point, q: Point) -> bool:
+        return any(same_orbit(replace(p, x=x), q, self.base) for x in self.group.images(p.x))
 
 
-def same_place(p: Point, q: Point, window: Window, base: int = 1, tolerance: float = 1e-7) -> bool:
-    """Whether two points have the same parameters in the window, and the same states or states of one orbit."""
+def same_place(
+    p: Point, q: Point, window: Window, base: int = 1, tolerance: float = 1e-7, group: Group | None = None
+) -> bool:
+    """Whether two points have the same parameters in the window, and the same states or states of one orbit.
+
+    With a group, also whether it maps one to the other.
+    """
     a, b = (window.to_unit([z.parameters[n] for n in window.names]) for z in (p, q))
-    return bool(np.max(np.abs(a - b)) < tolerance) and same_orbit(p, q, base, 1e-5)
+    if not np.max(np.abs(a - b)) < tolerance:
+        return False
+    images = [p.x] if group is None else group.images(p.x)
+    return any(same_orbit(replace(p, x=x), q, base, 1e-5) for x in images)
 
 
 def same_orbit(p: Point, q: Point, base: int = 1, tolerance: float = 1e-6) -> bool:

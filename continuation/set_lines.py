@@ -13,6 +13,7 @@ from gan_bifurcation.continuation.problem import CONDITION_OF
 from gan_bifurcation.continuation.set_curves import CONDITIONS, Curve, curve_of
 from gan_bifurcation.continuation.set_cuts import orbit, same_place
 from gan_bifurcation.continuation.set_cycles import Course
+from gan_bifurcation.continuation.set_symmetry import Group
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.continuation.trace import trace
 from gan_bifurcation.errors import MisuseError
@@ -36,6 +37,8 @@ class Lines:
         Iterations of the system to begin with.
     tolerance : float
         Largest distance of chords from a curve, in unit coordinates; 0 for the points of the trace alone.
+    group : Group
+        A point lies on a curve if an image of it does.
     curves : list of Curve or Course
     lost : list of (Point, str)
         Special points that no curve could be traced from, and why.
@@ -47,6 +50,7 @@ class Lines:
     coefficients: Callable[[Branch], bool]
     base: int = 1
     tolerance: float = 0.0
+    group: Group = field(default_factory=Group)
     curves: list[Any] = field(default_factory=list)
     lost: list[tuple[Point, str]] = field(default_factory=list)
     repeated: int = 0
@@ -55,6 +59,7 @@ class Lines:
         """The number of the curve that a special point lies on; a point of a periodic orbit stands for all of it."""
         condition = "cycle" if point.profile is not None else condition_of(point)
         others = [point.x] if point.profile is not None else orbit(point, self.base)
+        others = [y for x in others for y in self.group.images(x)]
         for k, curve in enumerate(self.curves):
             if (curve.condition, curve.level, curve.label) != (condition, point.level, point.label):
                 continue

@@ -8,6 +8,7 @@ import scipy.linalg
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.codimension_two_starts import starts
+from gan_bifurcation.continuation.problem import NEUTRAL
 from gan_bifurcation.errors import MisuseError
 
 # What else starts there, in words: the label of its curve and what it is. Said to be unexplored where none was found.
@@ -32,6 +33,6 @@ def starts_at(point: Point, cycles: bool) -> tuple[list[Point], str]:
     if point.profile is not None:
         return [], "what starts at points of codimension two of cycles is not followed."
     try:
-        return [p for p in starts(point, cycles) if p.label], ""
+        return [p for p in starts(point, cycles) if p.label not in ("", NEUTRAL)], ""
     except (MisuseError, np.linalg.LinAlgError, scipy.linalg.LinAlgError) as error:
         return [], str(error)

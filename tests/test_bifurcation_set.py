@@ -160,6 +160,53 @@ def test_kernel_gan_neimark_sacker_and_its_resonance() -> None:
     assert np.min(np.abs(found["R4"].spectrum - 1j)) < 1e-9
 
 
+def test_branch_points_of_an_invariant_line_are_followed_though_their_direction_leans_into_it() -> None:
+    # x = 0 is invariant, y = q there, and the growth p + y of x vanishes: p + q = 0. The critical direction is (1, 2).
+    lines = gb.System.from_equations(
+        "flow", {"x": "x*(p + y - x)", "y": "q - y + 2*x + y*x**2"}, parameters={"p": -0.5, "q": 0.2}
+    )
+    start = gb.point(lines, [0.0, 0.2])
+    curve = gb.trace(gb.trace(start, {"p": (-1, 1)})["BP1"], {"p": (-1, 1), "q": (-1, 1)})
+    np.testing.assert_allclose(curve.column("p") + curve.column("q"), 0.0, atol=1e-10)
+    assert sorted(curve.column("q")[[0, -1]]) == [-1.0, 1.0]
+    assert not curve.note
+
+
+def test_branch_points_whose_direction_turns() -> None:
+    # The matrix with eigenvalues p and -1 is turned by q: the critical direction turns by more than a right angle.
+    square = "(x**2 + y**2)"
+    fields = {
+        "x": f"(p*cos(q)**2 - sin(q)**2)*x + (p + 1)*cos(q)*sin(q)*y - x*{square}",
+        "y": f"(p + 1)*cos(q)*sin(q)*x + (p*sin(q)**2 - cos(q)**2)*y - y*{square}",
+        "z": "q - z + x**2 + x*z",
+    }
+    turning = gb.System.from_equations("flow", fields, parameters={"p": -0.5, "q": 0.2})
+    branch = gb.trace(gb.point(turning, [0.0, 0.0, 0.2]), {"p": (-1, 1)})
+    curve = gb.trace(branch["BP1"], {"p": (-1, 1), "q": (0, 2)})
+    np.testing.assert_allclose(curve.column("p"), 0.0, atol=1e-10)
+    assert sorted(curve.column("q")[[0, -1]]) == [0.0, 2.0]
+    assert not curve.note
+
+
+def test_copies_under_a_large_group_are_listed_once() -> None:
+    from gan_bifurcation.continuation.set_symmetry import Group
+    from gan_bifurcation.continuation.set_window import Window
+
+    ring = {f"x{i}": f"a*x{i} - x{i}**3 + b*(x{(i + 1) % 3} + x{(i + 2) % 3}) + 0.3*x{i}**2" for i in range(3)}
+    system = gb.System.from_equations("flow", ring, parameters={"a": -0.5, "b": 0.1})
+    window = {"a": (-0.3, 0.3), "b": (0.02, 0.2)}
+    group = Group.of(system, Window.of(system, window))
+    # Three equal players in a ring: their permutations, and no reflection, since 0.3 x^2 is even.
+    assert group.order == 6
+    assert len({tuple(y) for y in group.images(np.array([1.0, 2.0, 3.0]))}) == 6
+    found = gb.bifurcation_set(system, window, depth=1, most_branches=20)
+    assert not found.twins
+    assert any("6 symmetries" in text for text in found.unexplored)
+    # x -> -x of Lorenz's wings has two elements: both wings are listed, as images (see above); Henon has none.
+    for other, over in ((LORENZ, ("r", "s")), (HENON, ("a", "b"))):
+        assert Group.of(other, Window.of(other, dict.fromkeys(over, (1.0, 2.0)))).order == 1
+
+
 def test_bad_input_is_refused_in_a_sentence() -> None:
     with pytest.raises(MisuseError, match="over two parameters, got a"):
         gb.bifurcation_set(HENON, {"a": (0, 1)})

@@ -344,6 +344,56 @@ def test_derivative_of_a_deciding_coefficient(label: str, kind: str) -> None:
     assert deciding.at(u, directions)[1] == pytest.approx(slopes, rel=1e-6)
 
 
+def resonant_map(order: int, flow: Callable[[Complex, Complex], Complex]) -> gb.Branch:
+    """The Neimark-Sacker curve p = 0 of z -> mu (z + flow(z, p + i q) / order), mu^order = 1, through its resonance."""
+    mu = np.exp(2j * np.pi / order)
+
+    def function(x: Any, v: Any) -> list[Any]:
+        z = Complex(x[0], x[1])
+        return split((z + flow(z, Complex(v.p, v.q)) * (1.0 / order)) * mu)
+
+    system = gb.System.from_function(function, kind="map", states=["x", "y"], parameters={"p": -0.1, "q": 0.05})
+    branch = gb.trace(gb.point(system, [0.0, 0.0]), {"p": (-0.3, 0.3)})
+    return gb.trace(branch["NS"], {"p": (-0.3, 0.3), "q": (-0.3, 0.3)})
+
+
+def test_neutral_saddles_of_period_three_begin_at_a_third_resonance() -> None:
+    b, c = 0.8 - 0.3j, -0.4 + 0.7j
+    point = resonant_map(3, lambda z, e: e * z + z.bar * z.bar * b + c * z * as_complex(z.square))["R3"]
+    starts = [s for s in gb.curves_from(point) if s.label == "NSS"]
+    assert [s.system.iterations for s in starts] == [3, 3]
+    rates = []
+    for s in starts:
+        r, q = float(np.linalg.norm(s.x)), s.parameters["q"]
+        # At its saddles e z + b z*^2 + ... = 0 with b z*^2 / z imaginary: |q| = |b| r; both signs of q, one for each.
+        assert abs(q) == pytest.approx(abs(b) * r, rel=0.05)
+        # e^flow = 3 log(1 + e/3), so Re e^flow = p + q^2 / 6 to second order.
+        rates.append((s.parameters["p"] + q * q / 6.0) / r**2)
+    assert starts[0].parameters["q"] * starts[1].parameters["q"] < 0
+    # It is -2 Re c1 r^2 (trace 0), where z = sqrt(2) w for unit vectors; odd corrections cancel between the two.
+    assert np.mean(rates) == pytest.approx(-point.normal_form["c1"].real, rel=0.01)
+    curve = gb.trace(starts[0], {"p": (-0.3, 0.3), "q": (-0.3, 0.3)})
+    # Neutral: real multipliers of product 1, along the whole curve.
+    assert np.max(np.abs(np.prod(curve.spectrum, axis=1) - 1)) < 1e-9
+    assert np.max(np.abs(curve.spectrum.imag)) == 0.0
+    assert curve.outcome[1].code == "window"
+
+
+@pytest.mark.parametrize("a", [-0.9 + 1.6j, -0.3 - 0.4j])
+def test_folds_of_period_four_begin_at_a_fourth_resonance(a: complex) -> None:
+    point = resonant_map(4, lambda z, e: e * z + a * z * as_complex(z.square) + z.bar * z.bar * z.bar)["R4"]
+    assert abs(point.normal_form["A0"]) == pytest.approx(abs(a), rel=1e-9)  # planted
+    folds = [s for s in gb.curves_from(point) if s.system.iterations == 4]
+    # e = -r^2 (a + e^{-4 i phase}): the rays that touch the circle about -a, if 0 lies outside it (Kuznetsov, 9.5.4).
+    assert len(folds) == (2 if abs(a) > 1 else 0)
+    rays = sorted(np.angle(complex(s.parameters["p"], s.parameters["q"])) for s in folds)
+    touching = np.arcsin(1 / abs(a)) if folds else 0.0
+    assert rays == pytest.approx([np.angle(-a) + s * touching for s in (-1, 1)][: len(rays)], abs=1e-9)
+    for s in folds:
+        curve = gb.trace(s, {"p": (-0.3, 0.3), "q": (-0.3, 0.3)}, max_points=15)
+        assert np.max(np.min(np.abs(curve.spectrum - 1), axis=1)) < 1e-8  # a fold all along
+
+
 # -- found on curves, located ------------------------------------------------------------------------------------------
 
 KINDS = {"ZH": "fh", "HH": "hh", "LPPD": "fd", "LPNS": "fn", "PDNS": "dn", "NSNS": "nn"}

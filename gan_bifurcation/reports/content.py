@@ -215,11 +215,11 @@ def _asked(rmap: Any) -> list[str]:
     found = answers(rmap)["largest circle"]
     texts = [str(found["text"])]
     if "centre" in found:
-        texts.append("From its centre: " + str(answers(rmap, found["centre"])["nearest border"]["text"]))
+        texts.append("From its centre: " + str(answers(rmap, found["centre"], circle=False)["nearest border"]["text"]))
     others = [f for f in rmap.faces if f.verdict != "converges"]
     if others and any(f.verdict == "converges" for f in rmap.faces):
         worst = max(others, key=lambda f: f.area)
-        asked = answers(rmap, worst.point)
+        asked = answers(rmap, worst.point, circle=False)
         texts += [str(asked["regime"]["text"]), str(asked["smallest change"]["text"])]
     return texts
 
