@@ -169,7 +169,7 @@ def _tangents(problem: "CurveProblem", point: Point, along: FloatArray) -> dict[
     return {"branch": directions[main].astype(complex), "other": directions[1 - main].astype(complex)}
 
 
-def branch_point_form(point: Point) -> dict[str, Any]:
+def branch_point_form(point: Point, rounding: float = 1e-9) -> dict[str, Any]:
     """Type and criticality of a branch point.
 
     At a pitchfork the other branch stands on the first at a fixed parameter; at a transcritical point it does not.
@@ -191,7 +191,7 @@ def branch_point_form(point: Point) -> dict[str, Any]:
     check_simple(matrix)
     b = forms.B(q, q).real
     total, size = _combine(p, [0.5 * b])
-    a = signed(total.real, size)
+    a = signed(total.real, size, rounding)
     if a != 0.0:
         tangents = [point.vectors[k].real for k in ("branch", "other") if k in point.vectors]
         vertical = [abs(t[n]) < 1e-6 for t in tangents]
@@ -200,7 +200,7 @@ def branch_point_form(point: Point) -> dict[str, Any]:
         return {"kind": "branch point", "a": a, "criticality": "two branches cross"}
     h2 = bordered_solve(matrix, q, p, -b)
     total, size = _combine(p, [forms.C(q, q, q) / 6.0, forms.B(q, h2) / 2.0])
-    c = signed(total.real, size)
+    c = signed(total.real, size, rounding)
     words = (
         "degenerate: the cubic coefficient vanishes within rounding"
         if c == 0.0

@@ -16,9 +16,9 @@ from gan_bifurcation.continuation.branch_points import branch_point_form, null_t
 from gan_bifurcation.continuation.codimension_two import codimension_two_form
 from gan_bifurcation.continuation.codimension_two_spectra import PATTERNS
 from gan_bifurcation.continuation.codimension_two_words import words
+from gan_bifurcation.continuation.cycle_coefficients import TurnForms, coefficient
 from gan_bifurcation.continuation.cycle_maps import OF_MAP, Turn, as_fixed_point, turn_of
-from gan_bifurcation.continuation.forms import Forms
-from gan_bifurcation.continuation.normal_forms import ROUNDING, Coefficients, Raw, codimension_one, prediction
+from gan_bifurcation.continuation.normal_forms import ROUNDING, Raw, codimension_one, prediction
 from gan_bifurcation.errors import MisuseError
 
 _SIMPLE: Final = ("LPC", "PD", "NS")
@@ -80,16 +80,16 @@ def cycle_form(point: Point) -> dict[str, Any]:
     extent = float(np.max(np.ptp(turn.states, axis=0)))
     fixed = as_fixed_point(point, turn)
     if point.label == "BPC":
-        return _crossing_form(fixed)
+        return _crossing_form(fixed, max(ROUNDING, _CAUTION * turn.error))
     if point.label not in _SIMPLE:
         form = codimension_two_form(fixed)
         if label in _DEGREE and 0.0 < abs(form["c"]) * extent ** (_DEGREE[label] - 1) < _NOTHING:
             form["c"] = 0.0
             form["criticality"], form["meaning"] = words("map", label, form)
         return form | {"meaning": cycle_words(form["meaning"])}
-    forms = Forms(fixed.system, fixed.x)
+    forms = TurnForms(turn)
     rounding = max(ROUNDING, _CAUTION * turn.error)
-    form = codimension_one(fixed, forms.base, rounding)
+    form = codimension_one(fixed, forms.base, rounding, coefficient(forms, label, fixed.critical))
     q, p = form.pop("q"), form.pop("p")
     if point.label == "LPC":
         # In the flow's own states the largest component of q is positive.
@@ -111,11 +111,11 @@ def _in_states(found: Mapping[str, Any], turn: Turn, fixed: Point, q: Any) -> di
     return {**found, "amplitude": amplitudes}
 
 
-def _crossing_form(fixed: Point) -> dict[str, Any]:
+def _crossing_form(fixed: Point, rounding: float) -> dict[str, Any]:
     """The type of a branch point, from the algebraic bifurcation equation of the return map."""
     pair = null_tangents(fixed, fixed.free[0]) if fixed.free else None
     vectors = {} if pair is None else {"branch": pair[0].astype(complex), "other": pair[1].astype(complex)}
-    return branch_point_form(replace(fixed, vectors=vectors))
+    return branch_point_form(replace(fixed, vectors=vectors), rounding)
 
 
 def cycle_words(sentence: str) -> str:
@@ -134,7 +134,6 @@ class CycleCoefficients:
     def at(self, point: Point, tolerance: float = 1e-9) -> tuple[Raw, Any, Any, float]:
         """The coefficient, its vectors q and w in the flow's states, and what part of its terms is rounding."""
         turn = turn_of(point, (), tolerance)
-        system = turn.system()
-        raw = Coefficients(system, self.label).at(np.zeros(system.n), point.critical)
+        raw = coefficient(TurnForms(turn), self.label, point.critical)
         rounding = max(ROUNDING, _CAUTION * turn.error)
         return raw, turn.frame @ raw.q, turn.frame @ raw.w, rounding

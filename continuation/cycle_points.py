@@ -11,8 +11,7 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import _cycle_steps as steps
 from gan_bifurcation.continuation._cycle_conditions import Condition
 from gan_bifurcation.continuation._cycle_crossings import Crossing
-from gan_bifurcation.continuation.collocation import Collocation
-from gan_bifurcation.continuation.floquet import multipliers
+from gan_bifurcation.continuation.collocation import Collocation, Strides, nodes_of
 from gan_bifurcation.profiles import Profile
 
 FloatArray = NDArray[np.float64]
@@ -44,6 +43,8 @@ class Record:
     profile : Profile
     along : array (n + 2,)
         Of a branch point, how the first state, the period and the parameter change along the branch; otherwise empty.
+    extremes : pair of arrays (n,), optional
+        Least and greatest values of the states over the piecewise polynomials, where they are known.
     """
 
     arclength: float
@@ -53,6 +54,7 @@ class Record:
     sign: float
     profile: Profile
     along: FloatArray = field(default_factory=lambda: np.zeros(0))
+    extremes: tuple[FloatArray, FloatArray] | None = None
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -80,6 +82,21 @@ def record_of(c: Collocation, arclength: float) -> Record:
         arclength, c.b[:nb].copy(), c.tb[:nb].copy(), c.spectrum.copy(), float(c.step[steps.SIGN]),
         c.profile(c.u, c.b),
     )  # fmt: skip
+
+
+def records_of(c: Collocation, strides: Strides) -> list[Record]:
+    """The points of a march as records."""
+    nb, n = c.nb, len(c.scale)
+    phases, degree = nodes_of(c.mesh, c.degree), c.degree
+    made = []
+    for numbers, spectrum in zip(strides.records, strides.spectra, strict=True):
+        b, tb = numbers[2 : 2 + nb], numbers[2 + nb : 2 + 2 * nb]
+        rest = numbers[2 + 2 * nb :]
+        states = rest[2 * n :].reshape(c.intervals * degree + 1, n) * c.scale
+        extremes = rest[:n] * c.scale, rest[n : 2 * n] * c.scale
+        profile = Profile(phases, states, float(b[0]), mesh=c.mesh)
+        made.append(Record(float(numbers[0]), b, tb, spectrum, float(numbers[1]), profile, extremes=extremes))
+    return made
 
 
 def point_of(c: Collocation, r: Record, label: str, index: float, critical: complex = complex(np.nan)) -> Point:
@@ -209,7 +226,7 @@ def solved(between: Between, r: Record, kind: str) -> Record | None:
     if not -1e-6 <= place <= 1.0 + 1e-6:
         return None
     condition.evaluate(derivative=False)
-    multipliers(c.state, c.spectrum)
+    steps.multipliers(c.state, c.spectrum)
     profile = c.profile(c.trial, c.trial_b)
     b = c.trial_b[:own].copy()
     return Record(min(max(place, 0.0), 1.0) * between.length, b, r.tb, c.spectrum.copy(), r.sign, profile)
@@ -231,22 +248,27 @@ def critical_multiplier(r: Record, kind: str) -> complex:
     return _closest(r.spectrum[1:], kind)
 
 
-def test_value(r: Record, kind: str) -> float:
-    """What vanishes at a special point of this kind: smooth along the branch."""
-    if kind == "LPC":
+def test_value(r: Record, kind: str, held: bool) -> float:
+    """What vanishes at a special point of this kind: smooth along the branch.
+
+    At a fold the parameter turns; where the period is held, it is the multiplier that tells.
+    """
+    if kind == "LPC" and not held:
         return float(r.tb[1])
     mu = critical_multiplier(r, kind)
-    return {"PD": mu.real + 1.0, "BPC": mu.real - 1.0, "NS": abs(mu) - 1.0}[kind]
+    return {"PD": mu.real + 1.0, "BPC": mu.real - 1.0, "LPC": mu.real - 1.0, "NS": abs(mu) - 1.0}[kind]
 
 
-def kinds_between(a: Record, b: Record) -> list[str]:
+def kinds_between(a: Record, b: Record, held: bool) -> list[str]:
     """The special points that must lie between two records, as far as the records tell."""
     found = []
     plus, minus, pairs = (after - before for before, after in zip(a.counts, b.counts, strict=True))
-    if a.tb[1] * b.tb[1] < 0.0:
+    if a.tb[1] * b.tb[1] < 0.0 and not held:
         found.append("LPC")
     if a.sign * b.sign < 0.0:
         found.append("BPC")
+    elif held and plus % 2:
+        found.append("LPC")
     total = plus + minus + 2 * pairs
     explained = len(found) % 2
     rest = total
@@ -307,7 +329,7 @@ def _mixed(between: Between, a: Record, b: Record, weight: float) -> Record:
 def _branch_point(between: Between, a: Record, b: Record, test: str) -> Record | None:
     """Where two branches cross: Newton's method is singular there, so it is closed in on from both sides."""
     whole = between.length
-    va, vb = test_value(a, test), test_value(b, test)
+    va, vb = test_value(a, test, False), test_value(b, test, False)
     best: tuple[Record, float, Record, float] | None = None
     for k in range(40):
         share = va / (va - vb)
@@ -322,7 +344,7 @@ def _branch_point(between: Between, a: Record, b: Record, test: str) -> Record |
         r = between.at((a.arclength + x * (b.arclength - a.arclength)) / whole)
         if r is None:
             break
-        v = test_value(r, test)
+        v = test_value(r, test, False)
         if v * va > 0.0:
             a, va = r, v
         else:
@@ -336,11 +358,12 @@ def _branch_point(between: Between, a: Record, b: Record, test: str) -> Record |
 
 def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[tuple[str, Record]]:
     """All special points between two records of one step, in order."""
-    kinds = kinds_between(a, b)
+    held = between.c.period is not None
+    kinds = kinds_between(a, b, held)
     if not kinds:
         return
     whole = between.length
-    if kinds == ["LPC", "BPC"] and test_value(a, "BPC") * test_value(b, "BPC") > 0.0:
+    if kinds == ["LPC", "BPC"] and test_value(a, "BPC", held) * test_value(b, "BPC", held) > 0.0:
         # The branch that is born at a pitchfork turns there, and its multiplier only touches 1.
         touched = _branch_point(between, a, b, "LPC")
         if touched is not None:
@@ -353,7 +376,7 @@ def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[t
             yield from locate(between, middle, b, depth + 1)
         return
     for kind in kinds:
-        if kind == "BPC" and test_value(a, kind) * test_value(b, kind) < 0.0:
+        if kind == "BPC" and test_value(a, kind, held) * test_value(b, kind, held) < 0.0:
             r = _branch_point(between, a, b, kind)
             if r is not None:
                 yield kind, r
@@ -365,10 +388,10 @@ def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[t
             if r is None:
                 return None
             values[x] = r
-            v = test_value(r, kind)
+            v = test_value(r, kind, held)
             return v if np.isfinite(v) else None
 
-        va, vb = test_value(a, kind), test_value(b, kind)
+        va, vb = test_value(a, kind, held), test_value(b, kind, held)
         if not va * vb < 0.0:
             # A pair that met between the two: look from halfway.
             if depth < _HALVINGS:

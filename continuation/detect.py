@@ -114,9 +114,7 @@ class Detector:
 
     # -- one interval -------------------------------------------------------------------------------------------------
 
-    def _touches(
-        self, strip: Strip, first: int, table: NDArray[np.int64], changed: set[int]
-    ) -> dict[int, list[Point]]:
+    def _touches(self, strip: Strip, first: int, table: NDArray[np.int64], changed: set[int]) -> dict[int, list[Point]]:
         """Special points where the distance to the boundary is least, in intervals between which no integer changes.
 
         Two crossings within a step, or an eigenvalue that reaches the boundary and turns back: a parabola through three

@@ -3,7 +3,7 @@
 from functools import cached_property
 from itertools import product
 from math import factorial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,34 @@ from gan_bifurcation.evaluation import make_evaluator, second
 from gan_bifurcation.system import System
 
 ComplexArray = NDArray[np.complex128]
+
+
+class Derivatives(Protocol):
+    """First and second derivatives of a right-hand side at a point."""
+
+    @property
+    def system(self) -> System:
+        """Whose right-hand side it is."""
+        ...
+
+    @property
+    def base(self) -> NDArray[np.float64]:
+        """States and parameters (n + m,)."""
+        ...
+
+    @property
+    def jacobian(self) -> NDArray[np.float64]:
+        """Df, shape (n, n + m)."""
+        ...
+
+    @property
+    def A(self) -> NDArray[np.float64]:
+        """Derivative in the states, shape (n, n)."""
+        ...
+
+    def B(self, u: Any, v: Any) -> ComplexArray:
+        """Second derivative D2f(u, v)."""
+        ...
 
 
 class Forms:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation._coefficients import FLIP, FOLD, HOPF, NEIMARK_SACKER, coefficient
 from gan_bifurcation.continuation.codimension_two_spectra import LABELS
-from gan_bifurcation.continuation.forms import Forms
+from gan_bifurcation.continuation.forms import Derivatives, Forms
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.evaluation import make_evaluator
 from gan_bifurcation.system import System
@@ -201,12 +201,14 @@ def _resonance(critical: complex) -> int:
     return next((order for order in (1, 2, 3, 4) if abs(mu**order - 1.0) < 1e-7), 0)
 
 
-def codimension_one(point: Point, joint: FloatArray, rounding: float = ROUNDING) -> dict[str, Any]:
-    """The coefficient and its words, with the vectors q and p."""
+def codimension_one(
+    point: Point, joint: FloatArray, rounding: float = ROUNDING, raw: Raw | None = None
+) -> dict[str, Any]:  # fmt: skip
+    """The coefficient (computed, if it is not given) and its words, with the vectors q and p."""
     label = point.label
     if label == "H" and point.critical.imag == 0.0:
         raise MisuseError("The critical pair is real at this point, so there is no Hopf coefficient.")
-    raw = Coefficients(point.system, label).at(joint, point.critical)
+    raw = raw or Coefficients(point.system, label).at(joint, point.critical)
     vectors = {"q": raw.q, "p": raw.p}
     if label == "NS":
         theta = abs(float(np.angle(point.critical)))
@@ -321,7 +323,7 @@ def normal_form(point: Point) -> dict[str, Any]:
     return result
 
 
-def prediction(forms: Forms, point: Point, q: Any, p: Any, form: Mapping[str, Any]) -> dict[str, Any]:
+def prediction(forms: Derivatives, point: Point, q: Any, p: Any, form: Mapping[str, Any]) -> dict[str, Any]:
     """How fast the critical eigenvalue moves with each free parameter, and the amplitude that follows."""
     is_map = point.system.kind == "map"
     mu = point.critical
@@ -341,7 +343,7 @@ def prediction(forms: Forms, point: Point, q: Any, p: Any, form: Mapping[str, An
     return {"speed": speeds, "amplitude": amplitudes}
 
 
-def eigenvalue_slope(forms: Forms, name: str, q: Any, p: Any) -> complex:
+def eigenvalue_slope(forms: Derivatives, name: str, q: Any, p: Any) -> complex:
     """The derivative of an eigenvalue in a parameter, along the equilibrium or fixed point, for <p,q> = 1."""
     system = forms.system
     n = system.n

@@ -5,7 +5,12 @@ each of its callers, and theirs. A linked function is called through a pointer i
 and the function is compiled, or loaded from the cache, when it is first needed.
 """
 
+import _thread
 import ctypes
+import os
+import signal
+import threading
+import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -38,13 +43,45 @@ class _Link:
     def resolve(self) -> None:
         """Compile the function, or load it, and put down where it is."""
         if self.compiled is None:
-            self.compiled = _cfunc(self.signature, cache=True, error_model="numpy", **self.options)(self.function)
+            self.compiled = self._compile(cache=True)
             self.pointer.value = self.compiled.address
+
+    def _compile(self, cache: bool) -> Any:
+        try:
+            return _cfunc(self.signature, cache=cache, error_model="numpy", **self.options)(self.function)
+        except RuntimeError as error:
+            # A function that comes from no file, as one typed at a prompt.
+            if cache and "cannot cache" in str(error):
+                return self._compile(cache=False)
+            raise
+
+
+def _resolve(place: int) -> None:
+    """Resolve a link from within compiled code, through which no exception can pass.
+
+    An interrupt waits until the function is there: without it the caller could not go on.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    waiting: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: waiting.append(number)) if main else None
+    try:
+        _links[place].resolve()
+    finally:
+        if not _links[place].pointer.value:
+            traceback.print_exc()
+            os._exit(70)
+        if main:
+            signal.signal(signal.SIGINT, before)
+    if waiting:
+        # Here it would be lost: once compiled code has returned, Python sees it.
+        later = threading.Timer(0.1, _thread.interrupt_main)
+        later.daemon = True
+        later.start()
 
 
 _links: Final[dict[int, _Link]] = {}
 # Compiled code finds the resolver, and each pointer, by a name when it is loaded, so that it can be cached.
-_resolver: Final = ctypes.CFUNCTYPE(None, ctypes.c_int64)(lambda place: _links[place].resolve())
+_resolver: Final = ctypes.CFUNCTYPE(None, ctypes.c_int64)(_resolve)
 llvmlite.binding.add_symbol(_RESOLVER, ctypes.cast(_resolver, ctypes.c_void_p).value)
 
 

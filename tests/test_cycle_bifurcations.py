@@ -45,6 +45,20 @@ def test_curve_of_folds_of_plp(plp: gb.Branch) -> None:
         assert curve.measures["period"][ends[s0]] == pytest.approx(period, rel=1e-5)
 
 
+def test_folds_at_fixed_period_lie_on_the_curve_of_folds(plp: gb.Branch) -> None:
+    start = plp.point(int(np.argmin(np.abs(plp.measures["period"] - 8.0))))
+    branch = gb.trace(gb.fixed_period(start), {"rh": (2, 6), "s0": (105, 115)})
+    # Where a parameter turns at fixed period the cycle need not be a fold: its second multiplier is to be 1.
+    assert [p.label for p in branch.special_points] == ["LPC"]
+    fold = branch["LPC1"]
+    assert np.min(np.abs(fold.multipliers[1:] - 1)) < 1e-4
+    curve = gb.trace(plp["LPC1"], {"rh": (2, 6), "s0": (105, 115)}, coefficients=False)
+    order = np.argsort(curve.measures["period"])
+    for name in ("rh", "s0"):
+        there = np.interp(start.period, curve.measures["period"][order], curve.column(name)[order])
+        assert fold.parameters[name] == pytest.approx(there, rel=1e-3)
+
+
 @pytest.fixture(scope="module")
 def tor() -> tuple[gb.Branch, gb.Branch]:
     system = equations(

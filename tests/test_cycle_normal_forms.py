@@ -7,7 +7,9 @@ import pytest
 import sympy as sp
 
 import gan_bifurcation as gb
+from gan_bifurcation.continuation.cycle_coefficients import TurnForms, coefficient
 from gan_bifurcation.continuation.cycle_maps import turn_of
+from gan_bifurcation.continuation.normal_forms import Coefficients
 
 x, y, u, v = sp.symbols("x y u v", real=True)
 TURN = 2 * np.pi
@@ -50,13 +52,22 @@ def branch_of(system: gb.System, across: list[float], free: dict[str, tuple[floa
     return gb.trace(gb.orbit_to_cycle(orbit, intervals=12), free, control=WIDE)
 
 
+def agrees(point: gb.Point, label: str) -> bool:
+    """Whether compiled code that asks the return map, as a System, for all derivatives finds the same coefficient."""
+    turn = turn_of(point)
+    made = turn.system()
+    few = coefficient(TurnForms(turn), label, point.critical).value
+    return few == pytest.approx(Coefficients(made, label).at(np.zeros(made.n), point.critical).value, rel=1e-7)
+
+
 def symbols(names: str) -> Any:
     return sp.symbols(names, real=True)
 
 
 def test_flips_and_their_generalisation() -> None:
     a, c, e = symbols("a c e")
-    field = planar(a * u - c * u**3 - e * u**5, -v)
+    # u' = a u - c u^3 - e u^5 and v' = -v where v = 0.
+    field = planar(a * u, -v) | {(2, 1): -c, (3, 2): -e}
     system = suspended(field, 2, {"a": -0.1, "c": 0.3, "e": 0.4})
     flip = branch_of(system, [0, 0], {"a": (-0.1, 0.1)})["PD1"]
     # u -> -exp(2 pi a) u (1 - 2 pi c u^2): its modulus grows by 2 pi a; for c > 0 it is supercritical.
@@ -64,6 +75,7 @@ def test_flips_and_their_generalisation() -> None:
     form = flip.normal_form
     assert form["speed"]["a"] == pytest.approx(TURN, rel=1e-8)
     assert form["criticality"] == "supercritical"
+    assert agrees(flip, "PD")
     # A second way to the coefficient: half the distance of the two crossings of the section by a cycle of twice the
     # period a little further on (collocation knows of no normal form).
     two = gb.trace(gb.flip_to_period_two(flip), {"a": (-0.1, 2e-4)}, at=[1e-4])["UZ"]
@@ -93,6 +105,7 @@ def test_pairs_and_their_degeneration() -> None:
     assert form["theta"] == pytest.approx(0.15 * TURN, abs=1e-9)
     assert form["d"].imag / form["d"].real == pytest.approx(0.7 / 0.3, rel=1e-6)
     assert (form["criticality"], form["speed"]["lam"]) == ("subcritical", pytest.approx(TURN, rel=1e-8))
+    assert agrees(pair, "NS")
     curve = gb.trace(pair, {"lam": (-0.1, 0.1), "al": (-0.2, 0.4)}, control=WIDE)
     assert [p.label for p in curve.special_points] == ["CH"]
     assert curve["CH1"].parameters["al"] == pytest.approx(0, abs=1e-9)
@@ -129,7 +142,9 @@ def test_resonance_of_order_four() -> None:
 
 def test_double_multipliers_end_the_curves_of_pairs() -> None:
     b1, b2 = symbols("b1 b2")
-    field = planar(v, b1 * u + b2 * v + sp.Rational(7, 10) * u**3 - sp.Rational(2, 5) * u**2 * v)
+    # The cubic terms (alpha + i beta) w |w|^2 are beta u^3 + 4 alpha u^2 v in u'' up to what a change of v takes away:
+    # u'' = 0.7 u^3 - 0.4 u^2 v.
+    field = planar(v, b1 * u + b2 * v) | {(2, 1): sp.Rational(-1, 10) + sp.I * 7 / 10}
     system = suspended(field, 2, {"b1": -0.01, "b2": -0.05})
     pair = branch_of(system, [0, 0], {"b2": (-0.05, 0.05)})["NS1"]
     curve = gb.trace(pair, {"b2": (-0.05, 0.05), "b1": (-0.015, 0.05)}, control=WIDE)
@@ -156,6 +171,7 @@ def test_folds_meet_pairs_and_each_other() -> None:
     system = suspended(planar(v, b1 + b2 * v + u**2 + u * v / 2), 1, {"b1": -0.04, "b2": -0.1})
     fold = branch_of(system, [-0.2, 0], {"b1": (-0.05, 0.05)})["LPC1"]
     assert fold.parameters["b1"] == pytest.approx(0, abs=1e-12)
+    assert agrees(fold, "LP")
     curve = gb.trace(fold, {"b1": (-0.05, 0.05), "b2": (-0.11, 0.1)}, control=WIDE)
     # The field's Bogdanov-Takens point at the origin, a and b of one sign: the torus is unstable.
     assert [p.label for p in curve.special_points] == ["R1"]
@@ -215,3 +231,23 @@ def test_points_are_located_by_their_own_equations() -> None:
     assert abs(flip.critical + 1.0) < 1e-12
     # Nothing but rounding decides about the doubled cycles of a linear field.
     assert flip.criticality == "degenerate: the coefficient vanishes within rounding"
+
+
+def test_a_pair_crosses_on_a_curve_of_folds() -> None:
+    around, across = "x*(1 - x**2 - y**2) - y", "(p - x/2)"
+    field = {
+        "x": around,
+        "y": "y*(1 - x**2 - y**2) + x",
+        "p": f"b + {across}**2 + u**2 + v**2 + ({around})/2",
+        "u": f"(lam + {across})*u - 3*v/20",
+        "v": f"(lam + {across})*v + 3*u/20",
+    }
+    system = gb.System.from_equations("flow", field, {"b": -0.04, "lam": -0.1})
+    orbit = gb.simulate(system, [1.0, 0.0, 0.3, 0.0, 0.0], duration=20)
+    fold = gb.trace(gb.orbit_to_cycle(orbit, intervals=12), {"b": (-0.05, 0.05)}, control=WIDE)["LPC1"]
+    curve = gb.trace(fold, {"b": (-0.05, 0.05), "lam": (-0.12, 0.1)}, control=WIDE)
+    assert [p.label for p in curve.special_points] == ["LPNS"]
+    point = curve["LPNS1"]
+    # On the fold the pair has the real part lam. A fold-Hopf point with b = 1, d = 1: s = 1, theta = d / b = 1.
+    assert point.parameters["lam"] == pytest.approx(0, abs=1e-9)
+    assert (point.normal_form["s"], point.normal_form["theta"]) == (1, pytest.approx(1, rel=1e-6))

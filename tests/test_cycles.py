@@ -157,7 +157,7 @@ def test_the_collocation_system_is_linear_in_the_intervals() -> None:
     sizes = []
     for intervals in (50, 100, 200):
         c = Collocation(system, {"mu": gb.Range(-1, 1)}, np.linspace(0, 1, intervals + 1), 4, scale)
-        sizes.append(c.io.nbytes + c.rows.nbytes)
+        sizes.append(c.points.nbytes + c.rows.nbytes)
     assert (sizes[2] - sizes[1]) / (sizes[1] - sizes[0]) == pytest.approx(2.0, rel=1e-12)
 
 
@@ -171,3 +171,20 @@ def test_a_branch_of_cycles_is_kept_on_disk(tmp_path: object, circle: gb.Branch)
     assert len(again.profiles) == len(again)
     assert np.array_equal(again.profiles[3].states, circle.profiles[3].states)
     assert labels(gb.trace(again.point(3), {"mu": (-1, 1)}, max_points=5)) == []
+
+
+def test_ends_meet_all_along_a_symmetric_ring() -> None:
+    # Three oscillators in step: an exact circle of radius sqrt(mu) and period 2 pi / (1 - c mu). Newton's corrections
+    # close, so a gap between the ends would stay, and a predictor that extrapolates makes it grow.
+    field = {}
+    for k in range(3):
+        x, y, r = f"x{k}", f"y{k}", f"(x{k}**2 + y{k}**2)"
+        field[x] = f"mu*{x} - {y} - {x}*{r} + c*{r}*{y} + d*(x{(k + 1) % 3} - {x})"
+        field[y] = f"{x} + mu*{y} - {y}*{r} - c*{r}*{x} + d*(y{(k + 1) % 3} - {y})"
+    system = gb.System.from_equations("flow", field, {"mu": 0.5, "c": 0.1, "d": 0.1})
+    orbit = gb.simulate(system, [0.7, 0.0] * 3, duration=80)
+    control = gb.StepControl(first=0.02, smallest=1e-6, largest=0.02)
+    branch = gb.trace(gb.orbit_to_cycle(orbit, intervals=30), {"mu": (0.45, 3.0)}, control=control, coefficients=False)
+    assert max(np.ptp(p.states[[0, -1]], axis=0).max() for p in branch.profiles) < 1e-14
+    exact = 2 * np.pi / (1 - 0.1 * branch.column("mu"))
+    np.testing.assert_allclose(branch.measures["period"], exact, rtol=1e-10)

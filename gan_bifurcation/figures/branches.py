@@ -54,7 +54,7 @@ def bifurcation_diagram(
     """
     shown = as_list(branches, Branch)
     parameter = _common_parameter(shown)
-    state = state or _varying_state(shown)
+    state = state or varying_state(shown)
     if state in OTHER_AXES and not any(state in b.system.states for b in shown):
         shown = _with_measure(shown, state)
     ax = axes_or_new(ax)
@@ -111,7 +111,7 @@ def _spread(branch: Branch, state: str) -> float:
     return float(np.ptp([branch.column(c) for c in columns])) if len(branch) else 0.0
 
 
-def _varying_state(shown: Sequence[Branch]) -> str:
+def varying_state(shown: Sequence[Branch]) -> str:
     states = shown[0].system.states
     ranges = {s: max(_spread(b, s) for b in shown if s in b.system.states) for s in states}
     if max(ranges.values()) > 1e-9:

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.figures.style import GREY, axes_or_new, mark_of, styled, verdict_look
+from gan_bifurcation.figures.style import GREY, axes_or_new, mark_of, part_id, styled, verdict_look
 
 
 @styled
@@ -48,7 +48,8 @@ def regime_graph(rmap: Any, *, legend: bool = True, ax: Axes | None = None) -> A
         verdict, detail = str(data.get("verdict", "")), str(data.get("detail", "") or "")
         fill, hatch, line = verdict_look(verdict, detail)
         x, y = places[n]
-        ax.scatter([x], [y], s=radius[n], color=fill, edgecolors=line, linewidths=1.2, zorder=3)
+        gid = part_id("regime", n) if isinstance(n, int) else None
+        ax.scatter([x], [y], s=radius[n], color=fill, edgecolors=line, linewidths=1.2, zorder=3, gid=gid)
         ax.text(
             x,
             y,

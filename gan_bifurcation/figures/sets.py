@@ -24,6 +24,7 @@ from gan_bifurcation.figures.style import (
     as_list,
     axes_or_new,
     pale,
+    part_id,
     styled,
     verdict_look,
 )
@@ -121,12 +122,13 @@ def _draw(given: Sequence[Branch], rmap: Any, fill: bool, legend: bool, numbers:
         handles += _fill(ax, rmap)
     drawn: list[Any] = []
     labels: list[tuple[float, float, str, str]] = []
-    pieces = _pieces_of(given) if given else _pieces_of_borders(rmap)
+    pieces = [(*piece, None) for piece in _pieces_of(given)] if given else _pieces_of_borders(rmap)
     known: dict[tuple[str, str], Line2D] = {}
-    for label, criticality, points in pieces:
+    for label, criticality, points, part in pieces:
         colour, word = _CURVES.get(label, (BLACK, label))
         dashes = (0, (1, 1.3)) if label in _NO_CHANGE else _DASHES.get(criticality, _DASHES["undecided"])
-        ax.plot(points[:, 0], points[:, 1], color=colour, ls=dashes, lw=1.1 if label in _NO_CHANGE else 1.6, zorder=4)
+        width = 1.1 if label in _NO_CHANGE else 1.6
+        ax.plot(points[:, 0], points[:, 1], color=colour, ls=dashes, lw=width, zorder=4, gid=part)
         drawn.append(points)
         words = f"{word} ({criticality})" if criticality in _WORDS else word
         known.setdefault((label, criticality), Line2D([], [], color=colour, ls=dashes, lw=1.6, label=words))
@@ -226,13 +228,14 @@ def _filled(coefficient: Any) -> Any:
     return coefficient[nearest]
 
 
-def _pieces_of_borders(rmap: Any) -> list[tuple[str, str, Any]]:
-    pieces = []
-    for border in rmap.borders:
+def _pieces_of_borders(rmap: Any) -> list[tuple[str, str, Any, str | None]]:
+    """The borders of a map, each with its name in the drawing."""
+    pieces: list[tuple[str, str, Any, str | None]] = []
+    for number, border in enumerate(rmap.borders):
         points = np.asarray(border.points, dtype=float)
         if len(points) > 1:
             word = next((w for w in _WORDS if str(border.criticality).startswith(w)), "")
-            pieces.append((str(border.label), word, points))
+            pieces.append((str(border.label), word, points, part_id("border", number)))
     return pieces
 
 
@@ -242,7 +245,9 @@ def _fill(ax: Axes, rmap: Any) -> list[Any]:
         words = str(face.detail)
         fill, hatch, line = verdict_look(face.verdict, words)
         outline = _outline(rmap, face.shape)
-        ax.add_patch(PathPatch(outline, facecolor=fill, edgecolor=pale(line), lw=0.0, hatch=hatch, zorder=1))
+        patch = PathPatch(outline, facecolor=fill, edgecolor=pale(line), lw=0.0, hatch=hatch, zorder=1)
+        patch.set_gid(part_id("regime", face.number))
+        ax.add_patch(patch)
         kind = "spiralling" if face.verdict == "converges" and "spiral" in words else ""
         if face.verdict == "converges" and not kind and "monoton" in words:
             kind = "monotone"
@@ -275,16 +280,17 @@ def _intervals(rmap: Any, ax: Axes, numbers: bool, legend: bool) -> Axes:
             float(v) for v in np.ravel(rmap.window.from_unit([[face.shape.bounds[0]], [face.shape.bounds[2]]]))
         )
         fill, hatch, line = verdict_look(face.verdict, face.detail)
-        ax.axvspan(low, high, facecolor=fill, edgecolor=pale(line), hatch=hatch, lw=0)
+        span = ax.axvspan(low, high, facecolor=fill, edgecolor=pale(line), hatch=hatch, lw=0)
+        span.set_gid(part_id("regime", face.number))
         seen.setdefault(
             face.verdict, Patch(facecolor=fill, edgecolor=pale(line), hatch=hatch, lw=0.3, label=face.verdict)
         )
         if numbers:
             ax.text(face.point[name], 0.5, str(face.number), ha="center", va="center", fontsize=7, bbox=_DISC)
     labels = []
-    for border in rmap.borders:
+    for number, border in enumerate(rmap.borders):
         x = float(np.ravel(border.points)[0])
-        ax.axvline(x, color=_CURVES.get(border.label, (BLACK, ""))[0], lw=1.4)
+        ax.axvline(x, color=_CURVES.get(border.label, (BLACK, ""))[0], lw=1.4, gid=part_id("border", number))
         labels.append((x, 0.85, border.label, BLACK))
     ax.set_xlabel(math_name(name))
     if legend:

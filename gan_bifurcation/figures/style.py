@@ -1,5 +1,6 @@
 """The style of all figures: sizes of columns, colours that colour-blind readers tell apart, markers, saving."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from io import BytesIO
@@ -143,6 +144,41 @@ def figure_of(ax: Axes) -> Figure:
     return found
 
 
+def part_id(kind: str, number: int) -> str:
+    """The name of a part of a drawing in its SVG file, by which a page finds it again."""
+    return f"{kind}-{number}"
+
+
+def places(drawn: Figure) -> list[dict[str, Any]]:
+    """Where the axes of a drawn figure lie, and their scales: what turns a place on paper into numbers and back.
+
+    Returns
+    -------
+    list of dict
+        ``box`` is left, top, right and bottom in the SVG file's units; ``x`` and ``y`` are low, high and the scale.
+    """
+    wide, high = (72.0 * float(v) for v in drawn.get_size_inches())
+    found = []
+    for ax in drawn.axes:
+        box = ax.get_position()
+        corners = (box.x0 * wide, (1.0 - box.y1) * high, box.x1 * wide, (1.0 - box.y0) * high)
+        scales = {
+            "x": [*(float(v) for v in ax.get_xlim()), ax.get_xscale()],
+            "y": [*(float(v) for v in ax.get_ylim()), ax.get_yscale()],
+        }
+        found.append({"box": [round(v, 4) for v in corners], **scales})
+    return found
+
+
+def as_svg(drawn: Figure) -> bytes:
+    """A figure as SVG, with the places of its axes in a description."""
+    buffer = BytesIO()
+    drawn.savefig(buffer, format="svg", metadata={"Date": None})
+    # Only numbers and names of scales: nothing in it needs escaping.
+    about = f'<desc id="places">{json.dumps(places(drawn)).replace("<", "")}</desc>'
+    return buffer.getvalue().replace(b"</svg>", about.encode() + b"\n</svg>")
+
+
 def save(drawn: Axes | Figure, path: str | Path) -> tuple[Path, Path]:
     """Write a figure as SVG and as PNG, each under a temporary name first.
 
@@ -168,16 +204,21 @@ def save(drawn: Axes | Figure, path: str | Path) -> tuple[Path, Path]:
     with mpl.rc_context({**STYLE, "figure.autolayout": False, "figure.constrained_layout.use": False}):
         # The layout is the same for both and takes longer than all the rest: made once, then none, or each of them
         # would draw twice.
-        whole.draw_without_rendering()
+        if engine is not None:
+            engine.execute(whole)
         whole.set_layout_engine(None)
-        for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": "gan_bifurcation"})):
-            buffer = BytesIO()
-            whole.savefig(buffer, format=suffix[1:], metadata=metadata)
+        for suffix in (".svg", ".png"):
             target = base.with_name(base.name + suffix)
-            write_atomically(target, buffer.getvalue())
+            write_atomically(target, as_svg(whole) if suffix == ".svg" else _as_png(whole))
             written.append(target)
         whole.set_layout_engine(engine)
     return written[0], written[1]
+
+
+def _as_png(drawn: Figure) -> bytes:
+    buffer = BytesIO()
+    drawn.savefig(buffer, format="png", metadata={"Software": "gan_bifurcation"})
+    return buffer.getvalue()
 
 
 def save_all(drawn: Mapping[str, Axes | Figure], folder: str | Path) -> list[Path]:

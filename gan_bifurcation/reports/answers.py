@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from gan_bifurcation.errors import MisuseError
+
+# Relative to the parameter itself.
+_ROUNDING: Final = 1e-12
 
 
 def answers(
@@ -14,6 +17,7 @@ def answers(
     *,
     to: Mapping[str, float] | None = None,
     best: bool = False,
+    circle: bool = True,
 ) -> dict[str, dict[str, Any]]:
     """What a map says.
 
@@ -28,6 +32,8 @@ def answers(
         Another point: what changes on the straight way there is answered too.
     best : bool
         Whether to look for the fastest convergence.
+    circle : bool
+        Whether to ask for the largest circle, which does not depend on `at`.
 
     Returns
     -------
@@ -45,7 +51,8 @@ def answers(
         found["path"] = _path(rmap, at, to)
     if best:
         found["best rate"] = _or_why_not(lambda: _best(rmap))
-    found["largest circle"] = _or_why_not(lambda: _circle(rmap, verdict))
+    if circle:
+        found["largest circle"] = _or_why_not(lambda: _circle(rmap, verdict))
     return found
 
 
@@ -61,8 +68,10 @@ def _named(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} = {value:.6g}" for name, value in values.items())
 
 
-def _signed(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} by {value:+.4g}" for name, value in values.items())
+def _signed(values: Mapping[str, float], at: Mapping[str, float]) -> str:
+    """Changes in words, without those that are rounding."""
+    kept = {name: value for name, value in values.items() if abs(value) > _ROUNDING * abs(at[name])}
+    return ", ".join(f"{name} by {value:+.4g}" for name, value in (kept or values).items())
 
 
 def _regime(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
@@ -79,7 +88,7 @@ def _nearest(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
     kind = f"{near.label}{f', {near.criticality}' if near.criticality else ''}"
     text = (
         f"The nearest border ({kind}) is at {_named(near.parameters)}, {100 * near.distance:.3g} % of the window away: "
-        f"{_signed(near.change)}{'' if near.exact else ' (as exact as the map)'}."
+        f"{_signed(near.change, near.parameters)}{'' if near.exact else ' (as exact as the map)'}."
     )
     return {"text": text, **asdict(near)}
 
@@ -90,7 +99,8 @@ def _change(rmap: Any, at: Mapping[str, float], verdict: str) -> dict[str, Any]:
         text = f"At {_named(at)}, training {verdict} already."
     else:
         crossed = f"across {change.label} at {_named(change.parameters)}"
-        text = f"The smallest change after which training {verdict}: {_signed(change.change)}, {crossed}."
+        moved = _signed(change.change, change.parameters)
+        text = f"The smallest change after which training {verdict}: {moved}, {crossed}."
     return {"text": text, **asdict(change)}
 
 

@@ -205,9 +205,22 @@ def _map(name: str, rmap: Any) -> dict[str, Any]:
         "flow": rmap.system.kind == "flow",
         "faces": faces,
         "borders": borders,
+        "crossings": _crossings(rmap),
         "answers": _asked(rmap),
         "notes": [*rmap.notes, *([] if rmap.outcome.converged else [rmap.outcome.message])],
     }
+
+
+def _crossings(rmap: Any) -> list[dict[str, Any]]:
+    """What becomes of each attractor across each border, where that was computed with the map."""
+    return [
+        {
+            "border": t.border, "label": rmap.borders[t.border].label, "source": t.source, "target": t.target,
+            "attractor": t.attractor, "becomes": f"{t.verdict} ({t.detail})" if t.detail else t.verdict,
+            "share": f"{100 * t.share:.3g} %", "back": "the same" if t.returns else "leads elsewhere",
+        }
+        for t in (rmap.crossings or ())[:_MOST_ROWS]
+    ]  # fmt: skip
 
 
 def _asked(rmap: Any) -> list[str]:
@@ -215,11 +228,11 @@ def _asked(rmap: Any) -> list[str]:
     found = answers(rmap)["largest circle"]
     texts = [str(found["text"])]
     if "centre" in found:
-        texts.append("From its centre: " + str(answers(rmap, found["centre"])["nearest border"]["text"]))
+        texts.append("From its centre: " + str(answers(rmap, found["centre"], circle=False)["nearest border"]["text"]))
     others = [f for f in rmap.faces if f.verdict != "converges"]
     if others and any(f.verdict == "converges" for f in rmap.faces):
         worst = max(others, key=lambda f: f.area)
-        asked = answers(rmap, worst.point)
+        asked = answers(rmap, worst.point, circle=False)
         texts += [str(asked["regime"]["text"]), str(asked["smallest change"]["text"])]
     return texts
 

@@ -68,11 +68,10 @@ def _rows(system: System) -> list[tuple[str, Any]]:
 
 def _equation(left: str, right: Any, kind: str) -> Equation:
     right = _rounded(right)
-    latex = f"{_left_latex(left, kind)} = {_latex(right)}"
     short = right.count_ops() <= _MOST_OPERATIONS
     return Equation(
         _cut(f"{left}{_mark(left, kind)} = {right}"),
-        latex if short else "",
+        f"{_left_latex(left, kind)} = {_latex(right)}" if short else "",
         _mathml(left, right, kind) if short else "",
     )
 

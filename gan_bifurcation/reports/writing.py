@@ -1,8 +1,12 @@
 """Writing report.html, self-contained, and report.md."""
 
 import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -10,7 +14,12 @@ from markupsafe import Markup
 from gan_bifurcation.errors import ResultsError
 from gan_bifurcation.records import write_atomically
 from gan_bifurcation.reports.content import content
+from gan_bifurcation.reports.drawings import slim
+from gan_bifurcation.reports.linked import Group, groups
 from gan_bifurcation.studies.results import Figure, Results
+
+# Larger drawings are shown as pixels.
+_MOST_BYTES: Final = 1 << 20
 
 
 def write_report(results: Results, folder: str | Path | None = None) -> Path:
@@ -26,7 +35,7 @@ def write_report(results: Results, folder: str | Path | None = None) -> Path:
     Returns
     -------
     Path
-        Of ``report.html``. It holds its figures and needs no network and no script.
+        Of ``report.html``. It holds its figures and needs no network; without scripts it shows all the same.
 
     Raises
     ------
@@ -37,11 +46,36 @@ def write_report(results: Results, folder: str | Path | None = None) -> Path:
     said = content(results)
     html = _environment(escape=True).get_template("report.html.jinja")
     markdown = _environment(escape=False).get_template("report.md.jinja")
-    images = {figure.name: _data_uri(figure) for figure in said["figures"]}
+    linked = groups(results)
+    placed = {key: d.identifier for g in linked.values() for d in g.drawings for key in d.about.get("figure", ())}
+    images = {figure.name: _data_uri(figure) for figure in said["figures"] if figure.name not in placed}
     said["tables_beside"] = _beside(results, where, "tables")
-    write_atomically(where / "report.html", html.render(**said, images=images).encode())
+    page = html.render(**said, **_live(linked, results), images=images, placed=placed)
+    write_atomically(where / "report.html", page.encode())
     write_atomically(where / "report.md", markdown.render(**said, beside=_beside(results, where, "figures")).encode())
     return where / "report.html"
+
+
+def _live(linked: Mapping[str, Group], results: Results) -> dict[str, Any]:
+    """What the page needs to link its drawings: their markup, the data of its script, the script and its checksum."""
+    script = resources.files(__package__).joinpath("templates", "page.js").read_text(encoding="utf-8")
+    checksum = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    data = {"groups": [_record(group) for group in linked.values()]}
+    return {
+        "groups": linked,
+        "placed_numbers": {name: number for number, name in enumerate(results.figures, 1)},
+        "script": Markup(script),
+        "script_hash": Markup(f"sha256-{checksum}"),
+        # A word in it can neither end the element nor begin a comment.
+        "page_data": Markup(json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")),
+    }
+
+
+def _record(group: Group) -> dict[str, Any]:
+    drawings = [
+        {"id": d.identifier, "role": d.role, "about": dict(d.about), **d.drawing.record()} for d in group.drawings
+    ]
+    return {**group.about, "drawings": drawings}
 
 
 def _environment(*, escape: bool) -> Environment:
@@ -54,6 +88,7 @@ def _environment(*, escape: bool) -> Environment:
     )
     made.filters["markup"] = Markup
     made.filters["cell"] = _cell
+    made.filters["image"] = _as_uri
     return made
 
 
@@ -67,12 +102,18 @@ def _data_uri(figure: Figure) -> str:
     """A figure inside the page: as an image nothing in it can run."""
     path = figure.path.with_name(figure.path.name + ".svg")
     try:
-        data = path.read_bytes()
+        data = slim(path.read_bytes())
+        if len(data) > _MOST_BYTES:
+            return "data:image/png;base64," + base64.b64encode(path.with_suffix(".png").read_bytes()).decode()
     except OSError as error:
         raise ResultsError(
             f"The figure '{figure.name}' is missing; run the study again with the same folder."
         ) from error
-    return "data:image/svg+xml;base64," + base64.b64encode(data).decode()
+    return _as_uri(data)
+
+
+def _as_uri(svg: bytes) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
 
 
 def _beside(results: Results, where: Path, kind: str) -> str:
