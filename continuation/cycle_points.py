@@ -11,8 +11,7 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import _cycle_steps as steps
 from gan_bifurcation.continuation._cycle_conditions import Condition
 from gan_bifurcation.continuation._cycle_crossings import Crossing
-from gan_bifurcation.continuation.collocation import Collocation
-from gan_bifurcation.continuation.floquet import multipliers
+from gan_bifurcation.continuation.collocation import Collocation, Strides, nodes_of
 from gan_bifurcation.profiles import Profile
 
 FloatArray = NDArray[np.float64]
@@ -46,6 +45,8 @@ class Record:
     profile : Profile
     along : array (n + 2,)
         Of a branch point, how the first state, the period and the parameter change along the branch; otherwise empty.
+    extremes : pair of arrays (n,), optional
+        Least and greatest values of the states over the piecewise polynomials, where they are known.
     """
 
     arclength: float
@@ -55,6 +56,7 @@ class Record:
     sign: float
     profile: Profile
     along: FloatArray = field(default_factory=lambda: np.zeros(0))
+    extremes: tuple[FloatArray, FloatArray] | None = None
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -82,6 +84,21 @@ def record_of(c: Collocation, arclength: float) -> Record:
         arclength, c.b[:nb].copy(), c.tb[:nb].copy(), c.spectrum.copy(), float(c.step[steps.SIGN]),
         c.profile(c.u, c.b),
     )  # fmt: skip
+
+
+def records_of(c: Collocation, strides: Strides) -> list[Record]:
+    """The points of a march as records."""
+    nb, n = c.nb, len(c.scale)
+    phases, degree = nodes_of(c.mesh, c.degree), c.degree
+    made = []
+    for numbers, spectrum in zip(strides.records, strides.spectra, strict=True):
+        b, tb = numbers[2 : 2 + nb], numbers[2 + nb : 2 + 2 * nb]
+        rest = numbers[2 + 2 * nb :]
+        states = rest[2 * n :].reshape(c.intervals * degree + 1, n) * c.scale
+        extremes = rest[:n] * c.scale, rest[n : 2 * n] * c.scale
+        profile = Profile(phases, states, float(b[0]), mesh=c.mesh)
+        made.append(Record(float(numbers[0]), b, tb, spectrum, float(numbers[1]), profile, extremes=extremes))
+    return made
 
 
 def point_of(c: Collocation, r: Record, label: str, index: float, critical: complex = complex(np.nan)) -> Point:
@@ -211,7 +228,7 @@ def solved(between: Between, r: Record, kind: str) -> Record | None:
     if not -1e-6 <= place <= 1.0 + 1e-6:
         return None
     condition.evaluate(derivative=False)
-    multipliers(c.state, c.spectrum)
+    steps.multipliers(c.state, c.spectrum)
     profile = c.profile(c.trial, c.trial_b)
     b = c.trial_b[:own].copy()
     return Record(min(max(place, 0.0), 1.0) * between.length, b, r.tb, c.spectrum.copy(), r.sign, profile)

@@ -269,14 +269,16 @@ def show(
     "--out", type=click.Path(path_type=Path), default=None, help="Folder of the results; the study's name by default."
 )
 @click.option("--jobs", type=int, default=None, help="Processes; as many as there are processors by default.")
+@click.option("--dask", default="", metavar="ADDRESS", help="Make the runs of regime maps on this Dask cluster.")
 @click.option("--report/--no-report", "with_report", default=True, help="Whether to write report.html and report.md.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def run(study: str, out: Path | None, jobs: int | None, with_report: bool, as_json: bool) -> None:
+def run(study: str, out: Path | None, jobs: int | None, dask: str, with_report: bool, as_json: bool) -> None:
     """Run a study (a TOML file, or the name of a shipped one), or go on with it."""
+    from gan_bifurcation.studies.pools import pool
     from gan_bifurcation.studies.running import run_study
 
-    with _bars() as report:
-        results = run_study(study, out, min(os.cpu_count() or 1, 8) if jobs is None else jobs, report)
+    with pool(1, dask) as executor, _bars() as report:
+        results = run_study(study, out, min(os.cpu_count() or 1, 8) if jobs is None else jobs, report, executor)
     if with_report:
         from gan_bifurcation.reports.writing import write_report
 
@@ -468,25 +470,29 @@ def trace(
 @click.option(
     "--depth", default=0, show_default=True, help="Flips in a row whose curves are borders; 1 adds curves of cycles."
 )
+@click.option("--jobs", default=1, show_default=True, help="Processes for runs; the result does not depend on it.")
+@click.option("--dask", default="", metavar="ADDRESS", help="Make the runs of regime maps on this Dask cluster.")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder to save the map in, for `ask`.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def map_command(
     model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
-    free: tuple[str, ...], steps: int, seed: int, attractors: int | None, box: tuple[str, ...], depth: int,
-    out: Path | None, as_json: bool,
+    free: tuple[str, ...], steps: int, seed: int, attractors: int | None, box: tuple[str, ...], depth: int, jobs: int,
+    dask: str, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Divide a window of parameters into regimes."""
     from gan_bifurcation.regimes.regime_map import regime_map
     from gan_bifurcation.studies.computing import inside
+    from gan_bifurcation.studies.pools import pool
 
     made = _system(model, rule, settings, values, ties)
     windows = _ranges(free)
     for name in windows:
         made.parameter_index(name)
-    rmap = regime_map(
-        inside(made, {}, windows), windows, steps=steps, seed=seed, attractors=attractors, depth=depth,
-        box=_ranges(box, "--box") or None,
-    )  # fmt: skip
+    with pool(jobs, dask) as executor:
+        rmap = regime_map(
+            inside(made, {}, windows), windows, steps=steps, seed=seed, attractors=attractors, depth=depth,
+            box=_ranges(box, "--box") or None, executor=executor,
+        )  # fmt: skip
     if out is not None:
         from gan_bifurcation import figures
 

@@ -7,6 +7,7 @@ from gan_bifurcation.lazy import lazy_names
 _HOMES: Final[dict[str, str]] = {
     name: f"gan_bifurcation.regimes.{module}"
     for module, names in {
+        "comparison": ("Comparison", "compare"),
         "following": ("AttractorPath", "follow_attractors"),
         "graph": ("from_graphml", "from_json"),
         "recorded": ("Judgement", "judge"),

@@ -120,6 +120,10 @@ def _attractor(record: dict[str, Any]) -> Attractor:
 
 def load(folder: Path) -> RegimeMap:
     """Read a folder that `save` wrote."""
+    if not (folder / "map.json").exists():
+        raise ResultsError(
+            f"'{folder}' holds no regime map (map.json is missing); give the folder that a map was saved in."
+        )
     text, arrays = read_files(folder / "map")
     try:
         if text["format"] != FORMAT:

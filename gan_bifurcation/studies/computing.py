@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -49,9 +50,14 @@ class Workshop:
     systems : mapping of str to System
     folder : Path
     seed : int
+    executor : Executor, optional
+        Where the runs of regime maps are made.
     """
 
-    def __init__(self, systems: Mapping[str, System], folder: Path, seed: int) -> None:
+    def __init__(
+        self, systems: Mapping[str, System], folder: Path, seed: int, executor: Executor | None = None
+    ) -> None:
+        self.executor = executor
         self.systems = systems
         self.folder = folder
         self.seed = seed
@@ -107,7 +113,7 @@ class Workshop:
         elif part.kind == "map":
             assert system is not None
             lines = [self.get(need, part.system) for need in part.needs]
-            made = _regime_map(part.section, system, self.seed, tell, lines)
+            made = _regime_map(part.section, system, self.seed, tell, lines, self.executor)
             made.save(base)
         elif part.kind == "orbit":
             assert system is not None
@@ -252,7 +258,10 @@ def _guess(system: System, start: Mapping[str, float] | None) -> Any:
     return {**values, **start}
 
 
-def _regime_map(section: MapSpec, system: System, seed: int, tell: Tell | None, lines: Sequence[Any] = ()) -> Any:
+def _regime_map(
+    section: MapSpec, system: System, seed: int, tell: Tell | None, lines: Sequence[Any] = (),
+    executor: Executor | None = None,
+) -> Any:  # fmt: skip
     from gan_bifurcation.regimes.regime_map import regime_map
 
     system = inside(system, section.parameters, section.free)
@@ -260,7 +269,7 @@ def _regime_map(section: MapSpec, system: System, seed: int, tell: Tell | None, 
     return regime_map(
         system, dict(section.free), initial=initial, steps=section.steps, tolerance=section.tolerance,
         box=dict(section.box) or None, seed=seed if section.seed is None else section.seed, progress=tell,
-        attractors=section.attractors, curves=lines, depth=section.depth,
+        attractors=section.attractors, curves=lines, depth=section.depth, executor=executor,
     )  # fmt: skip
 
 

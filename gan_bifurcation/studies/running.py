@@ -10,7 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
@@ -65,7 +65,11 @@ Report = Callable[[Progress], Any]
 
 
 def run_study(
-    source: str | Path, out: str | Path | None = None, jobs: int = 1, progress: Report | None = None
+    source: str | Path,
+    out: str | Path | None = None,
+    jobs: int = 1,
+    progress: Report | None = None,
+    executor: Executor | None = None,
 ) -> Results:
     """Run a study, or go on with it where an earlier run stopped.
 
@@ -79,6 +83,8 @@ def run_study(
         How many processes compute parts.
     progress : callable, optional
         Called with a `Progress`.
+    executor : concurrent.futures.Executor, optional
+        Where the runs of regime maps are made, one part after the other; `jobs` counts for nothing then.
 
     Returns
     -------
@@ -100,13 +106,13 @@ def run_study(
     report = progress or (lambda _: None)
     _keep_study(folder, file, report, len(parts))
     finished = {p.identifier for p in parts if _is_done(folder, p)}
-    workshop = Workshop(systems, folder, file.study.seed)
+    workshop = Workshop(systems, folder, file.study.seed, executor)
     for p in parts:
         if p.identifier in finished:
             report(Progress(len(finished), len(parts), p.identifier, "kept", "from an earlier run"))
     left = [p for p in parts if p.identifier not in finished]
     counter = _Counter(report, len(parts), len(finished))
-    if jobs == 1 or len(left) < 2:
+    if jobs == 1 or len(left) < 2 or executor is not None:
         for part in left:
             counter.begins(part)
             _make(workshop, parts, part, counter.within(part))
