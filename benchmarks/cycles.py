@@ -1,15 +1,18 @@
 """Cycles against AUTO-07p: ``python benchmarks/cycles.py [--auto FOLDER]``, CPU time per continuation point.
 
-A ring of n/2 coupled Stuart-Landau oscillators, 4 Gauss points in each interval, the same number of points with
-multipliers at each, one thread, best of repeats. FOLDER is a built source tree of AUTO-07p; without it only our own
-times are measured. Only ratios of one run mean anything. Nothing here is a test.
+n coupled states (a ring of Stuart-Landau oscillators, with a decaying one if n is odd), 4 Gauss points in each
+interval, the same number of points with multipliers at each, one thread, best of repeats, by turns; the time of a short
+run is taken off on both sides. FOLDER is a built source tree of AUTO-07p; without it only our own times are measured.
+Only ratios of one run mean anything. Nothing here is a test.
 """
 
 import argparse
 import os
+import resource
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -21,6 +24,7 @@ from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.profiles import Profile
 
 POINTS = 100
+REPEATS = 3
 STEP = 0.02
 MU, SHEAR, COUPLING = 0.5, 0.1, 0.1
 
@@ -33,6 +37,7 @@ SUBROUTINE FUNC(NDIM,U,ICP,PAR,IJAC,F,DFDU,DFDP)
   DOUBLE PRECISION, INTENT(INOUT) :: DFDU(NDIM,NDIM), DFDP(NDIM,*)
   INTEGER k, l
   DOUBLE PRECISION x, y, r
+  IF (MOD(NDIM,2) == 1) F(NDIM) = -U(NDIM) + U(1)*U(2)
   DO k = 1, NDIM/2
     l = MOD(k, NDIM/2) + 1
     x = U(2*k-1); y = U(2*k); r = x*x + y*y
@@ -45,7 +50,7 @@ SUBROUTINE STPNT(NDIM,U,PAR,T)
   INTEGER, INTENT(IN) :: NDIM
   DOUBLE PRECISION, INTENT(INOUT) :: U(NDIM), PAR(*)
   DOUBLE PRECISION, INTENT(IN) :: T
-  DOUBLE PRECISION TWOPI
+  DOUBLE PRECISION TWOPI, w
   INTEGER k
   TWOPI = 2*ACOS(-1d0)
   PAR(1) = 0.5d0; PAR(2) = 0.1d0; PAR(3) = 0.1d0
@@ -54,6 +59,9 @@ SUBROUTINE STPNT(NDIM,U,PAR,T)
     U(2*k-1) = SQRT(PAR(1))*COS(TWOPI*T)
     U(2*k) = SQRT(PAR(1))*SIN(TWOPI*T)
   ENDDO
+  ! z' = -z + x y on the circle, whose product has twice the frequency.
+  w = 2*(1 - PAR(1)*PAR(2))
+  IF (MOD(NDIM,2) == 1) U(NDIM) = PAR(1)/2*(SIN(2*TWOPI*T) - w*COS(2*TWOPI*T))/(1 + w*w)
 END SUBROUTINE STPNT
 SUBROUTINE BCND
 END SUBROUTINE BCND
@@ -77,69 +85,86 @@ NPAR=3, THL={{11: 0.0}}, THU={{}}
 
 def ring(n: int) -> gb.System:
     """The oscillators of a ring."""
-    field = {}
+    field = {} if n % 2 == 0 else {"z": "-z + x0*y0"}
     for k in range(n // 2):
         following = (k + 1) % (n // 2)
         x, y, r = f"x{k}", f"y{k}", f"(x{k}**2 + y{k}**2)"
         field[x] = f"mu*{x} - {y} - {x}*{r} + c*{r}*{y} + d*(x{following} - {x})"
         field[y] = f"{x} + mu*{y} - {y}*{r} - c*{r}*{x} + d*(y{following} - {y})"
+    if n % 2:
+        field["z"] = field.pop("z")
     return gb.System.from_equations("flow", field, {"mu": MU, "c": SHEAR, "d": COUPLING})
 
 
-def own(n: int, intervals: int) -> float:
-    """CPU seconds per point."""
+def own(n: int, intervals: int) -> Callable[[], float]:
+    """What measures CPU seconds per point."""
     system = ring(n)
     mesh = np.linspace(0.0, 1.0, intervals + 1)
     phases = np.append((mesh[:-1, None] + np.arange(4) / 4 / intervals).ravel(), 1.0)
-    wave = np.sqrt(MU) * np.column_stack([np.cos(2 * np.pi * phases), np.sin(2 * np.pi * phases)])
-    profile = Profile(phases, np.tile(wave, n // 2), 2 * np.pi / (1 - MU * SHEAR), mesh=mesh)
+    turn = 2 * np.pi * phases
+    states = np.tile(np.sqrt(MU) * np.column_stack([np.cos(turn), np.sin(turn)]), n // 2)
+    if n % 2:
+        w = 2 * (1 - MU * SHEAR)
+        states = np.column_stack([states, MU / 2 * (np.sin(2 * turn) - w * np.cos(2 * turn)) / (1 + w * w)])
+    profile = Profile(phases, states, 2 * np.pi / (1 - MU * SHEAR), mesh=mesh)
     start = ProfileStart(system, profile, one_sided=True)
-    control = gb.StepControl(first=STEP, smallest=1e-6, largest=STEP)
-    best = np.inf
-    for _ in range(4):
+    control = gb.StepControl(first=STEP / 2, smallest=1e-6, largest=STEP / 2)
+
+    def run(points: int) -> tuple[float, int]:
         begin = time.process_time()
-        branch = gb.trace(start, {"mu": (0.1, 3.0)}, control=control, max_points=POINTS, coefficients=False)
-        best = min(best, (time.process_time() - begin) / len(branch))
-    return float(best)
+        branch = gb.trace(start, {"mu": (0.1, 3.0)}, control=control, max_points=points, coefficients=False)
+        return time.process_time() - begin, len(branch)
+
+    def measure() -> float:
+        (short, few), (long, many) = run(2), run(POINTS)
+        return (long - short) / (many - few)
+
+    measure()
+    return measure
 
 
-def auto(folder: Path, n: int, intervals: int) -> float:
-    """CPU seconds per point of AUTO's program, the time of a run of two points taken off."""
+def auto(folder: Path, work: Path, n: int, intervals: int) -> Callable[[], float]:
+    """What measures CPU seconds per point of AUTO's program."""
+    work.mkdir()
+    source = work / "ring.f90"
+    source.write_text(FORTRAN)
+    flags = ["gfortran", "-O3", "-fopenmp", f"-I{folder}/include", f"-I{folder}/src"]
+    objects = sorted(str(p) for p in (folder / "lib").glob("*.o"))
+    subprocess.run([*flags, str(source), "-o", "ring", *objects], cwd=work, check=True)
+
+    def run(points: int) -> float:
+        (work / "fort.2").write_text(CONSTANTS.format(n=n, intervals=intervals, points=points, step=STEP))
+        begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        subprocess.run(
+            ["./ring"], cwd=work, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begin
+
+    return lambda: (run(POINTS) - run(2)) / (POINTS - 2)
+
+
+def measured(folder: Path | None, n: int, intervals: int) -> tuple[float, float]:
+    """Milliseconds per point, ours and AUTO's: the best of some, by turns."""
     with tempfile.TemporaryDirectory() as work:
-        source = Path(work) / "ring.f90"
-        source.write_text(FORTRAN)
-        flags = ["gfortran", "-O3", "-fopenmp", f"-I{folder}/include", f"-I{folder}/src"]
-        objects = sorted(str(p) for p in (folder / "lib").glob("*.o"))
-        subprocess.run([*flags, str(source), "-o", "ring", *objects], cwd=work, check=True)
-        times = []
-        for points in (2, POINTS):
-            text = CONSTANTS.format(n=n, intervals=intervals, points=points, step=STEP)
-            (Path(work) / "fort.2").write_text(text)
-            best = np.inf
-            for _ in range(3):
-                begin = os.times().children_user
-                subprocess.run(
-                    ["./ring"], cwd=work, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-                )
-                best = min(best, os.times().children_user - begin)
-            times.append(best)
-    return float((times[1] - times[0]) / (POINTS - 2))
+        mine = own(n, intervals)
+        theirs = auto(folder, Path(work) / "run", n, intervals) if folder else lambda: np.nan
+        pairs = [(mine(), theirs()) for _ in range(REPEATS)]
+    return 1e3 * min(p[0] for p in pairs), 1e3 * min(p[1] for p in pairs)
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--auto", type=Path, help="a built source tree of AUTO-07p")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[2, 4, 6, 10, 20, 30])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[2, 3, 6, 10, 20, 30])
     parser.add_argument("--intervals", type=int, nargs="*", default=[50, 100, 200])
     arguments = parser.parse_args()
     print(f"{'n':>4}{'NTST':>6}{'ours, ms':>12}{'AUTO, ms':>12}{'AUTO/ours':>12}")
     for n in arguments.sizes:
         mine = []
         for intervals in arguments.intervals:
-            ours = 1e3 * own(n, intervals)
+            ours, peer = measured(arguments.auto, n, intervals)
             mine.append(ours)
-            peer = 1e3 * auto(arguments.auto, n, intervals) if arguments.auto else np.nan
             print(f"{n:>4}{intervals:>6}{ours:>12.3f}{peer:>12.3f}{peer / ours:>12.2f}", flush=True)
         if len(mine) > 2:
             slope = np.polyfit(np.log(arguments.intervals), np.log(mine), 1)[0]

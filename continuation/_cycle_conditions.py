@@ -34,7 +34,6 @@ from gan_bifurcation.continuation._cycle_kernels import (
 )
 from gan_bifurcation.continuation._cycle_second import condition_rows
 from gan_bifurcation.continuation.collocation import Collocation
-from gan_bifurcation.continuation.floquet import multipliers
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -178,7 +177,7 @@ class Condition:
 
     def _derivative(self, x: ComplexArray, y: ComplexArray, z: complex, ends: FloatArray) -> None:
         c, k = self.c, len(self.phi)
-        rows = np.zeros((k, k, *c.rows.shape[1:]))
+        rows = np.zeros((k, k, c.intervals, c.system.n * (c.degree + 1)))
         corner = np.zeros((k, k, c.nb))
         condition_rows(
             c.state, c.system.tape.data, c.trial, c.trial_b, self.phi, self.psi, np.full(k, self.period_part),
@@ -186,9 +185,9 @@ class Condition:
         )  # fmt: skip
         c.corner[1 : 1 + self.conditions] = 0.0
         if self.kind != "NS":
-            c.rows[1], c.corner[1, : c.nb] = rows[0, 0], corner[0, 0]
+            c.rows[1], c.corner[1, : c.nb] = c.state.laid(rows[0, 0]), corner[0, 0]
         else:
-            c.rows[1], c.rows[2] = rows[0, 0] - rows[1, 1], rows[0, 1] + rows[1, 0]
+            c.rows[1], c.rows[2] = c.state.laid(rows[0, 0] - rows[1, 1]), c.state.laid(rows[0, 1] + rows[1, 0])
             c.corner[1, : c.nb] = corner[0, 0] - corner[1, 1]
             c.corner[2, : c.nb] = corner[0, 1] + corner[1, 0]
             # The angle enters where the end is z times the start.
@@ -228,5 +227,5 @@ class Condition:
         phase_row(c.state, c.trial, 0)
         reduce_row(c.state, 0)
         factorise_final(c.state, 1.0, c.which)
-        multipliers(c.state, c.spectrum)
+        steps.multipliers(c.state, c.spectrum)
         return float(steps.tangent(c.state, c.which))

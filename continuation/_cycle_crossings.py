@@ -35,7 +35,6 @@ from gan_bifurcation.continuation._cycle_kernels import (
 )
 from gan_bifurcation.continuation._cycle_second import condition_rows
 from gan_bifurcation.continuation.collocation import Collocation
-from gan_bifurcation.continuation.floquet import multipliers
 
 FloatArray = NDArray[np.float64]
 
@@ -132,13 +131,13 @@ class Crossing:
             self._spread(np.ascontiguousarray(x[:, k], dtype=float), k)
         self._adjoint(y)
         self.g = x[-1]
-        rows, corner = np.zeros((1, 2, *c.rows.shape[1:])), np.zeros((1, 2, c.nb))
+        rows, corner = np.zeros((1, 2, c.intervals, n * (c.degree + 1))), np.zeros((1, 2, c.nb))
         condition_rows(
             s, c.system.tape.data, c.trial, c.trial_b, self.phi, self.psi, self.by_border[:, 0].copy(),
             self.by_border[:, 1:].copy(), rows, corner,
         )  # fmt: skip
         for k in range(2):
-            c.rows[1 + k] = rows[0, k]
+            c.rows[1 + k] = s.laid(rows[0, k])
             c.corner[1 + k] = 0.0
             c.corner[1 + k, :2] = corner[0, k, :2]
             reduce_row(s, 1 + k)
@@ -163,7 +162,7 @@ class Crossing:
         else:
             return False
         self.evaluate()
-        multipliers(s, c.spectrum)
+        steps.multipliers(s, c.spectrum)
         return abs(self.beta) < 1e-6
 
     def tangents(self) -> tuple[Tangent, Tangent] | None:

@@ -4,14 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from gan_bifurcation.continuation._cycle_kernels import load_parameters
+from gan_bifurcation.continuation._cycle_kernels import System
+from gan_bifurcation.continuation._cycle_system import load_parameters
+from gan_bifurcation.continuation._packs import LANES
 from gan_bifurcation.evaluation import make_evaluator, second
 from gan_bifurcation.kernels import FloatArray, TapeData, jit
 
 
-@jit
 def condition_rows(
-    s: Any, tape: TapeData, u: FloatArray, b: FloatArray, phi: FloatArray, psi: FloatArray, by_period: FloatArray,
+    s: System, tape: TapeData, u: FloatArray, b: FloatArray, phi: FloatArray, psi: FloatArray, by_period: FloatArray,
     by_parameters: FloatArray, rows: FloatArray, corner: FloatArray,
 ) -> None:  # fmt: skip
     """Derivatives of g = -psi^T M phi for parts of phi (k, N m + 1, n) and of psi (k, N, q), all of one kind.
@@ -25,23 +26,37 @@ def condition_rows(
     rows, corner : arrays (j, k, N, n (m + 1)), (j, k, unknowns)
         For part j of psi and part k of phi.
     """
-    n, m, nf = s.n, s.m, s.nf
-    load_parameters(s, b)
+    _condition_rows(s.handle, tape, u, b, phi, psi, by_period, by_parameters, rows, corner)
+
+
+@jit
+def _condition_rows(
+    s: Any, tape: TapeData, u: FloatArray, b: FloatArray, phi: FloatArray, psi: FloatArray, by_period: FloatArray,
+    by_parameters: FloatArray, rows: FloatArray, corner: FloatArray,
+) -> None:  # fmt: skip
+    memory = s.w
+    p = s.sizes[0]
+    n, m, nf = p.n, p.m, p.nf
+    load_parameters(p, memory, b)
     nm = tape.n_inputs
     e = make_evaluator(tape, 1, n, 2)
-    z, w, scale, free, slope, hs = s.z, s.w, s.scale, s.free, s.slope, s.h
+    z = np.zeros(nm)
+    for c in range(nm - n):
+        z[n + c] = memory[p.parameters + c]
+    w, scale, slope = memory[p.w : p.w + m * (m + 1)].reshape((m, m + 1)), memory[p.scale :], memory[p.slope :]
+    free = memory[p.free :]
     f, jac, hess, direction = np.zeros(n), np.zeros((n, nm)), np.zeros((n, nm)), np.zeros(nm)
     parts, others = phi.shape[0], psi.shape[0]
     period = b[0]
     for o in range(others):
         for k in range(parts):
-            for i in range(s.intervals):
+            for i in range(p.intervals):
                 for c in range(n * (m + 1)):
                     rows[o, k, i, c] = 0.0
             for c in range(corner.shape[2]):
                 corner[o, k, c] = 0.0
-    for i in range(s.intervals):
-        h = hs[i]
+    for i in range(p.intervals):
+        h = memory[p.h + (i % p.turns) * LANES + i // p.turns]
         for g in range(m):
             for c in range(n):
                 total = 0.0
@@ -55,7 +70,7 @@ def condition_rows(
                         total += w[g, q] * phi[k, i * m + q, c]
                     direction[c] = total * scale[c]
                 for c in range(nf):
-                    direction[n + free[c]] = by_parameters[k, c] * slope[c]
+                    direction[n + int(free[c])] = by_parameters[k, c] * slope[c]
                 second(e, z, direction, f, jac, hess)
                 tau = by_period[k]
                 for o in range(others):
@@ -73,12 +88,12 @@ def condition_rows(
                         for c in range(n):
                             total += jac[r, c] * direction[c]
                         for c in range(nf):
-                            total += jac[r, n + free[c]] * direction[n + free[c]]
+                            total += jac[r, n + int(free[c])] * direction[n + int(free[c])]
                         corner[o, k, 0] += y * h * total
                         for c in range(nf):
-                            at = n + free[c]
+                            at = n + int(free[c])
                             corner[o, k, 1 + c] += y * (h * period * hess[r, at] + h * tau * jac[r, at]) * slope[c]
-                            if s.log[c] == 1:
+                            if memory[p.log + c] == 1.0:
                                 # The column itself grows with the parameter.
-                                rate = slope[c] / s.p[free[c]]
+                                rate = slope[c] / memory[p.parameters + int(free[c])]
                                 corner[o, k, 1 + c] += y * h * period * jac[r, at] * rate * direction[at]

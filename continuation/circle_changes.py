@@ -15,8 +15,9 @@ from gan_bifurcation.continuation.circle_solver import Found, Solver
 # Above this frames do not tell what a critical multiplier does.
 _COARSE: Final = 1e-3
 _REAL: Final = 1e-6
-# Places on a chord that are nearer than this are one.
-_SAME: Final = 1e-6
+_AT_ONE: Final = 1e-3
+# Nodes beyond which circles are about to break up: nothing is located between them.
+_RESOLVED: Final = 315
 # What a critical direction does: the label, and what happens there.
 _WORDS: Final = {
     "folds": ("LP", "two circles meet and vanish"),
@@ -84,10 +85,13 @@ def changes_between(solver: Solver, a: Found, b: Found, tangents: tuple[Directio
     chord = _Chord(solver, a, b)
     found: list[Point] = []
     before, after = (float(t.s[-1]) for t in tangents)
-    if solver.problem.moves_rho and before * after < 0.0:
+    resolved = min(len(a.circle.u), len(b.circle.u)) <= _RESOLVED
+    if solver.problem.moves_rho and resolved and before * after < 0.0:
         share = chord.root(lambda f: float(solver.problem.tangent(f.circle, tangents[0]).s[-1]))
-        if share is not None:
-            found.append(_point(solver, chord.at(share), share, "folds", _nearest(chord.at(share).multipliers)))
+        critical = 0.0j if share is None else _nearest(chord.at(share).multipliers)
+        # Where circles are hardly resolved the branch seems to turn anywhere; at a fold a multiplier is 1.
+        if share is not None and abs(critical - 1.0) < _AT_ONE:
+            found.append(_point(solver, chord.at(share), share, "folds", critical))
     low, high = sorted((a.unstable, b.unstable))
     k = low
     while k < high:
@@ -95,7 +99,7 @@ def changes_between(solver: Solver, a: Found, b: Found, tangents: tuple[Directio
         def margin(f: Found, k: int = k) -> float:
             return float(np.abs(f.multipliers[k])) - 1.0
 
-        share = chord.root(margin)
+        share = chord.root(margin) if resolved else None
         if share is None:
             # Known to lie between the two: better said with less digits than not at all.
             end = b if b.unstable > a.unstable else a

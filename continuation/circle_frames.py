@@ -139,6 +139,8 @@ def _change(constant: FloatArray, turns: ComplexArray, rest: ComplexArray) -> Co
     for k, turn in enumerate(turns):
         solution, factor, _ = scipy.linalg.lapack.ztrsyl(triangle, -turn * triangle, -right[k])
         normal = solution * factor
+        # At a resonance, as of two multipliers that are zero, that part stays what it is.
+        normal[~(np.abs(normal) < 1.0 / _SAFE)] = 0.0
         below = -rest[k, 0, 1:] @ basis - (b @ basis) @ normal
         q[k, 0, 1:] = scipy.linalg.solve_triangular(np.eye(len(b)) - turn * triangle, below, trans="T") @ basis.conj().T
         q[k, 1:, 1:] = basis @ normal @ basis.conj().T

@@ -18,6 +18,8 @@ _SAMPLES = 12
 # At how many phases the edge of a tongue ahead is looked for, and how far away in units of the window.
 _MANY = 48
 _AHEAD = 0.05
+# For no periodic point, in units of the window; infinity would spoil the search.
+_NONE = 1e3
 
 
 def tongue_between(problem: CircleProblem, a: Circle, b: Circle, fraction: Fraction) -> Point | None:
@@ -58,7 +60,7 @@ def tongue_between(problem: CircleProblem, a: Circle, b: Circle, fraction: Fract
 
             def height(t: float, sign: float = sign) -> float:
                 at = solved(t)
-                return np.inf if at is None else sign * at[1]
+                return _NONE if at is None else sign * at[1]
 
             gap = places[1] - places[0]
             bounds = (float(places[k] - gap), float(places[k] + gap))
@@ -112,12 +114,12 @@ def edge_ahead(problem: CircleProblem, circle: Circle, fraction: Fraction, side:
         start, direction = shifted(circle.u, t)[0], shifted(along, t)[0] / problem.scale**2
         found = orbit.solve(start, here, direction, _AHEAD)
         # Periodic points of a tongue that was passed already are none of this one.
-        return np.inf if found is None or side * (found[1] - here) < 0.0 else side * found[1]
+        return _NONE if found is None or side * (found[1] - here) < 0.0 else side * found[1]
 
     places = np.arange(_MANY) / (_MANY * order)
     heights = np.array([height(float(t)) for t in places])
     k = int(np.argmin(heights))
-    if not np.isfinite(heights[k]):
+    if heights[k] >= _NONE:
         return None
     gap = float(places[1])
     refined = scipy.optimize.minimize_scalar(

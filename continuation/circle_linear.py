@@ -209,12 +209,15 @@ class Direct:
         return np.concatenate([found.ravel(), s])
 
 
-def factorises(size: int, states: int) -> bool:
-    """Whether the equations of so many nodes and states (without those that are eliminated) are solved directly."""
-    return size * states <= _DIRECT
+def factorises(size: int, states: int, clean: bool = True) -> bool:
+    """Whether the equations of so many nodes and states (without those that are eliminated) are solved directly.
+
+    More of them are where no clean frames lead to a fast iteration.
+    """
+    return size * states <= (_DIRECT if clean else 2 * _DIRECT)
 
 
-def direct(linear: Linear, linear_states: Sequence[int]) -> Direct | None:
+def direct(linear: Linear, linear_states: Sequence[int], clean: bool = True) -> Direct | None:
     """A factorisation, where it is small enough.
 
     Parameters
@@ -222,6 +225,8 @@ def direct(linear: Linear, linear_states: Sequence[int]) -> Direct | None:
     linear : Linear
     linear_states : sequence of int
         States with one common coefficient in their own equations, and not coupled with each other.
+    clean : bool
+        Whether there are frames that bring the equations to constant form.
     """
     a = linear.a
     size, n, _ = a.shape
@@ -237,4 +242,4 @@ def direct(linear: Linear, linear_states: Sequence[int]) -> Direct | None:
         else:
             factors = 1.0 / divisors
     kept = np.setdiff1d(np.arange(n), out)
-    return Direct(linear, kept, out, factors) if factorises(size, len(kept)) else None
+    return Direct(linear, kept, out, factors) if factorises(size, len(kept), clean) else None

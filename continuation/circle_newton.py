@@ -209,7 +209,7 @@ class CircleProblem:
     ) -> tuple[FloatArray | None, ByFrames | None]:
         """The solution of the linear equations, and what is of use for the next ones."""
         try:
-            factorised = direct(linear, self._linear_states)
+            factorised = direct(linear, self._linear_states, circle.frames.defect < _LOST)
             if factorised is not None:
                 return factorised(right), None
             # One inverse serves all of Newton's steps: GMRES makes up for what it misses.

@@ -14,7 +14,8 @@ from gan_bifurcation.profiles import Profile
 
 # Modes are added where the last tenth of them is larger than this, relative to the largest.
 _TAIL: Final = 1e-9
-# Most nodes times states.
+# Most nodes, and most nodes times states.
+_MOST: Final = 729
 _LARGEST: Final = 12_000
 # Multipliers count as outside of the unit circle beyond this.
 _OUTSIDE: Final = 1e-9
@@ -43,7 +44,7 @@ class Solver:
 
     def __init__(self, problem: CircleProblem) -> None:
         self.problem = problem
-        self.most = max((s for s in SIZES if s * problem.system.n <= _LARGEST), default=SIZES[0])
+        self.most = max((s for s in SIZES if s <= _MOST and s * problem.system.n <= _LARGEST), default=SIZES[0])
 
     def solved(self, guess: Circle, plane: Plane, most: int = SIZES[-1]) -> Found | None:
         """A circle in a plane with as many modes as it needs; None without one."""

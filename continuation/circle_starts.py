@@ -19,6 +19,10 @@ FloatArray = NDArray[np.float64]
 
 # The amplitude of the first circle of a branch in units of the states' sizes.
 _FIRST_AMPLITUDE: Final = 0.01
+# Circles so many times larger or smaller than one are measured in sizes of their own; states that hardly move on them
+# in this part of the largest.
+_OTHER_SCALE: Final = 1e3
+_LEAST: Final = 1e-6
 
 
 def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITUDE) -> ProfileStart:
@@ -79,9 +83,13 @@ def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITU
     forms = Forms(point.system, point.x)
     raw = Coefficients(point.system, "NS").at(forms.base, point.critical)
     q = raw.q
-    sizes = natural_sizes(point.x)
-    radius = amplitude / float(np.max(2.0 * np.abs(q) / sizes))
     theta = abs(float(np.angle(point.critical)))
+    # To second order, x* + 2 Re(z q) + |z|^2 h11 + Re(z^2 h20), or Newton's method would begin nearer to the fixed
+    # point's parameter and angle than to the circle's: the angle may be rational there.
+    eye = np.eye(len(q))
+    h11 = np.linalg.solve(eye - forms.A, forms.B(q, q.conj())).real
+    h20 = np.linalg.solve(np.exp(2j * theta) * eye - forms.A, forms.B(q, q))
+    radius = amplitude * _unit(point.x, q, d.real, np.abs(h11) + np.abs(h20))
     name = point.free[0] if point.free else next(iter(point.system.parameters))
     # In the logarithm of z: growth (slope.real) dp + Re d r^2 = 0, and the turn theta + (slope.imag) dp + Im d r^2.
     slope = eigenvalue_slope(forms, name, q, raw.p) * np.exp(-1j * theta)
@@ -92,12 +100,7 @@ def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITU
         )
     change = -d.real * radius**2 / slope.real
     rotation = (theta + slope.imag * change + d.imag * radius**2) / (2.0 * np.pi)
-    # To second order, x* + 2 Re(z q) + |z|^2 h11 + Re(z^2 h20), or Newton's method would begin nearer to the fixed
-    # point's parameter and angle than to the circle's: the angle may be rational there.
-    eye = np.eye(len(q))
     moved = np.linalg.solve(eye - forms.A, forms.jacobian[:, point.system.n + point.system.parameter_index(name)])
-    h11 = np.linalg.solve(eye - forms.A, forms.B(q, q.conj())).real
-    h20 = np.linalg.solve(np.exp(2j * theta) * eye - forms.A, forms.B(q, q))
     turn = np.exp(2j * np.pi * np.arange(SIZES[0]) / SIZES[0])[:, None]
     first = 2.0 * (turn * q).real
     second = h11 + (turn**2 * h20).real - moved * d.real / slope.real
@@ -108,9 +111,24 @@ def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITU
     return ProfileStart(system, profile, name, first + 2.0 * radius * second, one_sided=True, point=point)
 
 
-def natural_sizes(x: FloatArray) -> FloatArray:
-    """Sizes of the states that lengths are measured in."""
-    return np.maximum(np.abs(x), 1.0)
+def _unit(x: FloatArray, q: NDArray[np.complex128], d: float, bend: FloatArray) -> float:
+    """The radius |z| that amplitudes are measured in.
+
+    That at which a circle x + 2 Re(z q) is as large as the states (at least one), unless the map has another scale: it
+    is far from linear at much smaller radii, or still linear at much larger ones.
+    """
+    usual = 1.0 / float(np.max(2.0 * np.abs(q) / np.maximum(np.abs(x), 1.0)))
+    own = min(1.0 / np.sqrt(abs(d)), float(np.max(np.abs(q))) / max(float(np.max(bend)), 1e-300))
+    return float(usual if 0.1 * usual < own < _OTHER_SCALE * usual else own)
+
+
+def natural_sizes(states: FloatArray) -> FloatArray:
+    """Sizes that lengths are measured in, for states (K, n) of a circle: at least one, if that is its scale at all."""
+    middle, spread = np.max(np.abs(states), axis=0), np.ptp(states, axis=0)
+    largest = float(np.max(spread))
+    if 1.0 / _OTHER_SCALE < largest < _OTHER_SCALE:
+        return np.asarray(np.maximum(np.abs(states[0]), 1.0))
+    return np.asarray(np.maximum(np.maximum(middle, spread), _LEAST * largest))
 
 
 def orbit_to_circle(orbit: Any, *, discard: float = 0.5) -> ProfileStart:

@@ -33,6 +33,8 @@ _REGULAR: Final = 1e-6
 # Nodes beyond which a circle is taken to feel a tongue, and how far away in rotation number that may be.
 _MOST_NODES: Final = 315
 _REACH: Final = 0.02
+# So many circles with so many nodes one after the other are enough to tell that the branch breaks up.
+_LAST: Final = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +135,8 @@ class Stepper(Solver):
                 place = ", ".join(f"{k} = {halt.parameters[k]:.8g}" for k in self.windows)
                 text = f"Stopped at {halt.label} at {place}."
                 return Run(found, points, Outcome("stop", f"{text} {halt.note}".strip(), True))
+            if len(found) > _LAST and all(len(f.circle.u) > _MOST_NODES for f in found[-_LAST:]):
+                return Run(found, points, self._broken(found))
             tangent = ahead
             step *= 1.4
 

@@ -44,7 +44,7 @@ def trace(
         raise MisuseError(
             f"This start was computed for the parameter '{start.parameter}', got {', '.join(windows)}; free it."
         )
-    tracer = Stepper(start.system, windows, natural_sizes(start.profile.states[0]), ends, control or CONTROL)
+    tracer = Stepper(start.system, windows, natural_sizes(start.profile.states), ends, control or CONTROL)
     born = isinstance(start, ProfileStart) and start.direction is not None
     first = tracer.first(start, born)
     if born:

@@ -1,17 +1,19 @@
 """Cycles by orthogonal collocation: a cycle, its mesh and free parameters as a system that compiled code works on."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from math import comb
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.continuation import _cycle_march as march
 from gan_bifurcation.continuation import _cycle_steps as steps
-from gan_bifurcation.continuation._cycle_kernels import evaluate, inner_product, make_cycle, phase_row
-from gan_bifurcation.continuation._cycle_mesh import density, equidistribute, sample
-from gan_bifurcation.continuation.floquet import multipliers
+from gan_bifurcation.continuation._cycle_kernels import do, inner_product, make_cycle
+from gan_bifurcation.continuation._cycle_memory import VECTORS
+from gan_bifurcation.continuation._cycle_mesh import equidistribute, sample
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
 from gan_bifurcation.ranges import Range
@@ -24,9 +26,6 @@ INTERVALS: Final = 30
 DEGREE: Final = 4
 # Newton's corrections, in scaled unknowns, below which a point is solved.
 TOLERANCE: Final = 1e-11
-# The predictor may be off by this part of the step; beyond it the corrector may have found another curve.
-_OFF: Final = 0.4
-_GROWTH: Final = 1.6
 
 
 @cache
@@ -64,6 +63,15 @@ def natural_sizes(u: FloatArray) -> FloatArray:
     return np.asarray(np.where(size > 1e-12 * largest, size, largest if largest > 0.0 else 1.0))
 
 
+@dataclass(frozen=True, eq=False)
+class Strides:
+    """Points that `Collocation.march` found: why it came back, records (count, numbers), multipliers (count, n)."""
+
+    reason: int
+    records: FloatArray
+    spectra: ComplexArray
+
+
 class Collocation:
     """A collocation system for a cycle, with what compiled code works on.
 
@@ -93,27 +101,27 @@ class Collocation:
         self.intervals = len(mesh) - 1
         n, nf = system.n, len(self.free)
         self.nb = 1 + nf + extra
-        borders = self.nb + 3
-        points = self.intervals * degree + 1
-        self.io = np.zeros((6, points, n))
-        self.bio = np.zeros((7, borders))
-        self.rows = np.zeros((borders, self.intervals, n * (degree + 1)))
-        self.corner = np.zeros((borders, borders))
-        self.pencil = np.zeros((2, n, n))
-        self.p = system.parameter_vector()
         window = np.array([[r.low, r.high, float(r.log)] for r in self.free.values()]).T.copy()
         places = np.array([system.parameter_index(name) for name in self.free], dtype=np.int64)
         d, w, omega, self.top = tables(degree)
         self.h = np.diff(self.mesh)
-        self.state: Any = make_cycle(
-            system.tape.data, n, self.h, d, w, omega, window, places, self.p, self.scale, extra, self.io, self.bio,
-            self.rows, self.corner, self.pencil,
-        )  # fmt: skip
+        self.state = make_cycle(
+            system.tape.data, n, self.h, d, w, omega, window, places, system.parameter_vector(), self.scale, extra
+        )
+        p = self.state.sizes
+        # Present point and tangent, the last ones, trial point, solution.
+        self.points = self.state.view(p.vectors, VECTORS, p.vector)
+        self.rows = self.state.view(p.rows, p.k, p.turns, p.wide, steps.LANES)
+        self.corner = self.state.view(p.corner, p.k, p.k)
+        self.pencil = self.state.view(p.pencil, 2, n, n)
+        self.step = self.state.view(p.step, steps.STEP_SIZES)
         self.which = np.arange(self.nb, dtype=np.int64)
         self.spectrum = np.zeros(n, dtype=complex)
-        self.u, self.t, self.before, self.before_t, self.trial, self.solution = self.io
-        self.b, self.before_b, self.trial_b, self.tb, self.before_tb, self.solution_b, self.weights = self.bio
-        self.step = np.zeros(steps.STEP_SIZES)
+        self.u, self.t, self.before, self.before_t, self.trial, self.solution = map(self.state.states, range(6))
+        self.b, self.tb, self.before_b, self.before_tb, self.trial_b, self.solution_b = map(
+            self.state.borders, range(6)
+        )
+        self.weights = self.state.view(p.weights, p.k)
         self.step[steps.TOLERANCE] = TOLERANCE
 
     # -- units ------------------------------------------------------------------------------------------------------
@@ -158,13 +166,13 @@ class Collocation:
         new = Collocation(
             self.system, self.free, self.mesh, self.degree, self.scale, self.period, self.nb - 1 - len(self.free)
         )
-        new.io[:4], new.bio[:], new.step[:] = self.io[:4], self.bio, self.step
+        new.points[:], new.weights[:], new.step[:] = self.points, self.weights, self.step
         return new
 
     def shares(self) -> tuple[FloatArray, float]:
         """Each interval's share in the error, and the largest over the mean."""
         out = np.zeros(self.intervals)
-        worst = density(self.mesh, self.u, self.top, out)
+        worst = do(self.state, march.DENSITY, self.system.n, u=self.u, t=self.top, b=self.h, out=out)[0]
         return out, float(worst)
 
     def on_mesh(self, mesh: FloatArray, scale: FloatArray) -> "Collocation":
@@ -172,9 +180,10 @@ class Collocation:
         new = Collocation(self.system, self.free, mesh, self.degree, scale, self.period, self.nb - 1 - len(self.free))
         phases = nodes_of(new.mesh, self.degree)
         for k in range(4):
-            sample(self.mesh, self.io[k], phases, new.io[k])
-            new.io[k] *= self.scale / scale
-        new.bio[:6] = self.bio[:6]
+            states = new.state.states(k)
+            sample(self.mesh, self.state.states(k), phases, states)
+            states *= self.scale / scale
+            new.state.borders(k)[:] = self.state.borders(k)
         new.set_weights()
         # Lengths are measured anew.
         size = new.norm(new.t, new.tb)
@@ -200,101 +209,35 @@ class Collocation:
         """Tangent and multipliers at the present point, on the side of `t`, `tb`; the cosine of the angle to it."""
         s = self.state
         steps.set_row(s, self.t, self.tb, self.u)
-        size = self._settle(self.u, self.b)
-        steps.accept(s, self.which, self.step, False)
+        size, self.step[steps.SIGN] = steps.settle(s, self.which, self.u, self.b, self.spectrum)
+        steps.accept(s, self.which)
         self.step[steps.LAST] = 0.0
-        return 1.0 / float(size)
+        return 1.0 / size
 
-    def _settle(self, u: FloatArray, b: FloatArray) -> float:
-        """Factors, multipliers and tangent (on the side of the last row) at a point; 1/cos of the angle to that row."""
-        s = self.state
-        evaluate(s, u, b, 2)
-        phase_row(s, u, 0)
-        self.step[steps.SIGN] = steps.factors(s, b, self.which)
-        multipliers(s, self.spectrum)
-        return float(steps.tangent(s, self.which))
+    def march(self, known: int, most: int, limits: FloatArray) -> "Strides":
+        """Points from the present one on, at most so many, until one is to be looked at; see `_cycle_march`."""
+        p = self.state.sizes
+        records = np.zeros((most, 2 + 2 * p.nb + 2 * p.n + p.states))
+        spectra = np.zeros((most + 1, p.n), dtype=complex)
+        spectra[0] = self.spectrum
+        _, reason, count, _ = do(
+            self.state, march.MARCH, known, self.period or 0.0, which=self.which, u=self.h, t=self.top, b=limits,
+            out=records, spectra=spectra,
+        )  # fmt: skip
+        self.spectrum[:] = spectra[count]
+        return Strides(reason, records[:count], spectra[1 : count + 1])
 
-    def improve(self, target: float, fresh: bool, tolerance: float, most: int) -> tuple[bool, int, int, float]:
-        """Newton's method from the trial point, with the last row as it is and its value to be the target.
-
-        Without `fresh` the factors at hand serve as long as they converge fast.
-
-        Returns
-        -------
-        (bool, int, int, float)
-            Whether it converged, iterations, factorisations, sum of the corrections.
-        """
-        s, period = self.state, self.period or 0.0
-        before, moved, renewed = np.inf, 0.0, 0
-        for iteration in range(1, most + 1):
-            evaluate(s, self.trial, self.trial_b, 1 if fresh else 0)
-            if fresh:
-                steps.factors(s, self.trial_b, self.which)
-                renewed += 1
-            size = steps.improve(s, self.which, target, period)
-            moved += size
-            if not (size < 1e3 and self.trial_b[0] > 0.0):
-                return False, iteration, renewed, moved
-            rate = size / before
-            # The second correction says little of the third: what is fast has gone by then.
-            if size <= tolerance or (iteration > 2 and rate < 0.5 and size * rate <= 0.3 * tolerance):
-                return True, iteration, renewed, moved
-            if fresh and iteration > 2 and rate > 0.3 and size <= 1e2 * tolerance:
-                # Rounding is all that is left.
-                return True, iteration, renewed, moved
-            if rate > 0.9 and iteration > 3:
-                return False, iteration, renewed, moved
-            fresh = fresh or (rate > 0.3 and iteration > 1)
-            before = size
-        return False, most, renewed, moved
-
-    def advance(self) -> bool:
-        """One step further; False if even the smallest step failed."""
-        s, step = self.state, self.step
-        while True:
-            ds = float(min(step[steps.STEP], step[steps.LARGEST]))
-            # The factors of the last point mean nothing where the matrix is nearly singular, as beside a branch point.
-            for fresh in (False, True):
-                # A cubic through points much closer than the step magnifies their errors.
-                before = float(step[steps.LAST])
-                target = steps.predict(s, ds, before if not fresh and 2.0 * before > ds else 0.0)
-                good, used, renewed, moved = self.improve(target, fresh, step[steps.TOLERANCE], 10)
-                good = good and moved < _OFF * ds
-                if good:
-                    break
-            touched = renewed > 0
-            if good:
-                touched = True
-                size = self._settle(self.trial, self.trial_b)
-                # What is left of the error falls to rounding with the new factors, at no further evaluation.
-                steps.polish(s, self.which, self.trial, self.trial_b, self.period or self.trial_b[0])
-                good = bool(1.0 / size > np.cos(min(2.0 * step[steps.ANGLE], 1.4)))
-            if good:
-                break
-            step[steps.STEP] = 0.5 * ds
-            if step[steps.STEP] < step[steps.SMALLEST]:
-                return False
-            if touched:
-                phase_row(s, self.u, 0)
-                evaluate(s, self.u, self.b, 1)
-                steps.factors(s, self.b, self.which)
-        steps.accept(s, self.which, step, True)
-        step[steps.LAST] = ds
-        angle = float(np.arccos(min(1.0, 1.0 / size)))
-        growth = min(_GROWTH, step[steps.ANGLE] / angle) if angle > 0.0 else _GROWTH
-        # Old factors serve badly beside a branch point, where shorter steps would be no help.
-        if renewed > 3:
-            growth = min(growth, 0.7)
-        elif used > 5 or renewed:
-            growth = min(growth, 1.0)
-        elif used > 4:
-            growth = min(growth, 1.1)
-        step[steps.STEP] = min(max(ds * growth, step[steps.SMALLEST]), step[steps.LARGEST])
-        return True
+    def extremes(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Least and greatest values of states (N m + 1, n) on any mesh, over the piecewise polynomials."""
+        n = u.shape[1]
+        low, high = np.zeros(n), np.zeros(n)
+        sizes = np.array([n, self.degree, (len(u) - 1) // self.degree], dtype=np.int64)
+        do(self.state, march.EXTREMA, rows=sizes, u=np.array(u), t=low, b=np.zeros(self.degree + 1), out=high)
+        return low, high
 
     def solve(self, target: float, tolerance: float = TOLERANCE, most: int = 12) -> bool:
         """Newton's method from the trial point, with the last row as it is and its value to be the target."""
-        return self.improve(target, True, tolerance, most)[0]
+        return steps.newton(self.state, self.which, target, tolerance, most, self.period or 0.0)
 
     def hold(self, index: int) -> None:
         """Make the last row the border unknown of this number: 0 for the period, 1 for the first parameter."""

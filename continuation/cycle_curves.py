@@ -66,7 +66,7 @@ class _Curve:
         c = self.c
         if self.kind == "NS":
             c.b[c.nb - 1] = abs(np.angle(start.critical))
-            c.bio[:, c.nb - 1][[0, 2]] = c.b[c.nb - 1]
+            c.trial_b[c.nb - 1] = c.b[c.nb - 1]
         self.weights = None
         self.condition = Condition(c, self.kind)
         steps.set_row(c.state, c.t, c.tb, c.u)

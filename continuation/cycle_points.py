@@ -11,8 +11,7 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import _cycle_steps as steps
 from gan_bifurcation.continuation._cycle_conditions import Condition
 from gan_bifurcation.continuation._cycle_crossings import Crossing
-from gan_bifurcation.continuation.collocation import Collocation
-from gan_bifurcation.continuation.floquet import multipliers
+from gan_bifurcation.continuation.collocation import Collocation, Strides, nodes_of
 from gan_bifurcation.profiles import Profile
 
 FloatArray = NDArray[np.float64]
@@ -25,6 +24,8 @@ _HALVINGS: Final = 10
 # Test functions bring a point so near, relative to their values at the ends; Newton's method on its equations does the
 # rest.
 _ROUGH: Final = 0.02
+# How far from 1 the multiplier of a fold may be that its own equations do not confirm.
+_FOLD: Final = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,8 @@ class Record:
     profile : Profile
     along : array (n + 2,)
         Of a branch point, how the first state, the period and the parameter change along the branch; otherwise empty.
+    extremes : pair of arrays (n,), optional
+        Least and greatest values of the states over the piecewise polynomials, where they are known.
     """
 
     arclength: float
@@ -53,6 +56,7 @@ class Record:
     sign: float
     profile: Profile
     along: FloatArray = field(default_factory=lambda: np.zeros(0))
+    extremes: tuple[FloatArray, FloatArray] | None = None
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -80,6 +84,21 @@ def record_of(c: Collocation, arclength: float) -> Record:
         arclength, c.b[:nb].copy(), c.tb[:nb].copy(), c.spectrum.copy(), float(c.step[steps.SIGN]),
         c.profile(c.u, c.b),
     )  # fmt: skip
+
+
+def records_of(c: Collocation, strides: Strides) -> list[Record]:
+    """The points of a march as records."""
+    nb, n = c.nb, len(c.scale)
+    phases, degree = nodes_of(c.mesh, c.degree), c.degree
+    made = []
+    for numbers, spectrum in zip(strides.records, strides.spectra, strict=True):
+        b, tb = numbers[2 : 2 + nb], numbers[2 + nb : 2 + 2 * nb]
+        rest = numbers[2 + 2 * nb :]
+        states = rest[2 * n :].reshape(c.intervals * degree + 1, n) * c.scale
+        extremes = rest[:n] * c.scale, rest[n : 2 * n] * c.scale
+        profile = Profile(phases, states, float(b[0]), mesh=c.mesh)
+        made.append(Record(float(numbers[0]), b, tb, spectrum, float(numbers[1]), profile, extremes=extremes))
+    return made
 
 
 def point_of(c: Collocation, r: Record, label: str, index: float, critical: complex = complex(np.nan)) -> Point:
@@ -209,7 +228,7 @@ def solved(between: Between, r: Record, kind: str) -> Record | None:
     if not -1e-6 <= place <= 1.0 + 1e-6:
         return None
     condition.evaluate(derivative=False)
-    multipliers(c.state, c.spectrum)
+    steps.multipliers(c.state, c.spectrum)
     profile = c.profile(c.trial, c.trial_b)
     b = c.trial_b[:own].copy()
     return Record(min(max(place, 0.0), 1.0) * between.length, b, r.tb, c.spectrum.copy(), r.sign, profile)
@@ -390,5 +409,8 @@ def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[t
         if found is None:
             x = _root(f, *ends, va, vb)
             found = None if x is None else values.get(x) or between.at(x)
+            # A parameter that turns without a multiplier at 1 is the mesh's noise, as where periods grow without bound.
+            if kind == "LPC" and found is not None and not abs(critical_multiplier(found, kind) - 1.0) < _FOLD:
+                found = None
         if found is not None:
             yield kind, found

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.continuation import _cycle_steps as steps
-from gan_bifurcation.continuation._cycle_mesh import extrema
 from gan_bifurcation.continuation.collocation import Collocation, natural_sizes
 from gan_bifurcation.continuation.cycle_points import (
     Between,
@@ -19,6 +18,7 @@ from gan_bifurcation.continuation.cycle_points import (
     locate,
     point_of,
     record_of,
+    records_of,
 )
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.march import StepControl
@@ -26,15 +26,13 @@ from gan_bifurcation.continuation.normal_forms import with_normal_form
 from gan_bifurcation.continuation.run import Ends
 from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.errors import MisuseError, Outcome
-from gan_bifurcation.profiles import Profile
 from gan_bifurcation.ranges import Range
 
 FloatArray = NDArray[np.float64]
 
 # Steps are fractions of a window, of the amplitude of a state, of the period.
 DEFAULT_CONTROL: Final = StepControl(first=1e-2, smallest=1e-8, largest=6e-2, angle=0.3)
-# How often the mesh is looked at, and how uneven it may become.
-_EVERY: Final = 3
+# How uneven the mesh may become.
 _UNEVEN: Final = 1.6
 # The trivial multiplier's error above which the mesh gets more intervals, and how many at most.
 _COARSE: Final = 1e-4
@@ -43,6 +41,12 @@ _MOST_INTERVALS: Final = 400
 # A period so many times the smallest one, that hardly depends on the parameter any more, goes to infinity.
 _LONG: Final = 8.0
 _STEEP: Final = 1e-4
+_KINKS: Final = (
+    "The field has kinks, which polynomials approximate poorly: special points may be the mesh's own, and there are no "
+    "coefficients; gb.poincare follows such cycles through the kinks exactly."
+)
+# So many points are computed at once.
+_CHUNK: Final = 64
 
 
 def trace(
@@ -77,6 +81,8 @@ def trace(
             "(0, 1)}."
         )
     branch = _Run(start, windows, at, ends, control or DEFAULT_CONTROL, held).branch()
+    if start.system.switching_functions:
+        return replace(branch, note=_KINKS)
     return branch.with_points(tuple(with_normal_form(p) for p in branch.special_points)) if coefficients else branch
 
 
@@ -203,7 +209,7 @@ class _Run:
                 f"The mesh of {self.c.intervals} intervals is too coarse for this cycle: its trivial multiplier is "
                 f"{self.c.spectrum[0].real:.3g}, expected 1; take more intervals."
             )
-        low, high = extremes(self.c)
+        low, high = self.c.extremes(self.c.u)
         if np.max((high - low) / np.maximum(np.abs(low) + np.abs(high), 1e-300)) < 1e-9:
             raise MisuseError("The start is an equilibrium, no cycle: its states do not move.")
 
@@ -250,58 +256,82 @@ class _Run:
     def _follow(self, first: Record) -> Side:
         records = [first]
         points: list[Point] = []
+        shortest = float(first.b[0])
         while True:
             c = self.c
             if len(records) >= self.ends.max_points:
                 words = f"Stopped after {len(records)} points at {self._where()}; raise max_points to go on."
                 return Side(records, points, Outcome("points", words, True))
-            if not c.advance():
+            # The states are looked at here, one after the other, where there is more to be asked of them.
+            single = self.ends.bounds or self.ends.domain
+            most = 1 if single else min(_CHUNK, self.ends.max_points - len(records))
+            longest = np.inf if self.held else _LONG * shortest
+            limits = np.concatenate(
+                [
+                    [_UNEVEN, _COARSE],
+                    first.b,
+                    [0.0, longest, _HOPELESS, self.control.limit],
+                    () if self.held else self.at,
+                ]
+            )
+            strides = c.march(len(records), most, limits)
+            made = records_of(c, strides)
+            if strides.reason != steps.TOO_SMALL:
+                latest = made.pop()
+            records += made
+            shortest = min([shortest, *(float(r.b[0]) for r in made)])
+            if strides.reason == steps.TOO_SMALL:
                 words = (
                     f"The corrector failed at {self._where()} down to the smallest step {self.control.smallest:g}; try "
                     "more intervals, or smallest= in StepControl."
                 )
                 return Side(records, points, Outcome("step too small", words, False))
-            ds = float(c.step[steps.LAST])
-            r = record_of(c, ds)
-            before = replace(records[-1], arclength=0.0)
-            outcome = self._left(r) or self._hopf(records, r)
-            if outcome is not None and outcome.code == "window":
-                between = Between(c)
-                q = r.b[1 : c.nb]
-                k = int(np.argmax(np.maximum(q - 1.0, -q)))
-                target = 1.0 if q[k] > 1.0 else 0.0
-                fraction = (target - before.b[1 + k]) / (q[k] - before.b[1 + k])
-                hit = between.at(float(fraction), 1 + k, target) if fraction > 1e-12 else None
-                if hit is not None:
-                    hit.b[1 + k] = target
-                    points += self._special(between, before, hit, len(records) - 1)
-                    records.append(hit)
-                return Side(records, points, self._stopped(records, points) or self._window(records[-1]))
-            if outcome is not None:
-                # Where the cycle vanishes, the parameter turns and all tests mean nothing.
-                reach = 1.5 * max(_extent(records[-1]), _extent(r))
-                points = [p for p in points if p.label == "UZ" or _extent(p) > reach]
-                return Side(records, points, outcome)
-            if before.counts != r.counts or before.sign * r.sign < 0.0 or before.tb[1] * r.tb[1] < 0.0 or self.at:
-                points += self._special(Between(c), before, r, len(records) - 1)
-            halt = self.ends.reached(points)
-            if halt is not None:
-                assert halt.profile is not None
-                last = replace(r, b=self._b_of(halt), spectrum=halt.spectrum, profile=halt.profile)
-                records.append(last)
-                points = [p for p in points if p.index <= halt.index]
-                words = f"Stopped at {halt.label} at {self._where(last)}."
-                return Side(records, points, Outcome("stop", words, True))
-            closed = self._closed(records, r)
-            records.append(r)
-            if closed:
-                words = "The curve is closed: it returned to its start."
-                return Side(records, points, Outcome("closed", words, True), True)
-            outcome = self._out_of_bounds(r) or self._long(records)
-            if outcome is not None:
-                return Side(records, points, outcome)
-            if len(records) % _EVERY == 0:
+            side = self._take(records, points, latest)
+            if side is not None:
+                return side
+            shortest = min(shortest, float(latest.b[0]))
+            if len(records) % steps.EVERY == 0:
                 self._adapt()
+
+    def _take(self, records: list[Record], points: list[Point], r: Record) -> Side | None:
+        """Take the present point: what lies before it, and whether the branch ends here."""
+        c = self.c
+        before = replace(records[-1], arclength=0.0)
+        outcome = self._left(r) or self._hopf(records, r)
+        if outcome is not None and outcome.code == "window":
+            between = Between(c)
+            q = r.b[1 : c.nb]
+            k = int(np.argmax(np.maximum(q - 1.0, -q)))
+            target = 1.0 if q[k] > 1.0 else 0.0
+            fraction = (target - before.b[1 + k]) / (q[k] - before.b[1 + k])
+            hit = between.at(float(fraction), 1 + k, target) if fraction > 1e-12 else None
+            if hit is not None:
+                hit.b[1 + k] = target
+                points += self._special(between, before, hit, len(records) - 1)
+                records.append(hit)
+            return Side(records, points, self._stopped(records, points) or self._window(records[-1]))
+        if outcome is not None:
+            # Where the cycle vanishes, the parameter turns and all tests mean nothing.
+            reach = 1.5 * max(_extent(records[-1]), _extent(r))
+            points[:] = [p for p in points if p.label == "UZ" or _extent(p) > reach]
+            return Side(records, points, outcome)
+        if before.counts != r.counts or before.sign * r.sign < 0.0 or before.tb[1] * r.tb[1] < 0.0 or self.at:
+            points += self._special(Between(c), before, r, len(records) - 1)
+        halt = self.ends.reached(points)
+        if halt is not None:
+            assert halt.profile is not None
+            last = replace(r, b=self._b_of(halt), spectrum=halt.spectrum, profile=halt.profile, extremes=None)
+            records.append(last)
+            points[:] = [p for p in points if p.index <= halt.index]
+            words = f"Stopped at {halt.label} at {self._where(last)}."
+            return Side(records, points, Outcome("stop", words, True))
+        closed = self._closed(records, r)
+        records.append(r)
+        if closed:
+            words = "The curve is closed: it returned to its start."
+            return Side(records, points, Outcome("closed", words, True), True)
+        outcome = self._out_of_bounds(r) or self._long(records)
+        return None if outcome is None else Side(records, points, outcome)
 
     def _b_of(self, p: Point) -> FloatArray:
         assert p.profile is not None
@@ -465,20 +495,6 @@ def _extent(r: Record | Point) -> float:
     return float(np.max(r.profile.highest - r.profile.lowest))
 
 
-def extremes(c: Collocation) -> tuple[FloatArray, FloatArray]:
-    """Least and greatest values of the states at the present point."""
-    low, high = np.zeros(len(c.scale)), np.zeros(len(c.scale))
-    extrema(c.mesh, c.u * c.scale, low, high)
-    return low, high
-
-
-def _extremes_of(p: Profile) -> tuple[FloatArray, FloatArray]:
-    n = p.states.shape[1]
-    low, high = np.zeros(n), np.zeros(n)
-    extrema(np.array(p.mesh), np.array(p.states), low, high)
-    return low, high
-
-
 def branch_of(
     system: object, c: Collocation, curve: str, records: list[Record], points: list[Point],
     outcome: tuple[Outcome, Outcome], closed: bool,
@@ -487,7 +503,7 @@ def branch_of(
     from gan_bifurcation.continuation.trace import _numbered
 
     states = c.system.states
-    lows, highs = zip(*(_extremes_of(r.profile) for r in records), strict=True)
+    lows, highs = zip(*(r.extremes or c.extremes(r.profile.states) for r in records), strict=True)
     low, high = np.array(lows), np.array(highs)
     spectrum = np.array([r.spectrum for r in records])
     measures = {

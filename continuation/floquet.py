@@ -12,14 +12,17 @@ Bojanczyk, Golub, Van Dooren: The periodic Schur decomposition, Proc. SPIE 1770 
 Lust: Improved numerical Floquet multipliers, Int. J. Bifurcation Chaos 11 (2001), 2389-2410.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.continuation._cycle_memory import SIZES, Layout
 from gan_bifurcation.continuation._linear_algebra import lu_factor, lu_solve
+from gan_bifurcation.continuation._packs import LANES, ZERO, apart, inlined
 from gan_bifurcation.continuation._spectrum import eigenvalues
-from gan_bifurcation.kernels import FloatArray, inner, jit, leaf
+from gan_bifurcation.kernels import COMPLEX_VECTOR, VECTOR, FloatArray, leaf, types
+from gan_bifurcation.linking import linked
 
 ComplexArray = NDArray[np.complex128]
 
@@ -36,7 +39,7 @@ def _copy(source: FloatArray, to: FloatArray) -> None:
         to[i] = source[i]
 
 
-@inner
+@leaf
 def _reflection(v: FloatArray, out: FloatArray) -> None:
     """The unit vector of the reflection that takes v to a multiple of the first unit vector."""
     size = 0.0
@@ -55,7 +58,7 @@ def _reflection(v: FloatArray, out: FloatArray) -> None:
         out[c] = out[c] / norm if norm > 0.0 else 0.0
 
 
-@inner
+@leaf
 def _reflect(a: FloatArray, left: FloatArray, right: FloatArray) -> None:
     """H_left A H_right in place."""
     n = a.shape[0]
@@ -73,29 +76,30 @@ def _reflect(a: FloatArray, left: FloatArray, right: FloatArray) -> None:
             a[r, c] -= 2.0 * total * right[c]
 
 
-@inner
-def _transfer(r_by_columns: FloatArray, l_by_columns: FloatArray, row: int, g: FloatArray) -> bool:
-    """G = -R^-1 L for upper triangular R, both by columns from this row on."""
-    n = g.shape[0]
+@leaf
+def _transfer(p: Layout, w: FloatArray, i: int, g: FloatArray) -> bool:
+    """G = -R^-1 L of an interval, from its block."""
+    n, q = p.n, p.q
+    at = (p.a + (i % p.turns) * p.wide * q * LANES) + p.inner * LANES + i // p.turns
     for c in range(n):
         for k in range(n - 1, -1, -1):
-            total = -l_by_columns[c, row + k]
+            total = -w[at + ((q + c) * q + k) * LANES]
             for j in range(k + 1, n):
-                total -= r_by_columns[j, row + k] * g[j, c]
-            pivot = r_by_columns[k, row + k]
+                total -= w[at + ((p.inner + j) * q + k) * LANES] * g[j, c]
+            pivot = w[at + ((p.inner + k) * q + k) * LANES]
             if pivot == 0.0:
                 return False
             g[k, c] = total / pivot
     return True
 
 
-@inner
-def _sorted(values: ComplexArray, first: int) -> None:
-    """By modulus, largest first; of a pair, the one with positive imaginary part first."""
-    for i in range(first + 1, values.shape[0]):
+@leaf
+def _sorted(values: ComplexArray) -> None:
+    """All but the first by modulus, largest first; of a pair, the one with positive imaginary part first."""
+    for i in range(2, values.shape[0]):
         v = values[i]
         j = i - 1
-        while j >= first and (
+        while j >= 1 and (
             abs(values[j]) < abs(v) * (1.0 - 1e-13)
             or (abs(values[j]) < abs(v) * (1.0 + 1e-13) and values[j].imag < v.imag)
         ):
@@ -104,79 +108,114 @@ def _sorted(values: ComplexArray, first: int) -> None:
         values[j + 1] = v
 
 
-@jit
-def multipliers(s: Any, out: ComplexArray) -> None:
+@linked("multipliers", types.void(SIZES, VECTOR, COMPLEX_VECTOR))
+def multipliers(p: Layout, w: FloatArray, out: ComplexArray) -> None:
     """All multipliers (n,), the trivial one first, from the factors and f at the mesh points."""
-    n = s.n
+    apart()
+    n = p.n
     for i in range(n):
         out[i] = complex(np.nan, np.nan)
     g = np.zeros((n, n))
     v0 = np.zeros(n)
-    _reflection(s.fm[0], v0)
-    plain = _transfer(s.tq, s.tp, 0, g)
+    x = np.zeros(n)
+    pivots = np.zeros(n, dtype=np.int64)
+    _direction(p, w, ZERO, x)
+    _reflection(x, v0)
+    # The product of all transfer matrices.
+    matrix = np.zeros((n, n))
+    for r in range(n):
+        for c in range(n):
+            matrix[r, c] = -w[p.pencil + c * n + r]
+    plain = lu_factor(matrix, pivots) != 0.0
     if plain:
+        for c in range(n):
+            for r in range(n):
+                x[r] = w[p.pencil + (n + c) * n + r]
+            lu_solve(matrix, pivots, x)
+            for r in range(n):
+                g[r, c] = x[r]
         _reflect(g, v0, v0)
         if n == 1:
             out[0] = g[0, 0]
             return
-        rest = np.zeros((n - 1, n - 1))
-        shifted = np.zeros((n - 1, n - 1))
+    # The direction of the flow is an eigenvector up to the error of the mesh: then that is taken into account.
+    trivial = g[0, 0]
+    rest = np.zeros((n - 1, n - 1))
+    shifted = np.zeros((n - 1, n - 1))
+    y = np.zeros(n - 1)
+    size = 0.0
+    for i in range(n):
+        for j in range(n):
+            size = max(size, abs(g[i, j]))
+    for again in range(2 if plain else 0):
         for i in range(n - 1):
             for j in range(n - 1):
                 rest[i, j] = shifted[i, j] = g[1 + i, 1 + j]
+                if again == 1:
+                    rest[i, j] -= y[i] * g[0, 1 + j]
         values = eigenvalues(rest)
-        size = 0.0
         smallest = np.inf
         nearest = np.inf
-        for i in range(n):
-            for j in range(n):
-                size = max(size, abs(g[i, j]))
         for i in range(n - 1):
             smallest = min(smallest, abs(values[i]))
             nearest = min(nearest, abs(values[i] - g[0, 0]))
-        trivial = g[0, 0]
-        if size <= _LOSS * smallest and size < _LOSS:
-            if nearest > 0.02:
-                # The direction of the flow is an eigenvector up to the error of the mesh: take that into account.
-                x = np.zeros(n - 1)
-                pivots = np.zeros(n - 1, dtype=np.int64)
-                for i in range(n - 1):
-                    shifted[i, i] -= trivial
-                    x[i] = -g[1 + i, 0]
-                if lu_factor(shifted, pivots) != 0.0:
-                    lu_solve(shifted, pivots, x)
-                    for i in range(n - 1):
-                        trivial += g[0, 1 + i] * x[i]
-                        for j in range(n - 1):
-                            rest[i, j] -= x[i] * g[0, 1 + j]
-                    values = eigenvalues(rest)
-            out[0] = trivial
-            for i in range(n - 1):
-                out[1 + i] = values[i]
-            _sorted(out, 1)
-            return
-    _careful(s, v0, out)
-    _sorted(out, 1)
+            out[1 + i] = values[i]
+        out[0] = trivial
+        if again == 1:
+            break
+        if not (size <= _LOSS * smallest and size < _LOSS):
+            plain = False
+            break
+        if nearest <= 0.02:
+            break
+        for i in range(n - 1):
+            shifted[i, i] -= trivial
+            y[i] = -g[1 + i, 0]
+        if lu_factor(shifted, pivots) == 0.0:
+            break
+        lu_solve(shifted, pivots, y)
+        for i in range(n - 1):
+            trivial += g[0, 1 + i] * y[i]
+    if not plain:
+        _careful(p, w, v0, out)
+    _sorted(out)
 
 
-@inner
-def _careful(s: Any, v0: FloatArray, out: ComplexArray) -> None:
-    n, m, cin, intervals = s.n, s.m, s.inner, s.intervals
+@leaf
+def _direction(p: Layout, w: FloatArray, i: int, out: FloatArray) -> None:
+    """f at the left end of an interval."""
+    at = p.fm + (i % p.turns) * p.n * LANES + i // p.turns
+    for c in range(p.n):
+        out[c] = w[at + c * LANES]
+
+
+@leaf
+def _multiply(x: FloatArray, y: FloatArray, out: FloatArray) -> None:
+    """`out` = x y."""
+    for r in range(out.shape[0]):
+        for c in range(out.shape[1]):
+            total = 0.0
+            for j in range(x.shape[1]):
+                total += x[r, j] * y[j, c]
+            out[r, c] = total
+
+
+@inlined
+def _careful(p: Layout, w: FloatArray, v0: FloatArray, out: ComplexArray) -> None:
+    n, intervals = p.n, p.intervals
     k = n - 1
     g = np.zeros((n, n))
+    f = np.zeros(n)
     left = np.zeros(n)
     right = np.zeros(n)
     _copy(v0, right)
     parts = np.zeros((intervals, k, k))
     trivial = 1.0
     for i in range(intervals):
-        a = s.a[i]
-        if not _transfer(a[cin : cin + n], a[m * n :], cin, g):
+        if not _transfer(p, w, i, g):
             return
-        if i + 1 < intervals:
-            _reflection(s.fm[i + 1], left)
-        else:
-            _copy(v0, left)
+        _direction(p, w, (i + 1) % intervals, f)
+        _reflection(f, left)
         _reflect(g, left, right)
         trivial *= g[0, 0]
         for r in range(k):
@@ -191,17 +230,13 @@ def _careful(s: Any, v0: FloatArray, out: ComplexArray) -> None:
     triangles = np.zeros((intervals, k, k))
     logs = np.zeros(k)
     e = np.zeros((k, k))
+    turned = np.zeros((k, k))
     for _ in range(_MOST_SWEEPS):
         for c in range(k):
             logs[c] = 0.0
             _copy(frame[c], z[c])
         for i in range(intervals):
-            for r in range(k):
-                for c in range(k):
-                    total = 0.0
-                    for j in range(k):
-                        total += parts[i, r, j] * z[j, c]
-                    y[r, c] = total
+            _multiply(parts[i], z, y)
             t = triangles[i]
             for c in range(k):
                 for j in range(k):
@@ -224,10 +259,8 @@ def _careful(s: Any, v0: FloatArray, out: ComplexArray) -> None:
                     z[r, c] = y[r, c] / norm if norm > 0.0 else 0.0
         for r in range(k):
             for c in range(k):
-                total = 0.0
-                for j in range(k):
-                    total += frame[j, r] * z[j, c]
-                e[r, c] = total
+                turned[r, c] = frame[c, r]
+        _multiply(turned, z, e)
         unsettled = 0.0
         for c in range(k - 1):
             if logs[c] - logs[c + 1] > np.log(_GAP):
@@ -262,14 +295,14 @@ def _careful(s: Any, v0: FloatArray, out: ComplexArray) -> None:
                 for j in range(size):
                     for r in range(size):
                         b[r, j] /= largest
-        turned = np.zeros((size, size))
+        block = np.zeros((size, size))
         for r in range(size):
             for j in range(size):
                 total = 0.0
                 for q in range(size):
                     total += e[first + r, first + q] * b[q, j]
-                turned[r, j] = total
-        values = eigenvalues(turned)
+                block[r, j] = total
+        values = eigenvalues(block)
         factor = np.exp(scale) if scale < 700.0 else np.inf
         for i in range(size):
             out[1 + first + i] = values[i] * factor

@@ -241,6 +241,24 @@ def test_where_two_circles_meet() -> None:
     assert circles.column("a").max() == pytest.approx(0.2, abs=1e-12)
 
 
+@pytest.mark.parametrize(("x", "y"), [(1.0, 1e6), (1e-6, 1e-6)])
+def test_states_of_any_size(x: float, y: float) -> None:
+    # The radial map for x and y in units of these sizes.
+    swap = {"x": f"(x/{x!r})", "y": f"(y/{y!r})"}
+    field = {
+        k: f"{size!r}*({re.sub(r'[xy](?![a-z(])', lambda m: swap[m[0]], RADIAL[k])})"
+        for k, size in (("x", x), ("y", y))
+    }
+    system = gb.System.from_equations("map", field, {"a": -0.1, "b": 0.4, "w": 1.3})
+    fixed = gb.trace(gb.point(system, [0, 0]), {"a": (-0.2, 0.3)})
+    circles = gb.trace(gb.neimark_sacker_to_circles(fixed["NS1"]), {"a": (-0.2, 0.3)})
+    assert circles.outcome[1].code == "window"
+    assert len(circles) < 60
+    # Of radius sqrt(a) in those units.
+    assert np.abs(circles.column("max_x") / x - np.sqrt(circles.column("a"))).max() < 1e-7
+    assert np.abs(circles.column("max_y") / y - np.sqrt(circles.column("a"))).max() < 1e-7
+
+
 # -- the kernel GAN ---------------------------------------------------------------------------------------------------
 
 

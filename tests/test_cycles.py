@@ -157,7 +157,7 @@ def test_the_collocation_system_is_linear_in_the_intervals() -> None:
     sizes = []
     for intervals in (50, 100, 200):
         c = Collocation(system, {"mu": gb.Range(-1, 1)}, np.linspace(0, 1, intervals + 1), 4, scale)
-        sizes.append(c.io.nbytes + c.rows.nbytes)
+        sizes.append(c.points.nbytes + c.rows.nbytes)
     assert (sizes[2] - sizes[1]) / (sizes[1] - sizes[0]) == pytest.approx(2.0, rel=1e-12)
 
 

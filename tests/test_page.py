@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ import pytest
 import gan_bifurcation as gb
 from gan_bifurcation import figures
 from gan_bifurcation.figures.style import as_svg
+from gan_bifurcation.regimes.crossing import Transition
+from gan_bifurcation.reports.content import _crossings
 from gan_bifurcation.reports.drawings import drawing
 
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)> ' \\\" ${1} {{ 2 }} --> ]]>"
@@ -231,3 +234,13 @@ def test_in_a_browser_map_diagram_graph_and_tables_are_linked(page: str, tmp_pat
     assert up == sorted(up)
     assert down == up[::-1]
     assert (title, images) == ("Page", 0)
+
+
+def test_what_becomes_of_attractors_across_borders_is_a_table(folder: Path) -> None:
+    rmap = gb.load(folder).maps["plane"]
+    planted = Transition(1, 2, 0, 1, 0, "diverges", "left the domain", 0.25, False)
+    (row,) = _crossings(replace(rmap, crossings=(planted,)))
+    assert (row["label"], row["becomes"]) == (rmap.borders[1].label, "diverges (left the domain)")
+    assert (row["share"], row["back"]) == ("25 %", "leads elsewhere")
+    # A map of which nothing of the kind was asked has no table.
+    assert _crossings(replace(rmap, crossings=None)) == []

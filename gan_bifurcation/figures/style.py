@@ -204,7 +204,8 @@ def save(drawn: Axes | Figure, path: str | Path) -> tuple[Path, Path]:
     with mpl.rc_context({**STYLE, "figure.autolayout": False, "figure.constrained_layout.use": False}):
         # The layout is the same for both and takes longer than all the rest: made once, then none, or each of them
         # would draw twice.
-        whole.draw_without_rendering()
+        if engine is not None:
+            engine.execute(whole)
         whole.set_layout_engine(None)
         for suffix in (".svg", ".png"):
             target = base.with_name(base.name + suffix)

@@ -205,9 +205,22 @@ def _map(name: str, rmap: Any) -> dict[str, Any]:
         "flow": rmap.system.kind == "flow",
         "faces": faces,
         "borders": borders,
+        "crossings": _crossings(rmap),
         "answers": _asked(rmap),
         "notes": [*rmap.notes, *([] if rmap.outcome.converged else [rmap.outcome.message])],
     }
+
+
+def _crossings(rmap: Any) -> list[dict[str, Any]]:
+    """What becomes of each attractor across each border, where that was computed with the map."""
+    return [
+        {
+            "border": t.border, "label": rmap.borders[t.border].label, "source": t.source, "target": t.target,
+            "attractor": t.attractor, "becomes": f"{t.verdict} ({t.detail})" if t.detail else t.verdict,
+            "share": f"{100 * t.share:.3g} %", "back": "the same" if t.returns else "leads elsewhere",
+        }
+        for t in (rmap.crossings or ())[:_MOST_ROWS]
+    ]  # fmt: skip
 
 
 def _asked(rmap: Any) -> list[str]:
