@@ -43,10 +43,17 @@ def _factor(a: ComplexArray, pivots: NDArray[np.int64]) -> float:
     """
     n = a.shape[0]
     least = np.inf
+    whole = 0.0
+    for i in range(n):
+        for j in range(n):
+            whole = max(whole, abs(a[i, j]))
     for k in range(n):
         norm = 0.0
         for i in range(n):
             norm = max(norm, abs(a[i, k]))
+        if norm == 0.0:
+            # A column of zeros is singular in any unit.
+            norm = whole
         best = k
         for i in range(k + 1, n):
             if abs(a[i, k]) > abs(a[best, k]):
@@ -137,9 +144,14 @@ def _null_vectors(a: FloatArray, eigenvalue: complex, q: ComplexArray, w: Comple
     n = q.shape[0]
     balanced = np.empty((n, n))
     scale = np.empty(n)
+    largest = 0.0
     for i in range(n):
         for j in range(n):
-            balanced[i, j] = a[i, j]
+            largest = max(largest, abs(a[i, j]))
+    for i in range(n):
+        for j in range(n):
+            # A zero of Newton's method may be 1e-90: no unit of a state, to be balanced against.
+            balanced[i, j] = a[i, j] if abs(a[i, j]) > 1e-30 * largest else 0.0
     balance(balanced, scale, n)
     m = np.empty((n, n), dtype=np.complex128)
     pivots = np.empty(n, dtype=np.int64)

@@ -24,6 +24,8 @@ _HALVINGS: Final = 10
 # Test functions bring a point so near, relative to their values at the ends; Newton's method on its equations does the
 # rest.
 _ROUGH: Final = 0.02
+# How far from 1 the multiplier of a fold may be that its own equations do not confirm.
+_FOLD: Final = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -407,5 +409,8 @@ def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[t
         if found is None:
             x = _root(f, *ends, va, vb)
             found = None if x is None else values.get(x) or between.at(x)
+            # A parameter that turns without a multiplier at 1 is the mesh's noise, as where periods grow without bound.
+            if kind == "LPC" and found is not None and not abs(critical_multiplier(found, kind) - 1.0) < _FOLD:
+                found = None
         if found is not None:
             yield kind, found

@@ -41,6 +41,10 @@ _MOST_INTERVALS: Final = 400
 # A period so many times the smallest one, that hardly depends on the parameter any more, goes to infinity.
 _LONG: Final = 8.0
 _STEEP: Final = 1e-4
+_KINKS: Final = (
+    "The field has kinks, which polynomials approximate poorly: special points may be the mesh's own, and there are no "
+    "coefficients; gb.poincare follows such cycles through the kinks exactly."
+)
 # So many points are computed at once.
 _CHUNK: Final = 64
 
@@ -77,6 +81,8 @@ def trace(
             "(0, 1)}."
         )
     branch = _Run(start, windows, at, ends, control or DEFAULT_CONTROL, held).branch()
+    if start.system.switching_functions:
+        return replace(branch, note=_KINKS)
     return branch.with_points(tuple(with_normal_form(p) for p in branch.special_points)) if coefficients else branch
 
 

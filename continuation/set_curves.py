@@ -126,7 +126,10 @@ class Curve:
             if suspicious[k]:
                 rows += self._between(k, u[k], u[k + 1], tolerance, 0)
         rows.append(u[-1])
-        return Curve(self.label, self.branch, self.condition, self.level, self.window, np.array(rows[:_MOST_POINTS]))
+        if len(rows) > max(_MOST_POINTS, len(u)):
+            # Coarser chords all along, not exact ones on the first part and none on the rest.
+            return self.refined(4.0 * tolerance)
+        return Curve(self.label, self.branch, self.condition, self.level, self.window, np.array(rows))
 
     def _between(self, k: int, a: FloatArray, b: FloatArray, tolerance: float, depth: int) -> list[FloatArray]:
         chord = b - a

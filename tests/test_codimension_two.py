@@ -649,6 +649,16 @@ def test_kernel_gan_generalised_flip(q: float, h: float) -> None:
     assert {p.label for p in flips.special_points} == {"GPD"}
 
 
+@pytest.mark.parametrize("x", [0.0, 1e-90, 1e-18])
+@pytest.mark.parametrize("b", [-0.5, 0.3])
+def test_null_vectors_where_a_column_of_the_jacobian_vanishes(x: float, b: float) -> None:
+    from gan_bifurcation.continuation.normal_forms import Coefficients
+
+    system = equations("flow", {"x": "y", "y": "a + b*y + x**2 - x*y"}, parameters={"a": 0.0, "b": 0.0})
+    # A = [[0, 1], [0, b]] at the fold x = y = 0: q = (1, 0), p = (1, -1/b), so a = <p, B(q, q)> / 2 = -1/b.
+    assert Coefficients(system, "LP").at(np.array([x, 0.0, 0.0, b]), 0j).value.real == pytest.approx(-1 / b, rel=1e-12)
+
+
 # -- what is refused, or said ------------------------------------------------------------------------------------------
 
 

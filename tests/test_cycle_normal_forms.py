@@ -251,3 +251,12 @@ def test_a_pair_crosses_on_a_curve_of_folds() -> None:
     # On the fold the pair has the real part lam. A fold-Hopf point with b = 1, d = 1: s = 1, theta = d / b = 1.
     assert point.parameters["lam"] == pytest.approx(0, abs=1e-9)
     assert (point.normal_form["s"], point.normal_form["theta"]) == (1, pytest.approx(1, rel=1e-6))
+
+
+def test_fields_with_kinks_are_said_to_have_no_coefficients() -> None:
+    system = gb.System.from_equations("flow", {"x": "y", "y": "m*(1 - abs(x))*y - x"}, {"m": 1.0})
+    start = gb.orbit_to_cycle(gb.simulate(system, [2.0, 0.0], duration=50))
+    branch = gb.trace(start, {"m": (0.9, 1.1)})
+    assert "gb.poincare" in branch.note
+    with pytest.raises(gb.MisuseError, match="kinks"):
+        turn_of(branch.point(0))

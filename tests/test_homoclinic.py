@@ -1,6 +1,8 @@
 """Homoclinic orbits: from Bogdanov-Takens points, against asymptotics, and against an orbit known in closed form."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,3 +129,12 @@ def test_refusals(found: gb.BifurcationSet) -> None:
     cycle = gb.Point(vdp, start.profile.states[0], np.ones(2, complex), profile=start.profile, condition="cycle")
     with pytest.raises(gb.MisuseError, match="passes by no saddle"):
         gb.cycle_to_homoclinic(cycle)
+
+
+def test_page_of_the_docs() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "codimension-two.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    for block in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        # The page's own asserts, each explained there.
+        exec(compile(block, "codimension-two.md", "exec"), names)  # noqa: S102
+    assert "moves" in names

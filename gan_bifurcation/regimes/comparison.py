@@ -23,6 +23,8 @@ _CHUNK: Final = 1024
 _TICKS: Final = 4096
 # A run that swings less at its end than in its middle, by this factor, is drawn to its equilibrium.
 _NEARER: Final = 0.995
+# A run that swings more by this factor was still on its way.
+_GROWS: Final = 1.1
 # What a run did, as numbers of a grid.
 COMES: Final = 0
 STAYS: Final = 1
@@ -38,7 +40,8 @@ class Comparison:
     Attributes
     ----------
     found : int array (cells, cells)
-        What each run did: 0 it came to its equilibrium, 1 it stayed away but inside, 2 it left; -1 no run.
+        What each run did: 0 it came to its equilibrium, 1 it stayed away but inside, 2 it left; -1 it was
+        still on its way out, or no run was made.
     expected : int array (cells, cells)
         What the map says, in the same numbers.
     distance : array (cells, cells)
@@ -128,6 +131,9 @@ def brute_force(sampler: Sampler, units: FloatArray, steps: float, workers: int 
             if k == 8:
                 # Next to a border of stability a run comes nearer, or goes away, by little.
                 there |= known[here] & ~out & (swing < _NEARER * middle[here]) & (swing < 2.0 * first[here])
+                # Beside an equilibrium that repels slowly the run is over before it has gone anywhere.
+                grows = ~out & ~there & (swing > _GROWS * middle[here])
+                found[here[grows]] = UNKNOWN
             found[here[there]] = COMES
             here = here[~there & ~out]
             if not len(here):

@@ -18,8 +18,9 @@ from gan_bifurcation.reports.drawings import slim
 from gan_bifurcation.reports.linked import Group, groups
 from gan_bifurcation.studies.results import Figure, Results
 
-# Larger drawings are shown as pixels.
+# Larger drawings are shown as pixels, and so are those that come after this much.
 _MOST_BYTES: Final = 1 << 20
+_MOST_OF_ALL: Final = 12 << 20
 
 
 def write_report(results: Results, folder: str | Path | None = None) -> Path:
@@ -48,7 +49,10 @@ def write_report(results: Results, folder: str | Path | None = None) -> Path:
     markdown = _environment(escape=False).get_template("report.md.jinja")
     linked = groups(results)
     placed = {key: d.identifier for g in linked.values() for d in g.drawings for key in d.about.get("figure", ())}
-    images = {figure.name: _data_uri(figure) for figure in said["figures"] if figure.name not in placed}
+    images: dict[str, str] = {}
+    for figure in said["figures"]:
+        if figure.name not in placed:
+            images[figure.name] = _data_uri(figure, _MOST_OF_ALL - sum(map(len, images.values())))
     said["tables_beside"] = _beside(results, where, "tables")
     page = html.render(**said, **_live(linked, results), images=images, placed=placed)
     write_atomically(where / "report.html", page.encode())
@@ -98,12 +102,12 @@ def _cell(value: Any) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
 
 
-def _data_uri(figure: Figure) -> str:
-    """A figure inside the page: as an image nothing in it can run."""
+def _data_uri(figure: Figure, room: int) -> str:
+    """A figure inside the page: as an image nothing in it can run, and as pixels where lines would take too much."""
     path = figure.path.with_name(figure.path.name + ".svg")
     try:
         data = slim(path.read_bytes())
-        if len(data) > _MOST_BYTES:
+        if len(data) > min(_MOST_BYTES, room):
             return "data:image/png;base64," + base64.b64encode(path.with_suffix(".png").read_bytes()).decode()
     except OSError as error:
         raise ResultsError(

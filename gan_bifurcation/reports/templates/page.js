@@ -158,11 +158,21 @@
       for (const d of this.diagrams) words.push(...this.mark(d));
       this.where.textContent = words.filter(Boolean).join("; ");
     }
+    // Between the places of the grid linearly; beside places where nothing attracts, that of the nearest one.
     rate() {
       const { rates } = this.about;
       if (!rates) return null;
-      const at = this.values.map((v, k) => Math.min(rates.along - 1, Math.max(0, Math.floor(unit(this.about.window[k], v) * rates.along))));
-      return rates.values[at.reduce((sum, k) => sum * rates.along + k, 0)];
+      const last = rates.along - 1;
+      const at = this.values.map((v, k) => Math.min(last, Math.max(0, unit(this.about.window[k], v) * last)));
+      const of = places => rates.values[places.reduce((sum, k) => sum * rates.along + k, 0)];
+      let corners = [[[], 1]];
+      for (const t of at) {
+        const low = Math.min(last - 1, Math.floor(t));
+        corners = corners.flatMap(([places, weight]) => [[[...places, low], weight * (1 - t + low)], [[...places, low + 1], weight * (t - low)]]);
+      }
+      const found = corners.map(([places, weight]) => [of(places), weight]);
+      if (found.some(([v]) => v === null)) return of(at.map(t => Math.round(t)));
+      return found.reduce((sum, [v, weight]) => sum + v * weight, 0);
     }
     cross() {
       if (!this.map) return;
@@ -202,8 +212,11 @@
           const [, py] = picture.place(line.at[best], line.drawn[best]);
           if (py >= picture.top - 2 && py <= picture.bottom + 2) picture.dot(px, py);
         }
-        if (number === 0 && line.leading.length)
-          words = ["on the line " + (line.stable[best] ? "stable" : "unstable") + ", " + (this.about.kind === "map" ? "multipliers " : "eigenvalues ") + line.leading[best]];
+        if (number !== 0 || !line.leading.length) return;
+        const other = this.about.names.filter(name => name !== about.parameter && name in line.fixed);
+        const held = other.map(name => name + " = " + shown(line.fixed[name])).join(", ");
+        const spectrum = (this.about.kind === "map" ? "multipliers " : "eigenvalues ") + line.leading[best];
+        words = ["on the line of the diagram" + (held ? ", " + held : "") + ": " + (line.stable[best] ? "stable" : "unstable") + ", " + spectrum];
       });
       // Two diagrams along the same line say the same.
       return d === this.diagrams[0] ? words : [];
