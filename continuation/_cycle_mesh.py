@@ -177,3 +177,10 @@ def extrema(
                 high[c] = value
             else:
                 low[c] = -value
+
+
+@jit
+def shares_of(h: FloatArray, x: FloatArray, top: FloatArray, out: FloatArray) -> float:
+    """`density` for callers in Python, of states x (N m + 1, n)."""
+    worst: float = density(h, x.ravel(), 0, x.shape[1], top, out)
+    return worst

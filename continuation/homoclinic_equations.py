@@ -20,7 +20,7 @@ import scipy.sparse
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from gan_bifurcation.continuation._cycle_mesh import density, sample
+from gan_bifurcation.continuation._cycle_mesh import sample, shares_of
 from gan_bifurcation.continuation.collocation import natural_sizes, nodes_of, tables
 from gan_bifurcation.evaluation import jacobian, make_evaluator
 from gan_bifurcation.profiles import Profile
@@ -248,7 +248,7 @@ class Equations:
         before, after = self.distances(self.u)
         shares = np.zeros(self.intervals)
         x = np.ascontiguousarray(self.u[: self.nodes * self.n].reshape(self.nodes, self.n))
-        uneven = float(density(self.mesh, x, self.top, shares))
+        uneven = float(shares_of(np.diff(self.mesh), x, self.top, shares))
         fit = all(CLOSE / _SLACK <= d <= CLOSE * _SLACK for d in (before, after))
         if fit and uneven < 2.0:
             return None

@@ -63,6 +63,8 @@ def _resolve(place: int) -> None:
     """
     main = threading.current_thread() is threading.main_thread()
     waiting: list[int] = []
+    # None is a handler that is not Python's: it could not be put back.
+    main = main and signal.getsignal(signal.SIGINT) is not None
     before = signal.signal(signal.SIGINT, lambda number, _: waiting.append(number)) if main else None
     try:
         _links[place].resolve()

@@ -195,7 +195,8 @@ def test_a_folder_that_is_not_writable_is_one_sentence(
 
 
 def _run_and_tell(arguments: list[str], said: str) -> None:
-    """In a process of its own: a command whose standard error goes to a file."""
+    """In a process of its own: a command whose standard error goes to a file, and which interrupts reach."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with Path(said).open("w", buffering=1) as sys.stderr:
         main(arguments)
 
