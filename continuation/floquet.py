@@ -42,9 +42,11 @@ ComplexArray = NDArray[np.complex128]
 
 # Digits that a plain product may lose in its smallest multiplier.
 _LOSS: Final = 1e5
-# Groups of multipliers are separated where the modulus falls by this factor.
-_GAP: Final = 10.0
-_MOST_SWEEPS: Final = 24
+# Groups of multipliers are separated where what couples them is down to rounding, until the logarithms of the moduli in
+# each lie no further apart: in a dense spectrum wide gaps are rare.
+_SETTLED: Final = 1e-13
+_RANGE: Final = 9.0
+_MOST_SWEEPS: Final = 40
 # Sweeps with the product of all, which is cheap and settles what it can.
 _FIRST: Final = 12
 # Transfer matrices are multiplied as long as the logarithm of the product's condition is below this.
@@ -205,7 +207,7 @@ def _growth(p: Layout, w: FloatArray, j: int) -> float:
     result = 0.0
     for lane in range(LANES):
         result = max(result, take(w, p.work + lane))
-    return result * abs(w[p.period])
+    return float(result * abs(w[p.period]))
 
 
 @leaf
@@ -366,6 +368,7 @@ def _careful(p: Layout, w: FloatArray, v0: FloatArray, plain: FloatArray, out: C
                 z[c * width + r] = 1.0 if r == c else 0.0
     logs = np.zeros(k)
     e = np.zeros((k, k))
+    below = np.zeros(k)
     for _ in range(_MOST_SWEEPS):
         for c in range(k):
             logs[c] = 0.0
@@ -375,7 +378,6 @@ def _careful(p: Layout, w: FloatArray, v0: FloatArray, plain: FloatArray, out: C
             for c in range(k):
                 size = triangles[(i * k + c) * k + c]
                 logs[c] += np.log(size) if size > 0.0 else -np.inf
-        unsettled = 0.0
         for c in range(k):
             for j in range(k):
                 dot = 0.0
@@ -383,16 +385,23 @@ def _careful(p: Layout, w: FloatArray, v0: FloatArray, plain: FloatArray, out: C
                     dot += frame[c * width + r] * z[j * width + r]
                 e[c, j] = dot
         for c in range(k - 1):
-            if logs[c] - logs[c + 1] > np.log(_GAP):
-                for i in range(c + 1, k):
-                    for j in range(c + 1):
-                        unsettled = max(unsettled, abs(e[i, j]))
-        if unsettled < 1e-13:
+            below[c] = 0.0
+            for i in range(c + 1, k):
+                for j in range(c + 1):
+                    below[c] = max(below[c], abs(e[i, j]))
+        first = 0
+        spread_out = False
+        for c in range(k):
+            if logs[first] - logs[c] > _RANGE:
+                spread_out = True
+            if c + 1 < k and below[c] < _SETTLED:
+                first = c + 1
+        if not spread_out:
             break
     out[0] = trivial
     first = 0
     for c in range(k):
-        if c + 1 < k and not logs[c] - logs[c + 1] > np.log(_GAP):
+        if c + 1 < k and not below[c] < _SETTLED:
             continue
         size = c + 1 - first
         b = np.zeros((size, size))
