@@ -169,9 +169,7 @@ def _derivative(expression: sympy.Expr, variable: sympy.Symbol) -> sympy.Expr:
         depends = [k for k, factor in enumerate(expression.args) if variable in factor.free_symbols]
         if len(depends) == 1:
             (k,) = depends
-            return sympy.Mul(
-                *expression.args[:k], _derivative(expression.args[k], variable), *expression.args[k + 1 :]
-            )
+            return sympy.Mul(*expression.args[:k], _derivative(expression.args[k], variable), *expression.args[k + 1 :])
     return sympy.diff(expression, variable)
 
 
