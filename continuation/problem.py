@@ -284,7 +284,10 @@ class CurveProblem:
 
     def spectrum(self, u: FloatArray) -> ComplexArray:
         """All eigenvalues or multipliers at unknowns, (n,); structural ones last."""
-        j = self.evaluate(u)[1]
+        return self.spectrum_of(self.evaluate(u)[1])
+
+    def spectrum_of(self, j: FloatArray) -> ComplexArray:
+        """The same of a derivative in states and parameters (n, n + m)."""
         linear, rest = self.linear_split
         c = j[linear[0], linear[0]] if len(linear) else np.nan
         return full_spectrum(self, reduced_spectrum(j, linear, rest), np.asarray(c))

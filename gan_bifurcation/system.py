@@ -3,6 +3,7 @@
 A derived system is a system.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -458,7 +459,15 @@ class System:
         for name in values:
             if name not in self.parameters:
                 raise unknown_name("parameter", name, tuple(self.parameters))
-        return replace(self, parameters={**self.parameters, **{k: float(v) for k, v in values.items()}})
+        changed = {**self.parameters, **{k: float(v) for k, v in values.items()}}
+        if type(self) is not System or not all(math.isfinite(changed[name]) for name in values):
+            return replace(self, parameters=changed)
+        # Regime maps ask for thousands of these: all else, what is cached included, does not depend on the values and
+        # has been checked.
+        made = object.__new__(System)
+        made.__dict__.update(self.__dict__)
+        object.__setattr__(made, "parameters", MappingProxyType(changed))
+        return made
 
     @cached_property
     def linear_states(self) -> tuple[int, ...]:

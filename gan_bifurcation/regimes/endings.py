@@ -1,7 +1,8 @@
 """Endings with a name, such as mode collapse: a run that ends in one stalls, whatever else it does there."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from gan_bifurcation.simulate import outside
 from gan_bifurcation.system import System
 
 if TYPE_CHECKING:
+    from gan_bifurcation.regimes.attractors import Attractor
     from gan_bifurcation.regimes.judging import Columns
 
 FloatArray = NDArray[np.float64]
@@ -26,7 +28,7 @@ def endings_at(system: System, states: FloatArray, p: FloatArray) -> IntArray:
     """For each row of `states` (rows, n) with its parameters (rows, m): the number of its first ending, or -1."""
     # Nothing violates a bound where its expression is not negative: an ending is where the opposite bound is violated.
     watched = replace(system, domain=tuple((f"-({text})", name) for text, name in system.endings))
-    codes = outside(watched, np.ascontiguousarray(states), p) - LEFT_DOMAIN
+    codes = outside(watched, np.ascontiguousarray(states), np.asarray(p, dtype=float)) - LEFT_DOMAIN
     return np.where(np.isfinite(states).all(axis=1) & (codes >= 0), codes, -1)
 
 
@@ -41,15 +43,14 @@ def name_endings(system: System, p: FloatArray, columns: "Columns") -> None:
         columns.set(np.flatnonzero(numbers == number), "stalls", name, f"{ENDED}{name}.", 0.95)
 
 
-def named_equilibria(systems: Any, states: Any, found: list[Any]) -> list[Any]:
+def named_equilibria(
+    system: System, p: FloatArray, states: Sequence[FloatArray], found: "list[Attractor | None]"
+) -> "list[Attractor | None]":
     """What spectra say of equilibria: one that attracts and is an ending is what training stalls at."""
-    if not systems or not systems[0].endings:
-        return found
-    p = np.array([system.parameter_vector() for system in systems])
-    numbers = endings_at(systems[0], np.array(states, dtype=float), p)
-    for k, number in enumerate(numbers.tolist()):
-        attractor = found[k]
-        if attractor is not None and number >= 0:
-            name = systems[0].endings[number][1]
-            found[k] = replace(attractor, verdict="stalls", detail=name, reason=f"{ENDED}{name}.")
+    if system.endings and len(states):
+        for k, number in enumerate(endings_at(system, np.array(states, dtype=float), p).tolist()):
+            attractor = found[k]
+            if attractor is not None and number >= 0:
+                name = system.endings[number][1]
+                found[k] = replace(attractor, verdict="stalls", detail=name, reason=f"{ENDED}{name}.")
     return found
