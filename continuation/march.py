@@ -115,8 +115,9 @@ def start_tangent(problem: CurveProblem, u: FloatArray) -> tuple[FloatArray, int
     """
     _, d = problem.residual(u)
     # Equations in their own units; an equation that says nothing stays zero.
-    sizes = np.max(np.abs(d), axis=1, keepdims=True, initial=0.0)
-    _, s, right = np.linalg.svd(d / np.where(sizes > 0.0, sizes, 1.0))
+    sizes = np.abs(d).max(axis=1, initial=0.0)[:, None]
+    sizes[sizes == 0.0] = 1.0
+    _, s, right = np.linalg.svd(d / sizes)
     nullity = problem.size - int(np.sum(s > 1e-9 * max(s[0], 1e-300)))
     return right[-1], nullity
 
@@ -144,7 +145,7 @@ _FARTHEST: Final = 1e-3
 
 def _least(problem: CurveProblem, u: FloatArray, t: FloatArray) -> tuple[float, FloatArray, float]:
     """The least singular value of [D; t], its right vector, and the largest one."""
-    d = np.vstack([problem.residual(u)[1], t])
+    d = problem.bordered(u, t)
     if not np.isfinite(d).all():
         return 0.0, t, 1.0
     _, s, right = np.linalg.svd(d)

@@ -6,8 +6,9 @@ A derived system is a system.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from math import isfinite
 from types import MappingProxyType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import sympy
@@ -452,7 +453,13 @@ class System:
         for name in values:
             if name not in self.parameters:
                 raise unknown_name("parameter", name, tuple(self.parameters))
-        return replace(self, parameters={**self.parameters, **{k: float(v) for k, v in values.items()}})
+            if not isfinite(values[name]):
+                raise MisuseError(f"Parameter '{name}' is {values[name]}, expected a finite number.")
+        # All but the values has been checked and is shared; a branch makes a system for every point that is looked at.
+        twin = object.__new__(System)
+        twin.__dict__.update({name: self.__dict__[name] for name in _FIELDS})
+        twin.__dict__["parameters"] = MappingProxyType({**self.parameters, **{k: float(v) for k, v in values.items()}})
+        return twin
 
     @cached_property
     def linear_states(self) -> tuple[int, ...]:
@@ -478,6 +485,9 @@ class System:
                     [float(known.state[s].xreplace(values)) if s in known.state else 0.0 for s in self.states]
                 )
         return None
+
+
+_FIELDS: Final = tuple(f.name for f in fields(System))
 
 
 def tie(system: System, **ties: str) -> System:
