@@ -41,11 +41,12 @@ def _condition_matrix(problem: CurveProblem, a: FloatArray, eigenvalue: complex)
 def _choose_components(problem: CurveProblem, a: FloatArray) -> None:
     """Which two of the four components of G are used: those most independent in the two numbers that a pair has."""
     p = problem.arrays
-    s0, s1 = p.border_b.T @ p.border_c, p.border_b.T @ a @ p.border_c
+    s0 = (p.border_b.T @ p.border_c).ravel().tolist()
+    s1 = (p.border_b.T @ a @ p.border_c).ravel().tolist()
     best, choice = -1.0, (0, 1)
     for e in range(4):
         for g in range(e + 1, 4):
-            size = abs(s0.flat[e] * s1.flat[g] - s0.flat[g] * s1.flat[e])
+            size = abs(s0[e] * s1[g] - s0[g] * s1[e])
             if size > best:
                 best, choice = size, (e, g)
     p.pick[:] = (choice[0] // 2, choice[0] % 2, choice[1] // 2, choice[1] % 2)

@@ -131,13 +131,14 @@ def undetermined(problem: CurveProblem, u: FloatArray, t: FloatArray) -> bool:
     least, direction, largest = _least(problem, u, t)
     if not least > _ZERO * largest:
         return True
-    moved = np.finfo(float).eps * (1.0 + float(np.max(np.abs(u)))) / least
+    moved = _EPS * (1.0 + float(np.abs(u).max())) / least
     if moved < _CERTAIN:
         return False
     beside, _, _ = _least(problem, u + min(moved, _FARTHEST) * direction, t)
     return not abs(beside - least) < 0.5 * least
 
 
+_EPS: Final = 2.0**-52
 _ZERO: Final = 1e-13
 _CERTAIN: Final = 1e-9
 _FARTHEST: Final = 1e-3
@@ -169,7 +170,8 @@ def march(problem: CurveProblem, start: Strip, control: StepControl) -> Iterator
     u, t = start.u[-1].copy(), start.t[-1].copy()
     step = np.array([control.first, control.smallest, control.largest, np.cos(control.angle)])
     size, reduced = problem.size, start.spectra.shape[1]
-    chunk = 16
+    # A first look: what surrounds a chunk costs as much as a hundred points of two states, or a few of many.
+    chunk = min(CHUNK, max(16, 512 // size))
     while True:
         points, tangents = np.empty((chunk, size)), np.empty((chunk, size))
         spectra, structural, signs = np.empty((chunk, reduced), complex), np.empty(chunk), np.empty(chunk)

@@ -183,6 +183,8 @@ def follow(problem: CurveProblem, first: Strip, control: StepControl, scanner: S
     careful = 0
     while (advance := next(steps, None)) is not None:
         chunk, reason = advance
+        if len(chunk) > (room := max(1, ends.max_points - total)):
+            chunk, reason = chunk.slice(slice(0, room)), _tracer.FULL
         finished = reason != _tracer.FULL
         pieces = [chunk]
         if reason == _tracer.LEFT_WINDOW:
