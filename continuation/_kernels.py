@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import inner, jit
 from gan_bifurcation.continuation._linear_algebra import (
     lu_factor,
     lu_solve,
@@ -31,7 +32,7 @@ from gan_bifurcation.evaluation import (
     second,
     structref,
 )
-from gan_bifurcation.kernels import INDEX, MATRIX, VECTOR, FloatArray, TapeData, inner, jit, types
+from gan_bifurcation.kernels import INDEX, MATRIX, VECTOR, FloatArray, TapeData, types
 from gan_bifurcation.linking import linked
 
 IntArray = NDArray[np.int64]

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.kernels import FloatArray, jit
+from gan_bifurcation.compiling import jit
+from gan_bifurcation.kernels import FloatArray
 
 # Closer to the stability boundary than this is on it: eigenvalues carry rounding. In units of the largest eigenvalue
 # where all are small (slow time) or rounding is larger (very stiff).

@@ -43,7 +43,7 @@ def save(found: BifurcationSet, folder: Path) -> Path:
         "links": [[k.source, k.target, k.how, k.label, dict(k.parameters)] for k in found.links],
         "unexplored": list(found.unexplored),
     }
-    write_files(folder / "set", json.dumps(text, indent=1), arrays)
+    write_files(folder / "set", json.dumps(text), arrays)
     return folder
 
 

@@ -3,12 +3,12 @@
 A derived system is a system.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from math import isfinite
 from types import MappingProxyType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import sympy
@@ -453,13 +453,15 @@ class System:
         for name in values:
             if name not in self.parameters:
                 raise unknown_name("parameter", name, tuple(self.parameters))
-            if not isfinite(values[name]):
-                raise MisuseError(f"Parameter '{name}' is {values[name]}, expected a finite number.")
-        # All but the values has been checked and is shared; a branch makes a system for every point that is looked at.
-        twin = object.__new__(System)
-        twin.__dict__.update({name: self.__dict__[name] for name in _FIELDS})
-        twin.__dict__["parameters"] = MappingProxyType({**self.parameters, **{k: float(v) for k, v in values.items()}})
-        return twin
+        changed = {**self.parameters, **{k: float(v) for k, v in values.items()}}
+        if type(self) is not System or not all(math.isfinite(changed[name]) for name in values):
+            return replace(self, parameters=changed)
+        # Regime maps ask for thousands of these: all else, what is cached included, does not depend on the values and
+        # has been checked.
+        made = object.__new__(System)
+        made.__dict__.update(self.__dict__)
+        object.__setattr__(made, "parameters", MappingProxyType(changed))
+        return made
 
     @cached_property
     def linear_states(self) -> tuple[int, ...]:
@@ -485,9 +487,6 @@ class System:
                     [float(known.state[s].xreplace(values)) if s in known.state else 0.0 for s in self.states]
                 )
         return None
-
-
-_FIELDS: Final = tuple(f.name for f in fields(System))
 
 
 def tie(system: System, **ties: str) -> System:

@@ -288,7 +288,7 @@ def _representative(
     elif made.verdict == "converges":
         limits = verdicts.limit[rows]
         seen = [s for s, visible in zip(system.states, seen_states(system), strict=True) if visible]
-        by_spectrum = attracting([system], [verdicts.limit[first]], seen)[0]
+        by_spectrum = attracting(system, system.parameter_vector()[None], [verdicts.limit[first]], seen)[0]
         if by_spectrum is not None and made.reason != CONTINUUM:
             made = replace(by_spectrum, reason=made.reason)
         made = replace(made, low=tuple(limits.min(axis=0).tolist()), high=tuple(limits.max(axis=0).tolist()))

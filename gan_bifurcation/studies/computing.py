@@ -290,5 +290,5 @@ def _orbit(section: OrbitSpec, system: System, base: Path) -> dict[str, Any]:
         "final": {k: float(v) for k, v in orbit.final_state.items()},
     }  # fmt: skip
     arrays = {"states": orbit.states, "times": orbit.times}
-    write_files(base, json.dumps(text, indent=1), arrays)
+    write_files(base, json.dumps(text), arrays)
     return {**text, **arrays}
