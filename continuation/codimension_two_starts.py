@@ -18,9 +18,9 @@ from gan_bifurcation.continuation.conditions import (
     make_point,
 )
 from gan_bifurcation.continuation.problem import CONDITION_OF, NEUTRAL, CurveProblem
+from gan_bifurcation.derived import iterate
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.ranges import Range
-from gan_bifurcation.system import iterate
 
 FloatArray = NDArray[np.float64]
 

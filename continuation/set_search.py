@@ -56,9 +56,15 @@ def starting_points(
     """
     inside = placed(system, window)
     found: list[Point] = []
+    # Angles that differ by whole turns are the same.
+    turns = np.array([system.periods.get(state, np.inf) for state in system.states])
+
+    def known(p: Point, x: FloatArray) -> bool:
+        winds = np.round((x - p.x) / turns)
+        return same_state(p.x, x - winds * np.where(np.isfinite(turns), turns, 0.0))
 
     def keep(x: FloatArray, at: System = inside) -> None:
-        if all(p.system.parameters != at.parameters or not same_state(p.x, x) for p in found) and in_domain(at, x):
+        if all(p.system.parameters != at.parameters or not known(p, x) for p in found) and in_domain(at, x):
             found.append(Point(at, x, compute_spectrum(at, x)))
 
     given = [] if start is None else (list(start) if isinstance(start, Sequence) else [start])

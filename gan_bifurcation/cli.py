@@ -163,8 +163,8 @@ def _game(model: str, settings: tuple[str, ...] = ()) -> Any:
 
 
 def _system(model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...]) -> Any:
+    from gan_bifurcation.derived import tie
     from gan_bifurcation.rules import system
-    from gan_bifurcation.system import tie
 
     made = system(_game(model, settings), rule, **_numbers(values, "--set"))
     return tie(made, **_assignments(ties, "--tie")) if ties else made

@@ -80,6 +80,8 @@ MARKS: Final[Mapping[str, tuple[str, str]]] = {
 OTHER_MARK: Final = (BLACK, "*")
 LINE_COLOURS: Final = (BLACK, BLUE, RED, GREEN, PURPLE, ORANGE)
 
+# Ways to stall that have no name of their own.
+_STALLS: Final = ("", "drifts", "plateau", "at rest", "not evaluated", "nothing that attracts was found")
 # Fill, hatch and line colour by verdict; hatches keep regimes apart in print without colour.
 VERDICTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "converges": ("#BFE5D9", "", GREEN),
@@ -224,6 +226,15 @@ def _as_png(drawn: Figure) -> bytes:
 def save_all(drawn: Mapping[str, Axes | Figure], folder: str | Path) -> list[Path]:
     """Write several figures under their names."""
     return [path for name, item in drawn.items() for path in save(item, Path(folder) / name)]
+
+
+def verdict_kind(verdict: str, detail: str) -> str:
+    """What the legend of a regime says besides its verdict: "" where the detail is no kind of its own."""
+    if verdict == "converges":
+        return "spiralling" if "spiral" in detail else "monotone" if "monoton" in detail else ""
+    if verdict == "oscillates":
+        return "centre" if detail == "centre" else ""
+    return detail if verdict == "stalls" and detail not in _STALLS else ""
 
 
 def verdict_look(verdict: str, detail: str = "") -> tuple[str, str, str]:

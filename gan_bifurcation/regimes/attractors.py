@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.continuation.problem import CurveProblem
+from gan_bifurcation.regimes.endings import ENDED, named_equilibria
 from gan_bifurcation.regimes.limits import spectra
 from gan_bifurcation.regimes.verdicts import Verdict
 from gan_bifurcation.system import System
@@ -91,6 +92,11 @@ class Attractor:
     copy_of: int = 0
     symmetry: str = ""
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is an ending with a name, such as mode collapse."""
+        return self.reason.startswith(ENDED)
+
     def __str__(self) -> str:
         return f"{self.verdict} ({self.detail})" if self.detail else self.verdict
 
@@ -122,7 +128,8 @@ class Cell:
         """What the run says, for comparison; "" if nothing beyond the spectra, or nothing that is certain."""
         if self.run is None or not self.decided or (self.stable and self.run.verdict == "converges"):
             return ""
-        return self.run.verdict
+        # Endings with a name are told apart.
+        return str(self.run) if self.run.ended else self.run.verdict
 
     @property
     def decided(self) -> bool:
@@ -175,7 +182,7 @@ def attracting(
             bool(rotating),
             state=tuple(states[k].tolist()),
         )
-    return found
+    return named_equilibria(system, parameters, states, found)
 
 
 def from_run(verdict: Verdict) -> Attractor:
