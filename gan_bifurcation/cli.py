@@ -170,13 +170,14 @@ def run(study: str, out: Path | None, jobs: int | None, dask: str, with_report: 
     from gan_bifurcation.studies.pools import pool
     from gan_bifurcation.studies.running import run_study
 
+    jobs = min(os.cpu_count() or 1, 8) if jobs is None else jobs
     with pool(1, dask) as executor, _bars() as report:
-        results = run_study(study, out, min(os.cpu_count() or 1, 8) if jobs is None else jobs, report, executor)
+        results = run_study(study, out, jobs, report, executor)
     if with_report:
         from gan_bifurcation.reports.writing import write_report
 
         say("Writing the report.")
-        write_report(results, results.folder)
+        write_report(results, results.folder, jobs)
     agree = sum(c.agrees for c in results.claims)
     say(f"Done: {len(results.summary['parts'])} parts, {agree} of {len(results.claims)} claims agree.")
     if as_json:
