@@ -18,9 +18,11 @@ from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import JET, address, call_python
 from gan_bifurcation.kernels import (
     COMPLEX_MATRIX,
+    COMPLEX_VECTOR,
     MATRIX,
     TAPE,
     TWO_OVER_SQRT_PI,
+    VECTOR,
     TapeData,
     _sigmoid,
     _softplus,
@@ -223,14 +225,18 @@ def _power_integer(x: Jets, exponent: int, out: Jets, u: Jets, w: Jets) -> None:
         _divide(u, w, out)
 
 
-@linked("jet", types.void(TAPE, MATRIX), types.void(TAPE, COMPLEX_MATRIX))
-def run_jet(tape: TapeData, s: Jets) -> None:
-    """Taylor coefficients of all slots; `s` (slots, order + 1) holds the inputs' jets and the constants."""
+# Without memory management: counting references to the rows of `s` would take longer than the arithmetic.
+@linked(
+    "operations of a jet",
+    types.void(TAPE, MATRIX, VECTOR, VECTOR),
+    types.void(TAPE, COMPLEX_MATRIX, COMPLEX_VECTOR, COMPLEX_VECTOR),
+    _nrt=False,
+)
+def _run(tape: TapeData, s: Jets, u: Jets, w: Jets) -> None:
+    """The work of `run_jet`; `u` and `w` (order + 1,) are memory for its own use."""
     base = tape.n_inputs + tape.constants.shape[0]
     code = tape.code
     order = s.shape[1]
-    u = np.zeros_like(s[0])
-    w = np.zeros_like(s[0])
     table = row = count = passes = 0
     previous = np.inf
     i = 0
@@ -283,7 +289,7 @@ def run_jet(tape: TapeData, s: Jets) -> None:
             j = i + 1
             while code[j, 0] != op.LOOP_END:
                 if code[j, 0] == op.ACCUMULATE:
-                    s[base + j] = 0.0
+                    _constant(0.0, s[base + j])
                 j += 1
         elif o == op.NODE:
             _constant(0.0, y)
@@ -339,9 +345,15 @@ def run_jet(tape: TapeData, s: Jets) -> None:
                 verdict = 1
             if verdict >= 0 and passes < order:
                 for k in range(unknowns):
-                    s[base + code[i, 1] + 1 + k] = s[base + i - unknowns + k]
+                    _copy(s[base + i - unknowns + k], s[base + code[i, 1] + 1 + k])
                 i = code[i, 1] + unknowns
         i += 1
+
+
+@linked("jet", types.void(TAPE, MATRIX), types.void(TAPE, COMPLEX_MATRIX))
+def run_jet(tape: TapeData, s: Jets) -> None:
+    """Taylor coefficients of all slots; `s` (slots, order + 1) holds the inputs' jets and the constants."""
+    _run(tape, s, np.zeros_like(s[0]), np.zeros_like(s[0]))
 
 
 @jit
