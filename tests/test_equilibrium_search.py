@@ -62,3 +62,15 @@ def test_what_only_decays_is_no_equilibrium() -> None:
     # The one zero of x/(1 + x^2)^3 is the origin.
     system = equations("flow", {"x": "x/(1 + x**2)**3"}, parameters={"a": 0.0})
     assert [p.x[0] for p in gb.find_equilibria(system).points] == pytest.approx([0.0], abs=1e-9)
+
+
+def test_the_bifurcation_set_of_lorenz_84_needs_neither_start_nor_units() -> None:
+    system = in_units(ATMOSPHERE, {"x": 1e4, "y": 1e-4, "z": 1.0}, {"f": 3.0, "g": 0.5})
+    found = gb.bifurcation_set(system, {"f": (-1.0, 6.0), "g": (-0.1, 6.0)}, depth=0)
+    # Shilnikov, Nicolis, Nicolis 1995: fold-Hopf at (G, F) = (1.683, 1.684), cusp at (0.292, 0.466).
+    assert sorted(found.names) == ["H1", "H2", "LP1"]
+    where = {p.label: (p.parameters["g"], p.parameters["f"]) for p in found.points}
+    assert where["ZH"] == pytest.approx((1.682969, 1.684052), abs=1e-6)
+    assert where["CP"] == pytest.approx((0.292, 0.466), abs=5e-4)
+    assert found.starts_of("ZH") == ["LP1", "H1"]
+    assert any("no proof of completeness" in text for text in found.unexplored)
