@@ -135,3 +135,14 @@ def reduced(problem: CircleProblem, profile: Profile, q: FloatArray) -> Circle:
         )
     frames = resampled(np.stack(columns, axis=2), len(profile.phases))
     return Circle(np.array(profile.states), rho, q, Frames(frames, np.asarray(scipy.linalg.block_diag(*blocks))))
+
+
+def framed(problem: CircleProblem, profile: Profile, q: FloatArray) -> Circle:
+    """A circle with frames if there are some, and otherwise with ones that say nothing."""
+    try:
+        return reduced(problem, profile, q)
+    except MisuseError:
+        n = problem.system.n
+        u = np.array(profile.states)
+        columns = np.broadcast_to(np.eye(n), (len(u), n, n)).copy()
+        return Circle(u, profile.rotation_number, q, Frames(columns, np.eye(n)))

@@ -12,7 +12,7 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.circle_changes import changes_between
 from gan_bifurcation.continuation.circle_gaps import edge_ahead, tongue_between
 from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem, Direction, Plane
-from gan_bifurcation.continuation.circle_orbits import reduced
+from gan_bifurcation.continuation.circle_orbits import framed, reduced
 from gan_bifurcation.continuation.circle_solver import Found, Solver
 from gan_bifurcation.continuation.circle_starts import around
 from gan_bifurcation.continuation.circle_waves import highest_mode, resampled, tail
@@ -69,7 +69,10 @@ class Stepper(Solver):
             assert isinstance(start, ProfileStart)
             assert start.point is not None
             assert start.direction is not None
-            circle = around(start.point, profile, start.direction, q)
+            if start.point.profile is None:
+                circle = around(start.point, profile, start.direction, q)
+            else:
+                circle = framed(problem, profile, q)
             # Hold the amplitude: the rotation number and the parameter come out.
             weighted = start.direction / problem.scale**2
             target = float(np.mean(np.sum(weighted * circle.u, axis=1)))

@@ -10,6 +10,7 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation._cycle_borders import last_system, spread
 from gan_bifurcation.continuation.collocation import DEGREE, INTERVALS, Collocation, natural_sizes, nodes_of
 from gan_bifurcation.continuation.cycle_points import crossing_at
+from gan_bifurcation.continuation.forms import Forms
 from gan_bifurcation.continuation.normal_forms import critical_vectors, normal_form
 from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.errors import MisuseError
@@ -114,7 +115,13 @@ def hopf_to_cycles(point: Point, *, intervals: int = INTERVALS, degree: int = DE
     wave = 2.0 * np.real(np.exp(2j * np.pi * phases)[:, None] * q[None, :])
     change = radius**2 / strength
     shift = np.linalg.solve(a, -point.system.jacobian(point.x)[:, n + point.system.parameter_index(parameter)])
-    states = point.x + shift * change + radius * wave
+    # States that the critical pair does not move, as even functions of it, move with the square of the amplitude.
+    forms = Forms(point.system, point.x)
+    rr, ri, ii = (forms.form(u, v) for u, v in ((q.real, q.real), (q.real, q.imag), (q.imag, q.imag)))
+    h11 = np.linalg.solve(a, -(rr + ii).real)
+    h20 = np.linalg.solve(2j * omega * np.eye(n) - a, rr - ii + 2j * ri)
+    square = h11 + np.real(np.exp(4j * np.pi * phases)[:, None] * h20[None, :])
+    states = point.x + shift * change + radius * wave + radius**2 * square
     states[-1] = states[0]
     profile = Profile(phases, states, 2.0 * np.pi / omega, mesh=mesh)
     at = point.system.with_parameters(**{parameter: value + change})

@@ -117,8 +117,11 @@ def prepare(
         amplitude = dict(start.point.normal_form.get("amplitude", {})).get(name)
         if amplitude:
             later = 2.0 * np.sqrt(0.02 * width) * np.array([amplitude[s] for s in start.system.states])
+            # What the critical pair does not move grows with the square of what it does.
+            waves = 4.0 * np.abs(np.fft.rfft(profile.states[:-1], axis=0)[1:3]) / (len(profile.states) - 1)
+            growth = np.max(later) / waves[0, np.argmax(later)]
             largest = np.max(np.abs(start.point.x)) + 1.0
-            scale = np.maximum(scale, np.minimum(later, 10.0 * largest))
+            scale = np.maximum(scale, np.minimum(later + growth**2 * waves[1], 10.0 * largest))
     c = Collocation(start.system, windows, profile.mesh, profile.degree, scale, period, extra)
     c.load(profile, start.system.parameters)
     c.step[steps.STEP : steps.ANGLE + 1] = [control.first, control.smallest, control.largest, control.angle]
@@ -183,6 +186,7 @@ class _Run:
             c.tb[:] = 0.0
             c.tb[index] = 1.0
         self._adapt(force=True, resolve=True)
+        self._adapt()
         self._check()
         if self.c.tb[1] < 0.0 and not directed:
             c = self.c
@@ -220,6 +224,12 @@ class _Run:
         c = self.c
         _shares, worst = c.shares()
         sizes = natural_sizes(c.u * c.scale)
+        if c.tb[1] != 0.0:
+            # A state that does not oscillate but moves with the parameter is to allow steps of the parameter.
+            most = np.max(np.abs(c.u), axis=0) * c.scale
+            still = (c.scale < 0.03 * most) & (np.ptp(c.u, axis=0) * c.scale < 0.02 * most)
+            moves = np.abs(np.mean(c.t, axis=0) / c.tb[1]) * c.scale
+            sizes = np.where(still, np.maximum(sizes, np.minimum(0.5 * moves, most)), sizes)
         scale = np.where(sizes > 2.0 * c.scale, sizes, c.scale)
         error = 0.0 if force else abs(c.spectrum[0] - 1.0)
         more = error > _COARSE and 2 * c.intervals <= _MOST_INTERVALS

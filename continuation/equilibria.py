@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.manifolds import manifold_beside, nearest_on_manifold
 from gan_bifurcation.continuation.problem import compute_spectrum
-from gan_bifurcation.continuation.root_search import defect, derivative
+from gan_bifurcation.continuation.root_search import Defect
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.system import System
 
@@ -34,11 +34,12 @@ def damped_newton(
     """
     x = np.array(x, dtype=float)
     size = max(1.0, float(np.max(np.abs(x))))
-    f = defect(system, x)
+    defect = Defect(system)
+    f = defect.value(x)
     for _ in range(iterations):
         if not np.isfinite(f).all():
             return x, np.inf, False
-        j = derivative(system, x)
+        j = defect.derivative(x)
         if not np.isfinite(j).all():
             return x, np.inf, False
         step = minimum_norm(j, -f)
@@ -56,7 +57,7 @@ def damped_newton(
         damping = 1.0
         for _ in range(12):
             trial = x + damping * step
-            ft = defect(system, trial)
+            ft = defect.value(trial)
             if np.isfinite(ft).all() and (
                 known or np.linalg.norm(ft) <= (1.0 - 0.1 * damping) * np.linalg.norm(f) or length < 1e-7
             ):
@@ -90,7 +91,7 @@ def settle_linear_states(system: System, x: FloatArray) -> FloatArray:
 
 def relative_size(system: System, x: FloatArray) -> float:
     """Largest residual relative to the size of the terms of its equation."""
-    f = defect(system, x)
+    f = Defect(system).value(x)
     if not np.isfinite(f).all():
         return np.inf
     terms = np.abs(system.jacobian(x)) @ np.abs(np.concatenate([x, system.parameter_vector()]))
@@ -177,7 +178,7 @@ def nullity(system: System, x: FloatArray) -> int:
 
     Where there is one, it is looked at again in units of the states, since large and small ones look like it.
     """
-    j = derivative(system, x)
+    j = Defect(system).derivative(x)
     count = _null_space(j)
     if count:
         scaled = j * np.where(x != 0.0, np.abs(x), 1.0)
@@ -234,7 +235,7 @@ def find_equilibria(
         1e4 where nothing was found. What is found is kept wherever they are; linear states start at rest for the
         others.
     starts : int
-        Number of starting points in the box (a scrambled Sobol sequence).
+        Number of starting points in the box (a Latin hypercube).
     seed : int
     deflation : bool
         Whether to search on with the solutions found divided out.

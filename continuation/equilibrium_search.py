@@ -12,7 +12,7 @@ from gan_bifurcation.continuation.equilibria import (
     relative_size,
     settle_linear_states,
 )
-from gan_bifurcation.continuation.root_search import derivative, follow_homotopy, natural_newton, newton_step
+from gan_bifurcation.continuation.root_search import Defect, follow_homotopy, natural_newton, newton_step
 from gan_bifurcation.errors import unknown_name
 from gan_bifurcation.ranges import as_range
 from gan_bifurcation.system import System
@@ -33,6 +33,7 @@ class Search:
     def __init__(self, system: System, box: Mapping[str, Any], seed: int) -> None:
         known = system.equilibrium_guess()
         self.system, self.known, self.rng = system, known, np.random.default_rng(seed)
+        self.defect = Defect(system)
         self.centre = np.zeros(system.n) if known is None else known
         self.low, self.high = self.centre - 1.0, self.centre + 1.0
         self.bounded = np.zeros(system.n, dtype=bool)
@@ -56,7 +57,7 @@ class Search:
         """Take up a zero that is new and inside the box."""
         if not relative_size(self.system, x) < 1e-11:
             return
-        j = derivative(self.system, x)
+        j = self.defect.derivative(x)
         if not np.max(np.abs(j)) < _STEEPEST * self.usual:
             return
         free = nullity(self.system, x)
@@ -93,15 +94,14 @@ class Search:
         self.keep(x)
 
     def in_box(self, starts: int) -> None:
-        from scipy.stats import qmc
-
-        sampler = qmc.Sobol(self.system.n, scramble=True, seed=self.rng)
-        places = sampler.random_base2(int(np.ceil(np.log2(max(starts, 2)))))[:starts]
+        # A Latin hypercube: each of `starts` layers of each state is met once. (scipy.stats takes a second to import.)
+        layers = self.rng.permuted(np.tile(np.arange(starts), (self.system.n, 1)), axis=1).T
+        places = (layers + self.rng.random((starts, self.system.n))) / starts
         width = self.high - self.low
         self.guesses = [settle_linear_states(self.system, self.low + width * place) for place in places]
         self.starts = len(self.guesses)
         with np.errstate(all="ignore"):
-            slopes = [float(np.max(np.abs(derivative(self.system, guess)))) for guess in self.guesses[:9]]
+            slopes = [float(np.max(np.abs(self.defect.derivative(guess)))) for guess in self.guesses[:9]]
         slopes = [slope for slope in slopes if 0.0 < slope < np.inf]
         self.usual = float(np.median(slopes)) if slopes else np.inf
         for guess in ([] if self.known is None else [self.known]) + self.guesses:
@@ -139,14 +139,14 @@ class Search:
         """Where the derivative at the centre has changed as much as it was: the unit of each state alone."""
         sizes = np.ones(self.system.n)
         with np.errstate(all="ignore"):
-            here = derivative(self.system, self.centre)
+            here = self.defect.derivative(self.centre)
             rows = np.max(np.abs(here), axis=1)
             rows[rows == 0.0] = 1.0
             for i in range(self.system.n):
                 for size in 10.0 ** np.arange(-6.0, 6.5, 0.5):
                     there = self.centre.copy()
                     there[i] += size
-                    change = np.abs(derivative(self.system, there) - here) / rows[:, None]
+                    change = np.abs(self.defect.derivative(there) - here) / rows[:, None]
                     if not np.max(change) < 0.3:
                         sizes[i] = size
                         break

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.evaluation import jacobian, make_evaluator, value
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
@@ -16,16 +17,27 @@ _SHORTEST: Final = 1e-6
 _FARTHEST: Final = 1e12
 
 
-def defect(system: System, x: FloatArray) -> FloatArray:
-    """What vanishes at an equilibrium or fixed point."""
-    f = system.rhs(x)
-    return f - x if system.kind == "map" else f
+class Defect:
+    """What vanishes at an equilibrium or fixed point, and its derivative in the states, at one set of parameters."""
 
+    def __init__(self, system: System) -> None:
+        self.system, self.is_map = system, system.kind == "map"
+        self._evaluator = make_evaluator(system.tape.data, system.iterations, system.n, 1)
+        self._joint = np.concatenate([np.zeros(system.n), system.parameter_vector()])
 
-def derivative(system: System, x: FloatArray) -> FloatArray:
-    """Its derivative in the states."""
-    a = system.jacobian(x)[:, : system.n]
-    return a - np.eye(system.n) if system.kind == "map" else a
+    def value(self, x: FloatArray) -> FloatArray:
+        f = np.empty(self.system.n)
+        self._joint[: len(f)] = x
+        value(self._evaluator, self._joint, f)
+        return f - x if self.is_map else f
+
+    def derivative(self, x: FloatArray) -> FloatArray:
+        n = self.system.n
+        f, j = np.empty(n), np.empty((n, n + self.system.m))
+        self._joint[:n] = x
+        jacobian(self._evaluator, self._joint, f, j)
+        a = np.ascontiguousarray(j[:, :n])
+        return a - np.eye(n) if self.is_map else a
 
 
 def _solve(j: FloatArray, right: FloatArray, unit: FloatArray) -> FloatArray | None:
@@ -42,7 +54,8 @@ def _solve(j: FloatArray, right: FloatArray, unit: FloatArray) -> FloatArray | N
 
 def newton_step(system: System, x: FloatArray) -> FloatArray | None:
     """Newton's step from a state, or None where there is none."""
-    f, j = defect(system, x), derivative(system, x)
+    defect = Defect(system)
+    f, j = defect.value(x), defect.derivative(x)
     if not (np.isfinite(f).all() and np.isfinite(j).all()):
         return None
     return _solve(j, -f, np.abs(x) + 1e-8 * float(np.max(np.abs(x))) + 1e-12)
@@ -61,11 +74,12 @@ def natural_newton(system: System, x: FloatArray, iterations: int = 50) -> Float
     """
     x = np.array(x, dtype=float)
     damping, last = 1.0, np.inf
-    f = defect(system, x)
+    defect = Defect(system)
+    f = defect.value(x)
     for _ in range(iterations):
         if not np.isfinite(f).all():
             return None
-        j = derivative(system, x)
+        j = defect.derivative(x)
         if not np.isfinite(j).all():
             return None
         unit = np.abs(x) + 1e-8 * float(np.max(np.abs(x))) + 1e-12
@@ -80,7 +94,7 @@ def natural_newton(system: System, x: FloatArray, iterations: int = 50) -> Float
         size = float(np.linalg.norm(step / length))
         while True:
             trial = x + damping * step
-            ft = defect(system, trial)
+            ft = defect.value(trial)
             shorter = _solve(j, -ft, unit) if np.isfinite(ft).all() else None
             if shorter is not None:
                 off = float(np.linalg.norm((shorter - (1.0 - damping) * step) / length))
@@ -105,9 +119,9 @@ def follow_homotopy(
 
     Where Newton's method stops at a singular Jacobian, the path goes on; one path may hold several zeros.
     """
-    n = system.n
+    n, defect = system.n, Defect(system)
     u = np.append(np.array(x, dtype=float), 0.0)
-    start = defect(system, u[:n])
+    start = defect.value(u[:n])
     if not np.isfinite(start).all() or not np.any(start):
         return
     unit = np.append(np.maximum(np.abs(u[:n]), 1e-8 * float(np.max(np.abs(u[:n]))) + 1e-12), 1.0)
@@ -116,7 +130,7 @@ def follow_homotopy(
 
     def matrix(v: FloatArray, row: FloatArray) -> FloatArray:
         m = np.zeros((n + 1, n + 1))
-        m[:n, :n], m[:n, n], m[n] = derivative(system, v[:n]), start, row / unit
+        m[:n, :n], m[:n, n], m[n] = defect.derivative(v[:n]), start, row / unit
         return m
 
     for _ in range(steps):
@@ -125,10 +139,10 @@ def follow_homotopy(
             return
         direction = tangent / unit
         direction /= np.linalg.norm(direction)
-        moved = _step(system, u, direction, unit, length, start, matrix)
+        moved = _step(defect, u, direction, unit, length, start, matrix)
         while moved is None and length > _SHORTEST:
             length *= 0.3
-            moved = _step(system, u, direction, unit, length, start, matrix)
+            moved = _step(defect, u, direction, unit, length, start, matrix)
         if moved is None:
             return
         v, count = moved
@@ -147,7 +161,7 @@ def follow_homotopy(
 
 
 def _step(
-    system: System, u: FloatArray, direction: FloatArray, unit: FloatArray, length: float, start: FloatArray,
+    defect: Defect, u: FloatArray, direction: FloatArray, unit: FloatArray, length: float, start: FloatArray,
     matrix: Callable[[FloatArray, FloatArray], FloatArray],
 ) -> tuple[FloatArray, int] | None:  # fmt: skip
     """The path's next point in the plane at a distance, and the number of corrections; None where it is not found."""
@@ -155,7 +169,7 @@ def _step(
     v = u + length * direction * unit
     last = np.inf
     for count in range(1, 7):
-        f = defect(system, v[:n]) - (1.0 - v[n]) * start
+        f = defect.value(v[:n]) - (1.0 - v[n]) * start
         if not np.isfinite(f).all():
             return None
         plane = float(direction @ ((v - u) / unit)) - length

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.normal_forms import critical_vectors
+from gan_bifurcation.derived import iterate
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
-from gan_bifurcation.system import System, iterate
+from gan_bifurcation.system import System
 
 # What special points of cycles start.
 _CYCLES: Final = "gan_bifurcation.continuation.collocation_starts"
+_CIRCLES: Final = "gan_bifurcation.continuation.circle_doubling"
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +96,10 @@ def _require(point: Point, label: str, verb: str) -> None:
         raise MisuseError(
             f"{verb} takes a point labelled {label}, got {point.name or point.label or 'an ordinary point'}."
         )
-    if point.kind == "circle":
+    if point.kind == "circle" and label != "PD":
         raise MisuseError(
-            f"{point.name or point.label} is a point of circles, and no branch is begun there; simulate the system (or "
-            "gb.iterate(system, 2) at a PD) beyond it, and start with gb.orbit_to_circle."
+            f"{point.name or point.label} is a point of circles, and no branch is begun there; simulate the system "
+            "beyond it, and start with gb.orbit_to_circle."
         )
     if point.multiplicity > 1:
         raise MisuseError(
@@ -134,7 +136,9 @@ def branch_point_to_branch(point: Point) -> Start | ProfileStart:
 def flip_to_period_two(point: Point) -> Start | ProfileStart:
     """The branch of period-two points (fixed points of the second iterate) that starts at a flip.
 
-    At a flip of cycles, it is the branch of cycles of twice the period.
+    At a flip of cycles, it is the branch of cycles of twice the period. At a flip of invariant circles, the critical
+    direction along the circle decides: either two circles begin that are mapped to each other (circles of the second
+    iterate), or one that closes after two turns, with half the rotation number.
 
     Examples
     --------
@@ -149,5 +153,8 @@ def flip_to_period_two(point: Point) -> Start | ProfileStart:
     if point.kind == "cycle":
         found: ProfileStart = import_module(_CYCLES).double_cycles(point)
         return found
+    if point.kind == "circle":
+        circles: ProfileStart = import_module(_CIRCLES).doubled_circles(point)
+        return circles
     q, _ = critical_vectors(np.ascontiguousarray(point.system.jacobian(point.x)[:, : point.system.n]), -1.0)
     return Start(iterate(point.system, 2), point.x, point.free[0], np.append(q.real, 0.0), one_sided=True)

@@ -16,6 +16,7 @@ import numpy as np
 
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import JET, address, call_python
+from gan_bifurcation.compiling import jit, leaf
 from gan_bifurcation.kernels import (
     COMPLEX_MATRIX,
     COMPLEX_VECTOR,
@@ -27,8 +28,6 @@ from gan_bifurcation.kernels import (
     _sigmoid,
     _softplus,
     _unary_value,
-    inner,
-    jit,
     newton_verdict,
     types,
 )
@@ -38,20 +37,20 @@ Jets = Any  # float64 or complex128 array (slots, order + 1); the code is compil
 
 
 # Slices and whole-array assignments bring the messages of broadcasting with them: seconds of compilation.
-@inner
+@leaf
 def _copy(source: Jets, out: Jets) -> None:
     for k in range(out.shape[0]):
         out[k] = source[k]
 
 
-@inner
+@leaf
 def _constant(value: float, out: Jets) -> None:
     for k in range(out.shape[0]):
         out[k] = 0.0
     out[0] = value
 
 
-@inner
+@leaf
 def _multiply(a: Jets, b: Jets, out: Jets) -> None:
     for k in range(out.shape[0] - 1, -1, -1):
         total = a[0] * b[k]
@@ -60,7 +59,7 @@ def _multiply(a: Jets, b: Jets, out: Jets) -> None:
         out[k] = total
 
 
-@inner
+@leaf
 def _divide(a: Jets, b: Jets, out: Jets) -> None:
     for k in range(out.shape[0]):
         total = a[k]
@@ -69,7 +68,7 @@ def _divide(a: Jets, b: Jets, out: Jets) -> None:
         out[k] = total / b[0]
 
 
-@inner
+@leaf
 def _integrate(x: Jets, u: Jets, out: Jets, k: int) -> None:
     """Coefficient k of y, where y' = u(t) x'(t)."""
     total = k * x[k] * u[0]
@@ -78,7 +77,7 @@ def _integrate(x: Jets, u: Jets, out: Jets, k: int) -> None:
     out[k] = total / k
 
 
-@inner
+@leaf
 def _sqrt(x: Jets, out: Jets) -> None:
     out[0] = np.sqrt(x[0])
     for k in range(1, out.shape[0]):
@@ -88,14 +87,14 @@ def _sqrt(x: Jets, out: Jets) -> None:
         out[k] = total / (2.0 * out[0])
 
 
-@inner
+@leaf
 def _exp(x: Jets, out: Jets) -> None:
     out[0] = np.exp(x[0])
     for k in range(1, out.shape[0]):
         _integrate(x, out, out, k)
 
 
-@inner
+@leaf
 def _pair(code: int, x: Jets, out: Jets, other: Jets) -> None:
     """sin/cos and sinh/cosh together: each is the other's derivative, up to sign."""
     x0 = x[0].real
@@ -115,7 +114,7 @@ def _pair(code: int, x: Jets, out: Jets, other: Jets) -> None:
         _copy(other, out)
 
 
-@inner
+@leaf
 def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
     n = out.shape[0]
     x0 = x[0].real
@@ -206,7 +205,7 @@ def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
         _constant(_unary_value(op.SIGN, x0), out)
 
 
-@inner
+@leaf
 def _power_integer(x: Jets, exponent: int, out: Jets, u: Jets, w: Jets) -> None:
     _constant(1.0, out)
     _copy(x, u)

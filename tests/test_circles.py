@@ -186,9 +186,10 @@ def test_tongues_begin_on_the_neimark_sacker_curve() -> None:
 HALF = "(w + b*(x**2 + y**2))/2"
 MOEBIUS = {
     # Half a turn in one turn of the circle, stretched by 0.6 + 0.8 r and 0.6 - 0.8 r: the first is 1 at a = 1/4.
-    "z": f"0.6*(cos({HALF})*z - sin({HALF})*v)"
+    # At the distance s along the first the rest of the stretch is s^2.
+    "z": f"(0.6 - z**2 - v**2)*(cos({HALF})*z - sin({HALF})*v)"
     f" + 0.8*((x*cos({HALF}) - y*sin({HALF}))*z + (x*sin({HALF}) + y*cos({HALF}))*v)",
-    "v": f"0.6*(sin({HALF})*z + cos({HALF})*v)"
+    "v": f"(0.6 - z**2 - v**2)*(sin({HALF})*z + cos({HALF})*v)"
     f" + 0.8*((x*sin({HALF}) + y*cos({HALF}))*z - (x*cos({HALF}) - y*sin({HALF}))*v)",
 }
 
@@ -219,7 +220,24 @@ def test_how_a_circle_loses_stability(
     assert circles.unstable.tolist() == sorted(circles.unstable.tolist())
     assert circles.unstable[-1] == (2 if label == "NS" else 1)
     if label == "PD":
-        with pytest.raises(gb.MisuseError, match="orbit_to_circle"):
+        two = gb.trace(gb.flip_to_period_two(lost), {"a": (-0.1, 0.35)})
+        here = two.column("a")
+        away = np.array([np.linalg.norm(p.states[:, 2:], axis=1).max() for p in two.profiles])
+        rho = (1.3 + 0.4 * here) / (2 * np.pi)
+        assert here[-1] == pytest.approx(0.35, abs=1e-12)
+        assert np.all(two.unstable == 0)
+        if "length" in words:
+            # One circle: s = s (0.6 + 0.8 r - s^2), and half the angle in each step.
+            assert two.system.iterations == 1
+            assert np.abs(away - np.sqrt(0.8 * np.sqrt(here) - 0.4)).max() < 1e-10
+            assert np.abs(two.column("rotation_number") - rho / 2).max() < 1e-12
+        else:
+            # Two: -z = -(0.9 + a) z + z^3, and of the second iterate twice the angle.
+            assert two.system.iterations == 2
+            assert np.abs(away - np.sqrt(here - 0.1)).max() < 1e-10
+            assert np.abs(two.column("rotation_number") - 2 * rho).max() < 1e-12
+    elif label == "NS":
+        with pytest.raises(gb.MisuseError, match="takes a point labelled PD"):
             gb.flip_to_period_two(lost)
 
 
@@ -275,6 +293,25 @@ def test_kernel_gan_circles_against_simulation(kernel: gb.Branch) -> None:
         orbit = gb.simulate(point.system, point.x, steps=20_000)
         assert gb.rotation_number(orbit).value == pytest.approx(point.rotation_number, abs=1e-9)
         assert orbit["x1"].max() == pytest.approx(kernel.column("max_x1")[k], abs=1e-6)
+
+
+def test_beyond_the_doubling_two_circles_are_mapped_to_each_other(kernel: gb.Branch) -> None:
+    two = gb.trace(gb.flip_to_period_two(kernel["PD1"]), {"eta_g": (2.43, 2.445)}, at=[2.44])
+    assert two.column("eta_g").min() > kernel["PD1"].parameters["eta_g"]
+    assert np.all(two.unstable == 0)
+    point = two["UZ1"]
+    assert point.profile is not None
+    # A run of the map itself that begins beside one of them: its even steps lie on one, its odd steps on the other.
+    single = kernel.system.with_parameters(eta_g=2.44)
+    orbit = gb.simulate(single, point.x * (1 + 1e-4), steps=40_000)["x1"][20_000:]
+    largest = point.profile.at(np.linspace(0, 1, 20_001))[:, -1]
+    found = sorted([orbit[::2].max(), orbit[1::2].max()])
+    assert abs(found[0] - found[1]) > 0.01
+    assert min(abs(largest.max() - value) for value in found) < 1e-6
+    # x -> -x maps the two to each other.
+    assert sorted([largest.max(), -largest.min()]) == pytest.approx(found, abs=1e-6)
+    rotation = gb.rotation_number(gb.simulate(point.system, point.x, steps=20_000)).value
+    assert rotation == pytest.approx(min(point.rotation_number, 1 - point.rotation_number), abs=1e-9)
 
 
 def test_kernel_gan_circles_lose_stability(kernel: gb.Branch) -> None:

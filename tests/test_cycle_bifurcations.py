@@ -191,3 +191,30 @@ def test_the_homoclinic_orbit_of_pp2() -> None:
     assert len(branch.special_points) == 3
     # It goes on to the homoclinic orbit, and says so.
     assert branch.outcome[1].code == "homoclinic"
+
+
+def test_the_kernel_gan_from_its_hopf_point_to_the_torus_that_a_simulation_shows() -> None:
+    # Twelve Fourier features, more generated than true mass: features that the Hopf point does not move grow with the
+    # square of the amplitude from nothing, and features that do not oscillate move with the parameter.
+    system = gb.system(gb.models.kernel_gan(p=0.5, q=0.8, sigma=0.5, lam=2.0), gb.Flow())
+    window = {"lam": gb.log_range(0.3, 2.0)}
+    points = gb.trace(gb.point(system), window)
+    wide = gb.StepControl(first=1e-2, smallest=1e-6, largest=0.2)
+    branch = gb.trace(gb.hopf_to_cycles(points["H1"], intervals=16), window, stop="NS1", control=wide)
+    # With sizes from the Hopf point alone 500 points did not get half as far.
+    assert len(branch) < 80
+    assert branch.stable[:-1].all()
+    torus = branch["NS1"]
+    assert np.abs(torus.multipliers[1:3]) == pytest.approx([1, 1], abs=1e-9)
+    assert np.max(np.abs(torus.multipliers[3:])) < 0.3
+    assert torus.criticality == "supercritical"
+    # Simulated: at larger lam the height of the maxima settles, at smaller lam it goes on varying, as much as the root
+    # of the distance; of a subcritical torus neither side would show anything near.
+    spreads = []
+    for distance in (0.004, -0.001, -0.002):
+        at = system.with_parameters(lam=torus.parameters["lam"] + distance)
+        orbit = gb.simulate(at, np.append(np.zeros(system.n - 1), 0.1), duration=2000, samples=20001)
+        x = orbit.states[-4000:, -1]
+        spreads.append(np.ptp(x[1:-1][(x[1:-1] > x[:-2]) & (x[1:-1] > x[2:])]))
+    assert spreads[0] < 0.01
+    assert spreads[2] / spreads[1] == pytest.approx(np.sqrt(2), rel=0.1)
