@@ -4,7 +4,7 @@
 * The error of a border against what it costs: a regime map, and a uniform grid of runs. What a map costs is given as
   the number of steps of the system that compiled code makes in the same CPU time, so that nothing is left out.
 * With --kernel, every map of the study kernel-gan-maps against a dense grid.
-* With --kills N, a study that is killed N times at random moments and taken up again, against one that is not.
+* With --kills N, the study killed.toml, killed N times at random moments and taken up again, against one that is not.
 """
 
 import argparse
@@ -136,7 +136,8 @@ def killed(times: int) -> None:
     random.seed(1)
     with tempfile.TemporaryDirectory() as name:
         whole, broken = Path(name) / "whole", Path(name) / "broken"
-        command = [sys.executable, "-m", "gan_bifurcation.cli", "run", "dirac-gan", "--no-report", "--out"]
+        study = str(Path(__file__).parent / "killed.toml")
+        command = [sys.executable, "-m", "gan_bifurcation.cli", "run", study, "--no-report", "--out"]
         began = time.perf_counter()
         subprocess.run([*command, str(whole)], check=True, capture_output=True)
         length = time.perf_counter() - began

@@ -9,21 +9,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import inner, jit, leaf
 from gan_bifurcation.continuation._spectrum import balance
 from gan_bifurcation.evaluation import jacobian, second
 from gan_bifurcation.jets import run_jet
-from gan_bifurcation.kernels import (
-    COMPLEX_MATRIX,
-    COMPLEX_VECTOR,
-    INDEX,
-    MATRIX,
-    FloatArray,
-    inner,
-    jit,
-    leaf,
-    n_slots,
-    types,
-)
+from gan_bifurcation.kernels import COMPLEX_MATRIX, COMPLEX_VECTOR, INDEX, MATRIX, FloatArray, n_slots, types
 from gan_bifurcation.linking import linked
 
 ComplexArray = NDArray[np.complex128]

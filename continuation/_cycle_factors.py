@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import leaf
 from gan_bifurcation.continuation._cycle_linear import (
     clear,
     copy,
@@ -61,7 +62,7 @@ from gan_bifurcation.continuation._packs import (
     take,
     total,
 )
-from gan_bifurcation.kernels import INDEX, MATRIX, VECTOR, FloatArray, leaf, types
+from gan_bifurcation.kernels import INDEX, MATRIX, VECTOR, FloatArray, types
 from gan_bifurcation.linking import linked
 
 IntArray = NDArray[np.int64]

@@ -7,12 +7,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import jit
 from gan_bifurcation.continuation import _cycle_march as march
 from gan_bifurcation.continuation._cycle_march import act
 from gan_bifurcation.continuation._cycle_memory import CYCLE, Cycle, layout
 from gan_bifurcation.continuation._packs import LANES
 from gan_bifurcation.evaluation import structref
-from gan_bifurcation.kernels import FloatArray, TapeData, jit
+from gan_bifurcation.kernels import FloatArray, TapeData
 
 IntArray = NDArray[np.int64]
 

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import leaf
 from gan_bifurcation.continuation._packs import (
     LANES,
     ONE,
@@ -23,7 +24,7 @@ from gan_bifurcation.continuation._packs import (
     spread,
     store,
 )
-from gan_bifurcation.kernels import FloatArray, leaf
+from gan_bifurcation.kernels import FloatArray
 
 IntArray = NDArray[np.int64]
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import jit, leaf
 from gan_bifurcation.continuation._cycle_factors import (
     factorise_final,
     factors,
@@ -52,7 +53,7 @@ from gan_bifurcation.continuation._packs import (
     total,
 )
 from gan_bifurcation.continuation.floquet import multipliers
-from gan_bifurcation.kernels import FloatArray, jit, leaf
+from gan_bifurcation.kernels import FloatArray
 
 IntArray = NDArray[np.int64]
 

@@ -10,8 +10,9 @@ from typing import Final
 
 import numpy as np
 
+from gan_bifurcation.compiling import jit, leaf
 from gan_bifurcation.continuation._packs import apart
-from gan_bifurcation.kernels import FloatArray, jit, leaf
+from gan_bifurcation.kernels import FloatArray
 
 # The part of the mean that is added to the density, so that no interval becomes too long.
 _FLOOR: Final = 0.1

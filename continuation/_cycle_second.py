@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from gan_bifurcation.compiling import jit
 from gan_bifurcation.continuation._cycle_kernels import System
 from gan_bifurcation.continuation._cycle_system import load_parameters
 from gan_bifurcation.continuation._packs import LANES
 from gan_bifurcation.evaluation import make_evaluator, second
-from gan_bifurcation.kernels import FloatArray, TapeData, jit
+from gan_bifurcation.kernels import FloatArray, TapeData
 
 
 def condition_rows(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gan_bifurcation.compiling import leaf
 from gan_bifurcation.continuation._cycle_linear import (
     clear,
 )
@@ -18,7 +19,7 @@ from gan_bifurcation.continuation._packs import (
     take,
     total,
 )
-from gan_bifurcation.kernels import MATRIX, TAPE, VECTOR, FloatArray, TapeData, leaf, types
+from gan_bifurcation.kernels import MATRIX, TAPE, VECTOR, FloatArray, TapeData, types
 from gan_bifurcation.linking import linked
 
 

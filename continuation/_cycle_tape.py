@@ -6,8 +6,9 @@ import numpy as np
 
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import JACOBIAN, VALUE, address, call_python
+from gan_bifurcation.compiling import leaf
 from gan_bifurcation.continuation._packs import LANES, ZERO, apart, choose, inlined, load, spread, store
-from gan_bifurcation.kernels import FloatArray, TapeData, _integer_power, _unary_derivatives, _unary_value, leaf
+from gan_bifurcation.kernels import FloatArray, TapeData, _integer_power, _unary_derivatives, _unary_value
 from gan_bifurcation.lanes import _newton_lanes
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import jit, leaf
 from gan_bifurcation.continuation._spectrum import eigenvalues
-from gan_bifurcation.kernels import FloatArray, jit, leaf
+from gan_bifurcation.kernels import FloatArray
 
 
 @leaf

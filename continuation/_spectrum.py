@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.kernels import COMPLEX_VECTOR, MATRIX, FloatArray, jit, leaf, types
+from gan_bifurcation.compiling import jit, leaf
+from gan_bifurcation.kernels import COMPLEX_VECTOR, MATRIX, FloatArray, types
 from gan_bifurcation.linking import linked
 
 _EPS: Final = 2.220446049250313e-16

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import jit
 from gan_bifurcation.continuation._kernels import refresh_borders, residual_jacobian
 from gan_bifurcation.continuation._linear_algebra import lu_factor, lu_solve, reduced_spectrum
-from gan_bifurcation.kernels import FloatArray, jit
+from gan_bifurcation.kernels import FloatArray
 
 # Why a chunk ended, and the mode in which `advance` only solves.
 FULL, LEFT_WINDOW, STEP_TOO_SMALL, TOO_LARGE = 0, 1, 2, 3

@@ -14,10 +14,10 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.circle_critical import MOST, Shifted, Vectors, over_two_turns, real_part
 from gan_bifurcation.continuation.circle_waves import SIZES, highest_mode, resampled
 from gan_bifurcation.continuation.starts import ProfileStart
+from gan_bifurcation.derived import iterate
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.linear_states import find_linear_states
 from gan_bifurcation.profiles import Profile
-from gan_bifurcation.system import iterate
 
 FloatArray = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem
 from gan_bifurcation.continuation.circle_waves import derivative, resampled, shifted
+from gan_bifurcation.derived import iterate
 from gan_bifurcation.evaluation import jacobian, make_evaluator
-from gan_bifurcation.system import iterate
 
 FloatArray = NDArray[np.float64]
 

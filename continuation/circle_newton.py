@@ -17,12 +17,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import jit
 from gan_bifurcation.continuation.circle_frames import Frames, constant_multipliers, settled
 from gan_bifurcation.continuation.circle_growth import Growth, growth
 from gan_bifurcation.continuation.circle_linear import ByFrames, Conditions, Linear, direct, factorises, iterated
 from gan_bifurcation.continuation.circle_waves import derivative, resampled, shifted, smoothed
 from gan_bifurcation.evaluation import jacobian, make_evaluator
-from gan_bifurcation.kernels import jit
 from gan_bifurcation.linear_states import find_linear_states
 from gan_bifurcation.ranges import Range
 from gan_bifurcation.system import System

@@ -15,10 +15,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import inner, jit
 from gan_bifurcation.continuation._coefficients import _factor, _null_vectors, _solve
 from gan_bifurcation.evaluation import jacobian, make_evaluator
 from gan_bifurcation.jets import run_jet
-from gan_bifurcation.kernels import FloatArray, inner, jit, n_slots
+from gan_bifurcation.kernels import FloatArray, n_slots
 from gan_bifurcation.system import System
 
 ComplexArray = NDArray[np.complex128]

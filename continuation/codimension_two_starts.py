@@ -12,16 +12,15 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.codimension_two_forms import coefficients
 from gan_bifurcation.continuation.codimension_two_spectra import LABELS, PATTERNS, critical_eigenvalues
 from gan_bifurcation.continuation.conditions import (
-    choose_components,
-    condition_matrix,
+    aim,
     critical_eigenvalue,
     kappa_of,
     make_point,
 )
 from gan_bifurcation.continuation.problem import CONDITION_OF, NEUTRAL, CurveProblem
+from gan_bifurcation.derived import iterate
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.ranges import Range
-from gan_bifurcation.system import iterate
 
 FloatArray = NDArray[np.float64]
 
@@ -216,11 +215,8 @@ def _solve_at(point: Point, guess: _Guess, distance: float) -> Point | None:
     if guess.label == NEUTRAL:
         critical = complex(np.exp(angle))
     u = problem.pack(x, kappa_of(problem, critical) if problem.has_kappa else 0.0)
-    a = problem.jacobian_states(u)
-    if not np.isfinite(a).all():
+    if not aim(problem, u, critical):
         return None
-    problem.set_borders(condition_matrix(problem, u, critical))
-    choose_components(problem, a)
     row = np.zeros(problem.size)
     row[:n] = guess.row.real * scale
     size = float(np.linalg.norm(row))

@@ -11,20 +11,34 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.manifolds import manifold_beside, nearest_on_manifold
 from gan_bifurcation.continuation.problem import compute_spectrum
 from gan_bifurcation.errors import MisuseError, unknown_name
+from gan_bifurcation.evaluation import jacobian, make_evaluator, value
 from gan_bifurcation.ranges import as_range
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
 
 
-def _residual(system: System, x: FloatArray) -> FloatArray:
-    f = system.rhs(x)
-    return f - x if system.kind == "map" else f
+class _Defect:
+    """What vanishes at an equilibrium or fixed point, and its derivative in the states, at one set of parameters."""
 
+    def __init__(self, system: System) -> None:
+        self.system, self.is_map = system, system.kind == "map"
+        self._evaluator = make_evaluator(system.tape.data, system.iterations, system.n, 1)
+        self._joint = np.concatenate([np.zeros(system.n), system.parameter_vector()])
 
-def _derivative(system: System, x: FloatArray) -> FloatArray:
-    a = system.jacobian(x)[:, : system.n]
-    return a - np.eye(system.n) if system.kind == "map" else a
+    def value(self, x: FloatArray) -> FloatArray:
+        f = np.empty(self.system.n)
+        self._joint[: len(f)] = x
+        value(self._evaluator, self._joint, f)
+        return f - x if self.is_map else f
+
+    def derivative(self, x: FloatArray) -> FloatArray:
+        n = self.system.n
+        f, j = np.empty(n), np.empty((n, n + self.system.m))
+        self._joint[:n] = x
+        jacobian(self._evaluator, self._joint, f, j)
+        a = np.ascontiguousarray(j[:, :n])
+        return a - np.eye(n) if self.is_map else a
 
 
 # Newton's method may run off to where numbers overflow: such a start finds nothing, and no one need be warned.
@@ -43,11 +57,12 @@ def damped_newton(
     """
     x = np.array(x, dtype=float)
     size = max(1.0, float(np.max(np.abs(x))))
-    f = _residual(system, x)
+    defect = _Defect(system)
+    f = defect.value(x)
     for _ in range(iterations):
         if not np.isfinite(f).all():
             return x, np.inf, False
-        j = _derivative(system, x)
+        j = defect.derivative(x)
         if not np.isfinite(j).all():
             return x, np.inf, False
         step = _minimum_norm(j, -f)
@@ -65,7 +80,7 @@ def damped_newton(
         damping = 1.0
         for _ in range(12):
             trial = x + damping * step
-            ft = _residual(system, trial)
+            ft = defect.value(trial)
             if np.isfinite(ft).all() and (
                 known or np.linalg.norm(ft) <= (1.0 - 0.1 * damping) * np.linalg.norm(f) or length < 1e-7
             ):
@@ -99,7 +114,7 @@ def settle_linear_states(system: System, x: FloatArray) -> FloatArray:
 
 def relative_size(system: System, x: FloatArray) -> float:
     """Largest residual relative to the size of the terms of its equation."""
-    f = _residual(system, x)
+    f = _Defect(system).value(x)
     if not np.isfinite(f).all():
         return np.inf
     terms = np.abs(system.jacobian(x)) @ np.abs(np.concatenate([x, system.parameter_vector()]))
@@ -183,7 +198,7 @@ def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
 
 def nullity(system: System, x: FloatArray) -> int:
     """Dimension of the null space of the equilibrium's Jacobian: singular values below 1e-9 of the largest."""
-    s = np.linalg.svd(_derivative(system, x), compute_uv=False)
+    s = np.linalg.svd(_Defect(system).derivative(x), compute_uv=False)
     return int(np.sum(s <= 1e-9 * max(float(s[0]), 1e-300)))
 
 
@@ -227,7 +242,7 @@ def find_equilibria(
         What is found outside is not kept. States left out start within 1 of the known equilibrium (or of zero), and
         what is found is kept wherever they are; linear states start at rest for the others.
     starts : int
-        Number of starting points (a scrambled Sobol sequence).
+        Number of starting points (a Latin hypercube).
     seed : int
     deflation : bool
         Whether to search on with the solutions found divided out.
@@ -245,8 +260,6 @@ def find_equilibria(
     """
     if starts < 1:
         raise MisuseError(f"A search needs at least one start, got {starts}.")
-    from scipy.stats import qmc
-
     known = system.equilibrium_guess()
     centre = np.zeros(system.n) if known is None else known
     low, high = centre - 1.0, centre + 1.0
@@ -259,8 +272,10 @@ def find_equilibria(
         low[i], high[i] = window.low, window.high
         bounded[i] = True
     width = high - low
-    sampler = qmc.Sobol(system.n, scramble=True, seed=np.random.default_rng(seed))
-    guesses = low + width * sampler.random_base2(int(np.ceil(np.log2(max(starts, 2)))))[:starts]
+    # A Latin hypercube: each of `starts` layers of each state is met once. (scipy.stats takes a second to import.)
+    rng = np.random.default_rng(seed)
+    layers = rng.permuted(np.tile(np.arange(starts), (system.n, 1)), axis=1).T
+    guesses = low + width * (layers + rng.random((starts, system.n))) / starts
     guesses = np.array([settle_linear_states(system, guess) for guess in guesses])
     found: list[FloatArray] = []
     manifolds = failures = outside = 0

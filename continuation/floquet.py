@@ -17,11 +17,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import leaf
 from gan_bifurcation.continuation._cycle_memory import SIZES, Layout
 from gan_bifurcation.continuation._linear_algebra import lu_factor, lu_solve
 from gan_bifurcation.continuation._packs import LANES, ZERO, apart, inlined
 from gan_bifurcation.continuation._spectrum import eigenvalues
-from gan_bifurcation.kernels import COMPLEX_VECTOR, VECTOR, FloatArray, leaf, types
+from gan_bifurcation.kernels import COMPLEX_VECTOR, VECTOR, FloatArray, types
 from gan_bifurcation.linking import linked
 
 ComplexArray = NDArray[np.complex128]

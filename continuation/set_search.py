@@ -11,6 +11,7 @@ from gan_bifurcation.continuation.equilibria import damped_newton, find_equilibr
 from gan_bifurcation.continuation.problem import compute_spectrum
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.evaluation import make_evaluator, value
 from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.system import System
 
@@ -55,9 +56,15 @@ def starting_points(
     """
     inside = placed(system, window)
     found: list[Point] = []
+    # Angles that differ by whole turns are the same.
+    turns = np.array([system.periods.get(state, np.inf) for state in system.states])
+
+    def known(p: Point, x: FloatArray) -> bool:
+        winds = np.round((x - p.x) / turns)
+        return same_state(p.x, x - winds * np.where(np.isfinite(turns), turns, 0.0))
 
     def keep(x: FloatArray, at: System = inside) -> None:
-        if all(p.system.parameters != at.parameters or not same_state(p.x, x) for p in found) and in_domain(at, x):
+        if all(p.system.parameters != at.parameters or not known(p, x) for p in found) and in_domain(at, x):
             found.append(Point(at, x, compute_spectrum(at, x)))
 
     given = [] if start is None else (list(start) if isinstance(start, Sequence) else [start])
@@ -108,7 +115,9 @@ def in_domain(system: System, x: FloatArray) -> bool:
     if not system.domain:
         return True
     tape = observable_tape(system, [text for text, _ in system.domain])
-    return bool(np.all(np.asarray(tape.evaluate([*x, *system.parameter_vector()])) >= -1e-9))
+    values = np.empty(len(system.domain))
+    value(make_evaluator(tape.data, 1, len(values), 0), np.concatenate([x, system.parameter_vector()]), values)
+    return bool(np.all(values >= -1e-9))
 
 
 def same_state(x: FloatArray, y: FloatArray, tolerance: float = 1e-6) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from gan_bifurcation.branch import Branch
 from gan_bifurcation.continuation.bifurcation_set import BifurcationSet, Link
 from gan_bifurcation.continuation.set_window import Window
+from gan_bifurcation.derived import iterate
 from gan_bifurcation.errors import ResultsError
 from gan_bifurcation.profiles import packed, unpacked
 from gan_bifurcation.records import (
@@ -17,7 +18,7 @@ from gan_bifurcation.records import (
     system_record,
     write_files,
 )
-from gan_bifurcation.system import System, iterate
+from gan_bifurcation.system import System
 
 FORMAT: Final = 1
 # A folder of a stranger may claim any number of files.
@@ -43,7 +44,7 @@ def save(found: BifurcationSet, folder: Path) -> Path:
         "links": [[k.source, k.target, k.how, k.label, dict(k.parameters)] for k in found.links],
         "unexplored": list(found.unexplored),
     }
-    write_files(folder / "set", json.dumps(text, indent=1), arrays)
+    write_files(folder / "set", json.dumps(text), arrays)
     return folder
 
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.normal_forms import critical_vectors
+from gan_bifurcation.derived import iterate
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
-from gan_bifurcation.system import System, iterate
+from gan_bifurcation.system import System
 
 # What special points of cycles start.
 _CYCLES: Final = "gan_bifurcation.continuation.collocation_starts"

@@ -19,10 +19,10 @@ from gan_bifurcation.continuation.normal_forms import Coefficients
 from gan_bifurcation.continuation.problem import compute_spectrum
 from gan_bifurcation.continuation.scales import natural_scale
 from gan_bifurcation.continuation.trace import trace
+from gan_bifurcation.derived import iterate
 from gan_bifurcation.errors import MisuseError, Outcome
 from gan_bifurcation.evaluation import jacobian, make_evaluator
 from gan_bifurcation.ranges import Range, as_range
-from gan_bifurcation.system import iterate
 
 FloatArray = NDArray[np.float64]
 

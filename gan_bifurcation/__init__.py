@@ -61,7 +61,8 @@ _HOMES: Final[dict[str, str]] = {
         ),
         "conformance": ("check_game", "check_rule"),
         "expressions": ("Mean", "NodeTable", "symbol"),
-        "facts": ("DomainBound", "Equilibrium", "Symmetry"),
+        "derived": ("iterate", "restrict", "tie"),
+        "facts": ("DomainBound", "Ending", "Equilibrium", "Symmetry"),
         "game": ("Game", "Player"),
         "game_files": ("load_game",),
         "simulate": ("Orbit", "simulate"),
@@ -119,7 +120,7 @@ _HOMES: Final[dict[str, str]] = {
             "system",
         ),
         "studies": ("load", "run_study"),
-        "system": ("System", "iterate", "restrict", "tie"),
+        "system": ("System",),
     }.items()
     for name in names
 }

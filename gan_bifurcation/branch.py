@@ -306,7 +306,7 @@ class Branch:
             "outcome": [[o.code, o.message, o.converged] for o in self.outcome],
             "special_points": [point_record(p) for p in self.special_points],
         }
-        return write_files(Path(path), json.dumps(text, indent=1), arrays)
+        return write_files(Path(path), json.dumps(text), arrays)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> "Branch":

@@ -11,13 +11,13 @@ import numba
 import numba.experimental.structref
 import numpy as np
 
+from gan_bifurcation.compiling import jit
 from gan_bifurcation.kernels import (
     MATRIX,
     TAPE,
     VECTOR,
     FloatArray,
     TapeData,
-    jit,
     load_constants,
     n_slots,
     run_jacobian,

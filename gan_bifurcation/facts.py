@@ -3,14 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import sympy
 
 from gan_bifurcation.errors import MisuseError, quoted, unknown_name
 from gan_bifurcation.expressions import parse, symbol
 
-__all__ = ["DomainBound", "Equilibrium", "Field", "Symmetry", "as_expression", "checked_parameters"]
+__all__ = ["DomainBound", "Ending", "Equilibrium", "Field", "Symmetry", "as_expression", "checked_parameters"]
 
 Field = Mapping[str, sympy.Expr]
 
@@ -77,6 +77,32 @@ class DomainBound:
 
     expression: str
     reason: str
+
+
+_LONGEST_NAME: Final = 40
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What training may end in that is no success, such as mode collapse: a run that ends there stalls.
+
+    Attributes
+    ----------
+    expression : str
+        In states and parameters, positive there.
+    name : str
+        What it is called: the detail of the verdict.
+    """
+
+    expression: str
+    name: str
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and self.name.strip() and len(self.name) <= _LONGEST_NAME):
+            raise MisuseError(
+                f"An ending has a name of at most {_LONGEST_NAME} letters, such as 'mode collapse', but got "
+                f"{quoted(repr(self.name))}."
+            )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from gan_bifurcation.errors import MisuseError, quoted, unknown_name
 from gan_bifurcation.expressions import Mean, NodeTable, derivative, is_smooth, parse, symbol
 from gan_bifurcation.facts import (
     DomainBound,
+    Ending,
     Equilibrium,
     Field,
     Symmetry,
@@ -74,6 +75,8 @@ class Game:
         at a bound.
     periods : mapping of str to float
         States that are angles, with the length of a turn.
+    endings : tuple of Ending
+        What training may end in that is no success, such as mode collapse.
     paper : str
         Key of the citation in the models' references.
     description : str
@@ -102,9 +105,10 @@ class Game:
     why_not_smooth: str = ""
     projection: Mapping[str, tuple[str, str]] = dataclass_field(default_factory=dict)
     periods: Mapping[str, float] = dataclass_field(default_factory=dict)
+    endings: tuple[Ending, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("symmetries", "domain", "equilibria"):
+        for name in ("symmetries", "domain", "equilibria", "endings"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         self._check_names()
         object.__setattr__(self, "parameters", checked_parameters(self.parameters, f"the game '{self.name}'"))
@@ -125,6 +129,7 @@ class Game:
         domain: Mapping[str, str] | None = None,
         equilibria: Mapping[str, Mapping[str, str]] | None = None,
         projection: Mapping[str, tuple[str, str]] | None = None,
+        endings: Mapping[str, str] | None = None,
         random: Sequence[NodeTable] = (),
         paper: str = "",
         description: str = "",
@@ -202,6 +207,7 @@ class Game:
             description=description,
             why_not_smooth=why_not_smooth,
             projection=dict(projection or {}),
+            endings=tuple(Ending(text, name) for text, name in (endings or {}).items()),
         )
 
     @classmethod
@@ -223,7 +229,7 @@ class Game:
             The direction of each state: minus what would be the gradient.
         parameters : mapping of str to float
         **facts
-            symmetries, domain, equilibria, paper, description, why_not_smooth, projection.
+            symmetries, domain, equilibria, paper, description, why_not_smooth, projection, endings.
         """
         directions = {
             key: as_expression(value, f"The direction of '{key}'")
@@ -344,8 +350,8 @@ class Game:
                 if state not in self.states:
                     raise unknown_name(f"state in the symmetry '{symmetry.name}' of '{self.name}'", state, self.states)
         names = {name: symbol(name) for name in (*self.states, *self.parameters)}
-        for bound in self.domain:
-            parse(bound.expression, names)
+        for text in (*(bound.expression for bound in self.domain), *(ending.expression for ending in self.endings)):
+            parse(text, names)
         for known in self.equilibria:
             for state in known.state:
                 if state not in self.states:

@@ -22,6 +22,7 @@ _MOST_DATA: Final = 32 << 20
 _KEYS: Final[Mapping[str, type]] = {
     "name": str, "description": str, "paper": str, "why_not_smooth": str, "discriminator": dict, "generator": dict,
     "parameters": dict, "random": list, "symmetries": dict, "equilibria": dict, "domain": dict, "projection": dict,
+    "endings": dict,
 }  # fmt: skip
 _RANDOM_KEYS: Final = ("variables", "rule", "nodes", "low", "high", "sample", "file")
 _SOURCES: Final = ("rule", "sample", "file")
@@ -49,7 +50,8 @@ def load_game(path: str | Path) -> Game:
     Keys: ``name``, ``description``, ``paper``; ``[discriminator]`` and ``[generator]`` with ``states`` and ``loss`` (a
     generator without one descends minus the discriminator's); ``[parameters]``; ``[[random]]`` with ``variables`` and
     one of ``rule`` ("gauss_hermite" or "gauss_legendre", with ``nodes``, and ``low`` and ``high`` for the second),
-    ``sample`` or ``file``; ``[symmetries.NAME]``, ``[equilibria.NAME]``, ``[domain]`` and ``[projection]``.
+    ``sample`` or ``file``; ``[symmetries.NAME]``, ``[equilibria.NAME]``, ``[domain]``, ``[projection]`` and
+    ``[endings]``.
 
     Examples
     --------
@@ -140,9 +142,10 @@ def _check_tables(table: Mapping[str, Any]) -> None:
                 raise MisuseError(
                     f'[{key}.{name}] gives each state as text, such as "0", but got {quoted(repr(inner))}.'
                 )
-    for name, text in table.get("domain", {}).items():
-        if not isinstance(text, str):
-            raise MisuseError(f"[domain] gives a reason as text for '{name}', but got {quoted(repr(text))}.")
+    for key, what in (("domain", "reason"), ("endings", "name")):
+        for name, text in table.get(key, {}).items():
+            if not isinstance(text, str):
+                raise MisuseError(f"[{key}] gives a {what} as text for '{name}', but got {quoted(repr(text))}.")
 
 
 # -- random variables -----------------------------------------------------------------------------------------------

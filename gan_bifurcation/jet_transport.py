@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation import tape as tapes
+from gan_bifurcation.compiling import jit
 from gan_bifurcation.dormand_prince import DOP853, STAGES
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.jets import jets_of
-from gan_bifurcation.kernels import TapeData, jit
+from gan_bifurcation.kernels import TapeData
 
 if TYPE_CHECKING:
     from gan_bifurcation.system import System

@@ -16,6 +16,7 @@ import numpy as np
 
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import JET, address, call_python
+from gan_bifurcation.compiling import jit, leaf
 from gan_bifurcation.kernels import (
     COMPLEX_MATRIX,
     MATRIX,
@@ -25,8 +26,6 @@ from gan_bifurcation.kernels import (
     _sigmoid,
     _softplus,
     _unary_value,
-    inner,
-    jit,
     newton_verdict,
     types,
 )
@@ -36,20 +35,20 @@ Jets = Any  # float64 or complex128 array (slots, order + 1); the code is compil
 
 
 # Slices and whole-array assignments bring the messages of broadcasting with them: seconds of compilation.
-@inner
+@leaf
 def _copy(source: Jets, out: Jets) -> None:
     for k in range(out.shape[0]):
         out[k] = source[k]
 
 
-@inner
+@leaf
 def _constant(value: float, out: Jets) -> None:
     for k in range(out.shape[0]):
         out[k] = 0.0
     out[0] = value
 
 
-@inner
+@leaf
 def _multiply(a: Jets, b: Jets, out: Jets) -> None:
     for k in range(out.shape[0] - 1, -1, -1):
         total = a[0] * b[k]
@@ -58,7 +57,7 @@ def _multiply(a: Jets, b: Jets, out: Jets) -> None:
         out[k] = total
 
 
-@inner
+@leaf
 def _divide(a: Jets, b: Jets, out: Jets) -> None:
     for k in range(out.shape[0]):
         total = a[k]
@@ -67,7 +66,7 @@ def _divide(a: Jets, b: Jets, out: Jets) -> None:
         out[k] = total / b[0]
 
 
-@inner
+@leaf
 def _integrate(x: Jets, u: Jets, out: Jets, k: int) -> None:
     """Coefficient k of y, where y' = u(t) x'(t)."""
     total = k * x[k] * u[0]
@@ -76,7 +75,7 @@ def _integrate(x: Jets, u: Jets, out: Jets, k: int) -> None:
     out[k] = total / k
 
 
-@inner
+@leaf
 def _sqrt(x: Jets, out: Jets) -> None:
     out[0] = np.sqrt(x[0])
     for k in range(1, out.shape[0]):
@@ -86,14 +85,14 @@ def _sqrt(x: Jets, out: Jets) -> None:
         out[k] = total / (2.0 * out[0])
 
 
-@inner
+@leaf
 def _exp(x: Jets, out: Jets) -> None:
     out[0] = np.exp(x[0])
     for k in range(1, out.shape[0]):
         _integrate(x, out, out, k)
 
 
-@inner
+@leaf
 def _pair(code: int, x: Jets, out: Jets, other: Jets) -> None:
     """sin/cos and sinh/cosh together: each is the other's derivative, up to sign."""
     x0 = x[0].real
@@ -113,7 +112,7 @@ def _pair(code: int, x: Jets, out: Jets, other: Jets) -> None:
         _copy(other, out)
 
 
-@inner
+@leaf
 def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
     n = out.shape[0]
     x0 = x[0].real
@@ -204,7 +203,7 @@ def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
         _constant(_unary_value(op.SIGN, x0), out)
 
 
-@inner
+@leaf
 def _power_integer(x: Jets, exponent: int, out: Jets, u: Jets, w: Jets) -> None:
     _constant(1.0, out)
     _copy(x, u)
@@ -283,7 +282,7 @@ def run_jet(tape: TapeData, s: Jets) -> None:
             j = i + 1
             while code[j, 0] != op.LOOP_END:
                 if code[j, 0] == op.ACCUMULATE:
-                    s[base + j] = 0.0
+                    _constant(0.0, s[base + j])
                 j += 1
         elif o == op.NODE:
             _constant(0.0, y)
@@ -339,7 +338,7 @@ def run_jet(tape: TapeData, s: Jets) -> None:
                 verdict = 1
             if verdict >= 0 and passes < order:
                 for k in range(unknowns):
-                    s[base + code[i, 1] + 1 + k] = s[base + i - unknowns + k]
+                    _copy(s[base + i - unknowns + k], s[base + code[i, 1] + 1 + k])
                 i = code[i, 1] + unknowns
         i += 1
 

@@ -13,19 +13,10 @@ from numpy.typing import NDArray
 
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import JACOBIAN, SECOND, VALUE, address, call_python
+from gan_bifurcation.compiling import leaf
 from gan_bifurcation.linking import linked
 
 FloatArray = NDArray[np.float64]
-
-# Numba declares no wrapper options.
-_njit: Any = numba.njit
-jit: Any = _njit(cache=True, nogil=True, error_model="numpy")
-# For what only compiled code calls: without the wrappers for Python, which cost as much to compile as a small function.
-inner: Any = _njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-# For what allocates nothing either: counting references to the arrays of the tape took longer than the operations.
-leaf: Any = _njit(
-    cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False
-)
 
 TWO_OVER_SQRT_PI = 1.1283791670955126
 

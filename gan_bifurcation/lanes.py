@@ -7,21 +7,20 @@ between runs in vector registers. One orbit is a single lane.
 from math import cos, sin
 from typing import Any, Final, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import VALUE, address, call_python
+from gan_bifurcation.compiling import shared
 from gan_bifurcation.kernels import FloatArray, TapeData, _integer_power, _unary_value, newton_verdict
 from gan_bifurcation.tape import Tape
 
 IntArray = NDArray[np.int64]
 
-_njit: Any = numba.njit
 # For functions that allocate nothing: without reference counts, arrays as arguments cost nothing (three times faster,
 # and sooner compiled).
-leaf: Any = _njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+leaf: Any = shared(_nrt=False)
 # Numba compiles a function once more for a literal 0 among its arguments; this is none.
 ZERO: Any = np.int64(0)
 

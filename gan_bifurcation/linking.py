@@ -21,11 +21,12 @@ import numba.core.cgutils
 import numba.core.typing.templates
 import numba.extending
 
+from gan_bifurcation.compiling import callback
+
 __all__ = ["linked"]
 
 _ir: Any = llvmlite.ir
 _cgutils: Any = numba.core.cgutils
-_cfunc: Any = numba.cfunc
 _lower: Any = numba.extending.lower_builtin
 _ConcreteTemplate: Any = numba.core.typing.templates.ConcreteTemplate
 _infer_global: Any = numba.core.typing.templates.infer_global
@@ -43,17 +44,8 @@ class _Link:
     def resolve(self) -> None:
         """Compile the function, or load it, and put down where it is."""
         if self.compiled is None:
-            self.compiled = self._compile(cache=True)
+            self.compiled = callback(self.function, self.signature, self.options)
             self.pointer.value = self.compiled.address
-
-    def _compile(self, cache: bool) -> Any:
-        try:
-            return _cfunc(self.signature, cache=cache, error_model="numpy", **self.options)(self.function)
-        except RuntimeError as error:
-            # A function that comes from no file, as one typed at a prompt.
-            if cache and "cannot cache" in str(error):
-                return self._compile(cache=False)
-            raise
 
 
 def _resolve(place: int) -> None:

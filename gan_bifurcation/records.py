@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.branch import Point
+from gan_bifurcation.derived import iterate
 from gan_bifurcation.errors import ResultsError
 from gan_bifurcation.expressions import LogSigmoid, Mean, NodeTable, Sigmoid, Softplus, symbol
 from gan_bifurcation.poincare import poincare
 from gan_bifurcation.profiles import Profile
 from gan_bifurcation.roots import Root
-from gan_bifurcation.system import System, iterate
+from gan_bifurcation.system import System
 from gan_bifurcation.tape import Tape
 
 Arrays = dict[str, NDArray[Any]]
@@ -53,6 +54,7 @@ def system_record(system: System) -> tuple[dict[str, Any], Arrays]:
         "tables": len(tape.tables),
         "description": system.description,
         "periods": dict(system.periods),
+        "endings": [list(e) for e in system.endings],
     }
     return text, arrays
 
@@ -86,6 +88,7 @@ def system_from_record(text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any
         text["kind"], str(text["name"]), states, parameters, assignments, rhs, int(text["iterations"]),
         tuple((str(e), str(r)) for e, r in text["domain"]), description=str(text["description"]), _tape=tape,
         periods={str(k): float(v) for k, v in text.get("periods", {}).items()},
+        endings=tuple((str(e), str(n)) for e, n in text.get("endings", ())),
     )  # fmt: skip
 
 

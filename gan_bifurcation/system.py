@@ -3,6 +3,7 @@
 A derived system is a system.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -57,6 +58,9 @@ class System:
         Of a return map made by :func:`gan_bifurcation.poincare`: the section and the flow.
     periods : mapping of str to float
         States that are angles, with the length of a turn: winding orbits oscillate, rather than diverge.
+    endings : tuple of (str, str)
+        Expressions that are positive where training has ended in something that is no success, each with its name,
+        such as mode collapse: a run that ends there stalls, whatever else it does.
     """
 
     kind: Kind
@@ -75,6 +79,7 @@ class System:
     memory: "tuple[Memory, ...]" = ()
     section: "Section | None" = None
     periods: Mapping[str, float] = field(default_factory=dict)
+    endings: tuple[tuple[str, str], ...] = ()
     _tape: tapes.Tape | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -279,6 +284,7 @@ class System:
         rule: "Rule | None" = None,
         description: str = "",
         periods: Mapping[str, float] | None = None,
+        endings: Sequence[tuple[str, str]] = (),
     ) -> "System":
         """A system from what an update rule assembled of a game (see :mod:`gan_bifurcation.rules`)."""
         return cls(
@@ -296,6 +302,7 @@ class System:
             memory=tuple(update.memory),
             description=description,
             periods=periods or {},
+            endings=tuple(endings),
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -452,7 +459,15 @@ class System:
         for name in values:
             if name not in self.parameters:
                 raise unknown_name("parameter", name, tuple(self.parameters))
-        return replace(self, parameters={**self.parameters, **{k: float(v) for k, v in values.items()}})
+        changed = {**self.parameters, **{k: float(v) for k, v in values.items()}}
+        if type(self) is not System or not all(math.isfinite(changed[name]) for name in values):
+            return replace(self, parameters=changed)
+        # Regime maps ask for thousands of these: all else, what is cached included, does not depend on the values and
+        # has been checked.
+        made = object.__new__(System)
+        made.__dict__.update(self.__dict__)
+        object.__setattr__(made, "parameters", MappingProxyType(changed))
+        return made
 
     @cached_property
     def linear_states(self) -> tuple[int, ...]:
@@ -478,92 +493,3 @@ class System:
                     [float(known.state[s].xreplace(values)) if s in known.state else 0.0 for s in self.states]
                 )
         return None
-
-
-def tie(system: System, **ties: str) -> System:
-    """Express parameters by others: ``tie(system, eta_g="eta_d")``, ``tie(system, eta_g="2*eta_d")``.
-
-    Parameters
-    ----------
-    system : System
-    **ties : str
-        Parameter to remove = expression in the remaining parameters.
-
-    Returns
-    -------
-    System
-
-    Examples
-    --------
-    >>> s = System.from_equations("map", {"x": "a*x + b"}, parameters={"a": 0.5, "b": 1.0})
-    >>> tie(s, b="2*a").rhs([1.0]).tolist()
-    [1.5]
-    """
-    for name in ties:
-        system.parameter_index(name)
-    kept = {k: v for k, v in system.parameters.items() if k not in ties}
-    names = {k: symbol(k) for k in kept}
-    head = tuple((symbol(name), parse(str(text), names)) for name, text in ties.items())
-    known = tuple(
-        replace(k, state={s: e.xreplace(dict(head)) for s, e in k.state.items()}, ties={**k.ties, **dict(head)})
-        for k in system.known_equilibria
-    )
-    return replace(system, parameters=kept, assignments=head + system.assignments, known_equilibria=known, _tape=None)
-
-
-def iterate(system: System, times: int) -> System:
-    """The k-th iterate of a map; its fixed points are the map's points of period dividing k.
-
-    Examples
-    --------
-    >>> s = System.from_equations("map", {"x": "2*x"})
-    >>> iterate(s, 3).rhs([1.0]).tolist()
-    [8.0]
-    """
-    if system.kind != "map":
-        raise MisuseError(
-            f"Only a map can be iterated, got the flow '{system.name}'; use a Poincare map or a step rule."
-        )
-    if times < 1:
-        raise MisuseError(f"A map is iterated at least once, got {times}.")
-    return replace(system, iterations=system.iterations * int(times))
-
-
-def restrict(system: System, symmetry: "Symmetry") -> System:
-    """The system on the fixed-point subspace of a symmetry (a signed permutation of states), which the dynamics keeps.
-
-    Parameters
-    ----------
-    system : System
-    symmetry : Symmetry
-
-    Returns
-    -------
-    System
-        Its states are one representative of every class of states that the symmetry ties together.
-    """
-    value: dict[str, tuple[int, str]] = {}
-    for start in system.states:
-        if start in value:
-            continue
-        sign, name, seen = 1, start, {}
-        while name not in seen:
-            seen[name] = sign
-            step, name = symmetry.action.get(name, (1, name))
-            sign *= step
-        for other, s in seen.items():
-            # A state that is carried to minus itself is zero on the subspace.
-            value[other] = (0 if sign != seen[name] else s, start)
-    kept = tuple(s for s in system.states if value[s][1] == s and value[s][0] != 0)
-    if not kept:
-        raise MisuseError(
-            f"The symmetry '{symmetry.name}' fixes only the origin, so there is no subspace to restrict to."
-        )
-    image = {symbol(s): sign * symbol(rep) for s, (sign, rep) in value.items() if s not in kept}
-    rhs = tuple(e for s, e in zip(system.states, system.rhs_expressions, strict=True) if s in kept)
-    known = tuple(replace(k, state={s: e for s, e in k.state.items() if s in kept}) for k in system.known_equilibria)
-    return replace(
-        system, name=f"{system.name} ({symmetry.name})", states=kept,
-        assignments=tuple(image.items()) + system.assignments,
-        rhs_expressions=rhs, symmetries=(), known_equilibria=known, _tape=None,
-    )  # fmt: skip

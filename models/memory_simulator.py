@@ -18,8 +18,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gan_bifurcation.compiling import jit
 from gan_bifurcation.errors import MisuseError, Outcome
-from gan_bifurcation.kernels import jit
 from gan_bifurcation.models.kernel_profiles import gaussians, positive_numbers
 
 __all__ = ["MemoryRun", "simulate_memory_form"]

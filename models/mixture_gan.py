@@ -10,7 +10,7 @@ import sympy
 
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.expressions import symbol
-from gan_bifurcation.facts import DomainBound, Equilibrium, Symmetry
+from gan_bifurcation.facts import DomainBound, Ending, Equilibrium, Symmetry
 from gan_bifurcation.game import Game, Player
 from gan_bifurcation.models.mixture_theory import slice_crossing, symmetric_end
 
@@ -29,6 +29,11 @@ _ORDERINGS: Final[Mapping[str, tuple[tuple[str, str, str], ...]]] = {
         ("l2", "r2", "second interval"),
     ),
 }
+# Generated means nearer to each other than this part of the true ones' distance are one mode.
+_ONE_MODE: Final = Ending("abs(true2 - true1)/100 - abs(mu2 - mu1)", "mode collapse")
+# How far the generated means are from the true ones, in whatever order, beyond what is as good as there.
+_AWAY: Final = "abs(mu1 + mu2 - true1 - true2) + abs(abs(mu2 - mu1) - abs(true2 - true1)) - 0.1"
+_CLOSED: Final = "discriminator collapse"
 _DISCRIMINATORS: Final = ("interval", "projected", "window", "half_line")
 # No density is a number that far out: a half-width that grows for ever has said all it can.
 _WIDEST: Final = "100"
@@ -108,6 +113,7 @@ def mixture_gan(
         else (Symmetry("exchange of generated means", {"mu1": (1, "mu2"), "mu2": (1, "mu1")}),),
         domain=_closed(_ORDERINGS[ordering]),
         equilibria=(Equilibrium("truth, intervals closed", collapsed),),
+        endings=(_ONE_MODE,),
         paper=_PAPER,
         description="Two generated Gaussians against two true ones; the discriminator is 1 on two intervals.",
     )
@@ -129,6 +135,7 @@ def _widths(first: float, second: float) -> Game:
             Symmetry("exchange of intervals", {"c1": (1, "c2"), "c2": (1, "c1"), "w1": (1, "w2"), "w2": (1, "w1")}),
         ),
         equilibria=(Equilibrium("truth, intervals closed", closed),),
+        endings=(_ONE_MODE, Ending(f"minimum(1e-9 - w1 - w2, {_AWAY})", _CLOSED)),
         projection={"w1": ("0", _WIDEST), "w2": ("0", _WIDEST)},
         why_not_smooth="half-widths are kept from falling below zero",
         paper=_PAPER,
@@ -221,6 +228,7 @@ def interval_gan(
     true, mu, l, r, c, s = (symbol(name) for name in ("true", "mu", "l", "r", "c", "s"))  # noqa: E741
     parameters = {"true": true_mean}
     domain: tuple[DomainBound, ...] = ()
+    endings: tuple[Ending, ...] = ()
     projection: dict[str, tuple[str, str]] = {}
     moves: tuple[str, ...]
     equilibria: tuple[Equilibrium, ...]
@@ -234,6 +242,7 @@ def interval_gan(
         w = symbol("w")
         value = _value([(c - w, c + w)], [true], [mu])
         moves, gain, projection = ("c", "w"), value / 2, {"w": ("0", _WIDEST)}
+        endings = (Ending("minimum(1e-9 - w, abs(mu - true) - 0.1)", _CLOSED),)
         # None is listed: along a line of them a branch over a parameter is not one curve, and a regime map is told by
         # runs.
         equilibria = ()
@@ -252,6 +261,7 @@ def interval_gan(
         parameters,
         domain=domain,
         equilibria=equilibria,
+        endings=endings,
         projection=projection,
         why_not_smooth="the half-width is kept from falling below zero" if projection else "",
         paper=_PAPER,

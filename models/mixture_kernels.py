@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.kernels import jit, leaf
+from gan_bifurcation.compiling import jit, leaf
 from gan_bifurcation.models.mixture_zeros import set_best_ends
 
 FloatArray = NDArray[np.float64]

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gan_bifurcation.compiling import jit, leaf
 from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.kernels import jit, leaf
 
 __all__ = ["find_zeros", "optimal_intervals"]
 

@@ -14,6 +14,7 @@ import pytest
 
 import gan_bifurcation as gb
 from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.derived import iterate, tie
 from gan_bifurcation.errors import MisuseError, Outcome, UnknownNameError
 from gan_bifurcation.interop import _builder
 from gan_bifurcation.interop.pydstool import (
@@ -26,7 +27,7 @@ from gan_bifurcation.interop.pydstool import (
     to_pydstool_name,
     to_trajectory,
 )
-from gan_bifurcation.system import System, iterate, tie
+from gan_bifurcation.system import System
 
 # Every name here is one that PyDSTool keeps for itself, misreads, or silently takes for a function of math.
 AWKWARD = System.from_equations(

@@ -356,3 +356,22 @@ def test_kernel_gan_in_regularisation_and_width():
     # 5.4: lam**2 sigma**2 = q |Delta| (1 - h) with |Delta| = 0.2.
     assert np.abs(lam**2 * sigma**2 / (k2 * 1.2 * 0.2 * (1 - 0.1 * lam)) - 1).max() < 1e-8
     assert rmap.at(lam=4.0, sigma=0.9).verdict == "converges"
+
+
+def test_an_ending_that_is_no_success_has_its_name(tmp_path) -> None:
+    # x -> 0 and y -> 2 c, so that the two are within 0.1 of each other for |c| < 0.05, and c alone decides.
+    pair = gb.System.from_equations("map", {"x": "x/2", "y": "y/2 + c"}, parameters={"c": 0.0})
+    rmap = gb.regime_map(pair, {"c": (-1.0, 1.0)}, endings=[("0.1 - abs(x - y)", "mode collapse")], steps=100)
+    assert [f.verdict for f in rmap.faces] == ["converges", "stalls", "converges"]
+    assert [float(b.points[0, 0]) for b in rmap.borders] == pytest.approx([-0.05, 0.05], abs=1e-10)
+    rmap.save(tmp_path / "map")
+    again = RegimeMap.load(tmp_path / "map").at(c=0.01)
+    assert (again.verdict, again.detail) == ("stalls", "mode collapse")
+    # By runs alone, and with basins, the same.
+    told = gb.regime_map(pair.with_parameters(c=0.0), {"c": (-1.0, 1.0)}, initial={"x": 1.0, "y": 0.0}, steps=100,
+                         endings=[("0.1 - abs(x - y)", "mode collapse")])  # fmt: skip
+    assert (told.at(c=0.0).detail, told.at(c=0.5).verdict) == ("mode collapse", "converges")
+    with pytest.raises(gb.MisuseError, match="'z'"):
+        gb.regime_map(pair, {"c": (-1.0, 1.0)}, endings=[("z - x", "elsewhere")])
+    with pytest.raises(gb.MisuseError, match="at most 40 letters"):
+        gb.regime_map(pair, {"c": (-1.0, 1.0)}, endings=[("y - x", "")])

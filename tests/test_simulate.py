@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from gan_bifurcation import lanes
+from gan_bifurcation.derived import iterate, tie
 from gan_bifurcation.errors import MisuseError, UnknownNameError
 from gan_bifurcation.expressions import Mean, NodeTable, symbol
 from gan_bifurcation.observables import guarded_tape
 from gan_bifurcation.simulate import simulate
-from gan_bifurcation.system import System, iterate, tie
+from gan_bifurcation.system import System
 
 HENON = System.from_equations("map", {"x": "1 - a*x**2 + y", "y": "b*x"}, parameters={"a": 1.4, "b": 0.3})
 

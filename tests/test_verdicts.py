@@ -155,7 +155,7 @@ def test_an_iterate_converges_to_a_point_of_the_cycle() -> None:
 @pytest.mark.parametrize("h", [0.5, 0.1, 0.01])
 def test_alternating_steps_on_the_bilinear_game_turn_for_ever(h: float) -> None:
     verdict = run(ALTERNATING, [1.0, 1.0], parameters={"h": h})
-    assert (verdict.kind, verdict.detail) == ("oscillates", "circle")
+    assert (verdict.kind, verdict.detail) == ("oscillates", "centre")
     # Multipliers of modulus 1 at the angle with cosine 1 - h^2/2.
     assert verdict.rotation == pytest.approx(math.acos(1 - h * h / 2) / (2 * math.pi), rel=1e-4)
     assert verdict.period == pytest.approx(1 / verdict.rotation)
@@ -222,7 +222,7 @@ def test_cycles_and_tori_of_flows() -> None:
     assert cycle.period == pytest.approx(6.663286859, rel=1e-4)
     assert math.isnan(cycle.rotation)
     fast = run(a_flow(x="100*y", y="-100*x"), [1.0, 0.0])
-    assert fast.detail == "cycle"
+    assert fast.detail == "centre"
     assert fast.period == pytest.approx(2 * math.pi / 100, rel=1e-4)
     torus = run(a_flow({"w": math.sqrt(2.0)}, a="-b", b="a", c="-w*d", d="w*c"), [1.0, 0.0, 1.0, 0.0])
     assert (torus.kind, torus.detail) == ("oscillates", "torus")

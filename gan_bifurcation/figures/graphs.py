@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.figures.style import GREY, axes_or_new, mark_of, part_id, styled, verdict_look
+from gan_bifurcation.figures.style import GREY, axes_or_new, mark_of, part_id, styled, verdict_kind, verdict_look
 
 
 @styled
@@ -60,10 +60,9 @@ def regime_graph(rmap: Any, *, legend: bool = True, ax: Axes | None = None) -> A
             zorder=4,
             bbox={"boxstyle": "circle,pad=0.1", "fc": (1, 1, 1, 0.8), "ec": "none"},
         )
-        kind = ", spiralling" if verdict == "converges" and "spiral" in detail else ""
-        seen.setdefault(
-            verdict + kind, Patch(facecolor=fill, edgecolor=line, hatch=hatch, lw=0.5, label=verdict + kind)
-        )
+        kind = verdict_kind(verdict, detail)
+        words = f"{verdict}, {kind}" if kind else verdict
+        seen.setdefault(words, Patch(facecolor=fill, edgecolor=line, hatch=hatch, lw=0.5, label=words))
     ax.margins(0.16)
     if legend:
         size = Line2D([], [], marker="o", ls="", mfc="white", mec=GREY, label="area of a regime")

@@ -26,6 +26,7 @@ from gan_bifurcation.figures.style import (
     pale,
     part_id,
     styled,
+    verdict_kind,
     verdict_look,
 )
 from gan_bifurcation.figures.text import math_name, place_labels
@@ -248,9 +249,7 @@ def _fill(ax: Axes, rmap: Any) -> list[Any]:
         patch = PathPatch(outline, facecolor=fill, edgecolor=pale(line), lw=0.0, hatch=hatch, zorder=1)
         patch.set_gid(part_id("regime", face.number))
         ax.add_patch(patch)
-        kind = "spiralling" if face.verdict == "converges" and "spiral" in words else ""
-        if face.verdict == "converges" and not kind and "monoton" in words:
-            kind = "monotone"
+        kind = verdict_kind(face.verdict, words)
         text = f"{face.verdict}, {kind}" if kind else face.verdict
         seen.setdefault(
             (face.verdict, kind), Patch(facecolor=fill, edgecolor=pale(line), hatch=hatch, lw=0.3, label=text)

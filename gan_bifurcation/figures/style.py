@@ -6,6 +6,7 @@ from functools import wraps
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -80,6 +81,8 @@ MARKS: Final[Mapping[str, tuple[str, str]]] = {
 OTHER_MARK: Final = (BLACK, "*")
 LINE_COLOURS: Final = (BLACK, BLUE, RED, GREEN, PURPLE, ORANGE)
 
+# Ways to stall that have no name of their own.
+_STALLS: Final = ("", "drifts", "plateau", "at rest", "not evaluated", "nothing that attracts was found")
 # Fill, hatch and line colour by verdict; hatches keep regimes apart in print without colour.
 VERDICTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "converges": ("#BFE5D9", "", GREEN),
@@ -179,6 +182,37 @@ def as_svg(drawn: Figure) -> bytes:
     return buffer.getvalue().replace(b"</svg>", about.encode() + b"\n</svg>")
 
 
+# What was on a figure when it was laid out last: doing it again would take as long as drawing it.
+_laid_out: "WeakKeyDictionary[Figure, Any]" = WeakKeyDictionary()
+
+
+def lay_out(drawn: Figure) -> None:
+    """Give the axes their places, unless that was done for what the figure shows now."""
+    engine = drawn.get_layout_engine()
+    content = _content(drawn)
+    if engine is not None and _laid_out.get(drawn) != content:
+        engine.execute(drawn)
+        _laid_out[drawn] = content
+
+
+def stays_laid_out(drawn: Figure) -> None:
+    """What was added since lies inside the axes: their places are as good as before."""
+    if drawn in _laid_out:
+        _laid_out[drawn] = _content(drawn)
+
+
+def _content(drawn: Figure) -> Any:
+    """Whatever the places of axes depend on."""
+    rim: list[Any] = [*drawn.get_size_inches(), drawn.dpi, len(drawn.get_children()), len(drawn.legends)]
+    for ax in drawn.axes:
+        rim += [len(ax.get_children()), id(ax.get_legend())]
+        for text in (ax.title, ax.xaxis.label, ax.yaxis.label):
+            rim += [text.get_text(), text.get_fontsize()]
+        for axis in (ax.xaxis, ax.yaxis):
+            rim += [*(float(v) for v in axis.get_view_interval()), axis.get_scale(), axis.get_tick_params()]
+    return repr(rim)
+
+
 def save(drawn: Axes | Figure, path: str | Path) -> tuple[Path, Path]:
     """Write a figure as SVG and as PNG, each under a temporary name first.
 
@@ -204,8 +238,7 @@ def save(drawn: Axes | Figure, path: str | Path) -> tuple[Path, Path]:
     with mpl.rc_context({**STYLE, "figure.autolayout": False, "figure.constrained_layout.use": False}):
         # The layout is the same for both and takes longer than all the rest: made once, then none, or each of them
         # would draw twice.
-        if engine is not None:
-            engine.execute(whole)
+        lay_out(whole)
         whole.set_layout_engine(None)
         for suffix in (".svg", ".png"):
             target = base.with_name(base.name + suffix)
@@ -224,6 +257,15 @@ def _as_png(drawn: Figure) -> bytes:
 def save_all(drawn: Mapping[str, Axes | Figure], folder: str | Path) -> list[Path]:
     """Write several figures under their names."""
     return [path for name, item in drawn.items() for path in save(item, Path(folder) / name)]
+
+
+def verdict_kind(verdict: str, detail: str) -> str:
+    """What the legend of a regime says besides its verdict: "" where the detail is no kind of its own."""
+    if verdict == "converges":
+        return "spiralling" if "spiral" in detail else "monotone" if "monoton" in detail else ""
+    if verdict == "oscillates":
+        return "centre" if detail == "centre" else ""
+    return detail if verdict == "stalls" and detail not in _STALLS else ""
 
 
 def verdict_look(verdict: str, detail: str = "") -> tuple[str, str, str]:

@@ -7,7 +7,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.continuation.problem import compute_spectrum
+from gan_bifurcation.continuation.problem import CurveProblem
+from gan_bifurcation.regimes.endings import ENDED, named_equilibria
 from gan_bifurcation.regimes.limits import spectra
 from gan_bifurcation.regimes.verdicts import Verdict
 from gan_bifurcation.system import System
@@ -91,6 +92,11 @@ class Attractor:
     copy_of: int = 0
     symmetry: str = ""
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is an ending with a name, such as mode collapse."""
+        return self.reason.startswith(ENDED)
+
     def __str__(self) -> str:
         return f"{self.verdict} ({self.detail})" if self.detail else self.verdict
 
@@ -122,7 +128,8 @@ class Cell:
         """What the run says, for comparison; "" if nothing beyond the spectra, or nothing that is certain."""
         if self.run is None or not self.decided or (self.stable and self.run.verdict == "converges"):
             return ""
-        return self.run.verdict
+        # Endings with a name are told apart.
+        return str(self.run) if self.run.ended else self.run.verdict
 
     @property
     def decided(self) -> bool:
@@ -134,28 +141,34 @@ class Cell:
         return (self.local, self.simulated)
 
 
-def attracting(systems: Sequence[System], states: Sequence[FloatArray], seen: Sequence[str]) -> list[Attractor | None]:
+def attracting(
+    system: System, parameters: FloatArray, states: Sequence[FloatArray], seen: Sequence[str]
+) -> list[Attractor | None]:
     """What the spectra say of equilibria, each with its own parameters; None where one does not attract.
 
     Parameters
     ----------
-    systems : sequence of System
-        The same system at different parameters.
+    system : System
+    parameters : array (k, m)
+        In place of the system's own.
     states : sequence of array (n,)
     seen : sequence of str
         States that "monotone or spiralling" is about.
     """
-    names, is_map = systems[0].states, systems[0].kind == "map"
-    radii = []
-    for system, x in zip(systems, states, strict=True):
-        s = compute_spectrum(system, x)
+    names, is_map = system.states, system.kind == "map"
+    problem = CurveProblem(system, {})
+    radii, jacobians = [], []
+    for p, x in zip(parameters, states, strict=True):
+        problem.arrays.p[:] = p
+        j = problem.linearise(np.asarray(x, dtype=float)).j
+        s = problem.spectrum_of(j)
+        jacobians.append(j[:, : len(names)])
         radii.append(float(np.max(np.abs(s)) if is_map else np.max(s.real)))
     stable = [k for k, radius in enumerate(radii) if radius < (1.0 if is_map else 0.0) - _ROUNDING]
     found: list[Attractor | None] = [None] * len(states)
     if not stable:
         return found
-    jacobians = np.array([systems[k].jacobian(states[k])[:, : len(names)] for k in stable])
-    modes = spectra(jacobians, np.array([name in seen for name in names]), is_map)
+    modes = spectra(np.array([jacobians[k] for k in stable]), np.array([name in seen for name in names]), is_map)
     for k, slowest, rotating in zip(stable, modes.slowest.tolist(), modes.rotating.tolist(), strict=True):
         turning = abs(slowest.imag) > 1e-9 * abs(slowest) or (is_map and slowest.real < 0.0)
         rate = -float(np.log(max(abs(slowest), 1e-300))) if is_map else -slowest.real
@@ -169,7 +182,7 @@ def attracting(systems: Sequence[System], states: Sequence[FloatArray], seen: Se
             bool(rotating),
             state=tuple(states[k].tolist()),
         )
-    return found
+    return named_equilibria(system, parameters, states, found)
 
 
 def from_run(verdict: Verdict) -> Attractor:

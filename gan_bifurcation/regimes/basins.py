@@ -14,8 +14,9 @@ from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.regimes.attractor_set import AttractorSet, wilson
 from gan_bifurcation.regimes.attractors import DECIDED, Attractor, attracting, from_run
 from gan_bifurcation.regimes.draws import BOUND, Budget, box_of, budget_of, drawn
-from gan_bifurcation.regimes.judging import CONTINUUM
+from gan_bifurcation.regimes.judging import CENTRE, CONTINUUM, DETAIL
 from gan_bifurcation.regimes.limits import seen_states
+from gan_bifurcation.regimes.oscillation import CIRCLE, CYCLE
 from gan_bifurcation.regimes.symmetric_copies import with_copies
 from gan_bifurcation.regimes.telling_apart import (
     FAMILY,
@@ -173,7 +174,7 @@ def _run_all(
     columns = {name: np.concatenate([getattr(v, name) for v, _ in results]) for name in names}
     for name in ("kind", "detail"):
         # As wide as any word of a later run.
-        columns[name] = columns[name].astype("<U24")
+        columns[name] = columns[name].astype(DETAIL)
     return Verdicts(system, **columns), [c for _, clouds in results for c in clouds]
 
 
@@ -201,9 +202,11 @@ def _run(system: System, x: FloatArray, budget: Budget) -> tuple[Verdicts, list[
     turning = np.flatnonzero(verdicts.kind == "oscillates")
     clouds: list[Cloud | None] = [None] * len(x)
     if len(turning):
+        # Round a centre a flow runs on a cycle, one of many.
+        round_of = np.where(verdicts.detail == CENTRE, CYCLE if system.kind == "flow" else CIRCLE, verdicts.detail)
         p = np.tile(system.parameter_vector(), (len(turning), 1))
         found = clouds_of(
-            system, verdicts.limit[turning], p, verdicts.detail[turning].tolist(), verdicts.period[turning],
+            system, verdicts.limit[turning], p, round_of[turning].tolist(), verdicts.period[turning],
             budget.bound,
         )  # fmt: skip
         for k, cloud in zip(turning.tolist(), found, strict=True):
@@ -288,7 +291,7 @@ def _representative(
     elif made.verdict == "converges":
         limits = verdicts.limit[rows]
         seen = [s for s, visible in zip(system.states, seen_states(system), strict=True) if visible]
-        by_spectrum = attracting([system], [verdicts.limit[first]], seen)[0]
+        by_spectrum = attracting(system, system.parameter_vector()[None], [verdicts.limit[first]], seen)[0]
         if by_spectrum is not None and made.reason != CONTINUUM:
             made = replace(by_spectrum, reason=made.reason)
         made = replace(made, low=tuple(limits.min(axis=0).tolist()), high=tuple(limits.max(axis=0).tolist()))

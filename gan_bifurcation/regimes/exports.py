@@ -46,7 +46,7 @@ def to_geojson(rmap: RegimeMap) -> str:
         "name": rmap.system.name,
         "features": features,
     }
-    return json.dumps(collection, indent=1, allow_nan=False)
+    return json.dumps(collection, allow_nan=False)
 
 
 def _feature(identifier: Any, shape: Any, properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation import lanes
+from gan_bifurcation.regimes.endings import name_endings
 from gan_bifurcation.regimes.limits import Spectra, find_limits, spectra
 from gan_bifurcation.regimes.march import STUCK, Cells, Window
 from gan_bifurcation.regimes.oscillation import CYCLE, SENSITIVE, look_closer
@@ -26,6 +27,12 @@ from gan_bifurcation.system import System
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+
+# Round an equilibrium that neither attracts nor repels, and what such an orbit looks like.
+CENTRE: Final = "centre"
+_ROUND: Final = ("cycle", "circle")
+# As wide as the name of any ending.
+DETAIL: Final = "<U40"
 
 KINDS: Final = ("converges", "oscillates", "stalls", "diverges")
 
@@ -69,13 +76,13 @@ class _Limit:
         return np.log(np.maximum(self.spectra.radius, 1e-300))
 
 
-class _Columns:
+class Columns:
     """The verdicts while they are made."""
 
     def __init__(self, cells: int, n: int) -> None:
         nan = np.full(cells, np.nan)
         self.kind = np.full(cells, "", dtype="<U10")
-        self.detail = np.full(cells, "", dtype="<U24")
+        self.detail = np.full(cells, "", dtype=DETAIL)
         self.reason = np.full(cells, "", dtype=object)
         self.rate, self.period, self.rotation, self.exponent = nan.copy(), nan.copy(), nan.copy(), nan.copy()
         self.multiplier = nan.astype(complex)
@@ -100,6 +107,7 @@ def judge_cells(
     """Verdicts on the orbits from the rows of `x` with the parameters in the rows of `p`, as columns by name."""
     judge = _Judge(system, x, p, seen, options)
     judge.run()
+    name_endings(system, p, judge.columns)
     return vars(judge.columns)
 
 
@@ -111,7 +119,7 @@ class _Judge:
         self.tick = 1.0 if self.is_map else options.budget / self.ticks
         # The integration of a flow must not tremble on the scale of the verdict's tolerance.
         self.orbits = Cells(system, x, p, self.tick, options.bound, 1e-5 * min(options.tolerance, 1e-4))
-        self.columns = _Columns(len(x), system.n)
+        self.columns = Columns(len(x), system.n)
         self.low, self.high = self.orbits.x.copy(), self.orbits.x.copy()
         self.fastest = np.zeros_like(self.low)
         self.turns = np.array([system.periods.get(state, np.inf) for state in system.states])
@@ -346,9 +354,18 @@ class _Judge:
         self.columns.exponent[picked] = found.exponent
         self.columns.confidence[picked] = found.confidence
         self._local(cells, middle, np.isin(np.arange(len(cells)), chosen) & middle.found)
+        self._centres(picked, _pick(middle, np.isin(np.arange(len(cells)), chosen)), moves.amplitude[chosen])
         # A period of one step is an approach to a point where Newton's method did not end.
         self.columns.kind[picked[fixed]] = ""
         self.columns.period[picked[fixed]] = self.columns.rotation[picked[fixed]] = np.nan
+
+    def _centres(self, cells: IntArray, middle: _Limit, amplitude: FloatArray) -> None:
+        """Round an equilibrium whose modes neither grow nor decay, a run that kept its distance all along."""
+        slowest = middle.spectra.slowest
+        turns = middle.found & middle.neutral & (np.abs(slowest.imag) > 1e-6 * np.abs(slowest))
+        kept = (amplitude > 0.98 * (self.high[cells] - self.low[cells])).all(axis=1)
+        here = cells[turns & kept & np.isin(self.columns.detail[cells], _ROUND)]
+        self.columns.set(here, "oscillates", CENTRE, "It goes round a centre: how far from it, its start decides.", 0.9)
 
     def _hardly_moves(
         self, cells: IntArray, records: FloatArray, scale: FloatArray, moves: Swing, here: _Limit, middle: _Limit

@@ -365,7 +365,7 @@ def noisy_border(
     >>> from gan_bifurcation.models import dirac_gan
     >>> from gan_bifurcation.ranges import log_range
     >>> from gan_bifurcation.rules import Simultaneous, system
-    >>> from gan_bifurcation.system import tie
+    >>> from gan_bifurcation.derived import tie
     >>> steps = tie(system(dirac_gan(gamma=1.0, sigma=0.5), Simultaneous()), eta_g="eta_d")
     >>> border = noisy_border(steps, {"gamma": (0.5, 2), "eta_d": log_range(0.01, 4)}, batch=16, radius=0.03, cells=6)
     >>> {name: round(values[0], 2) for name, values in border.crossings(gamma=1.0).items()}

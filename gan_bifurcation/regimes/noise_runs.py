@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import jit
 from gan_bifurcation.errors import MisuseError, Outcome
 from gan_bifurcation.kernels import TapeData, load_constants, run_value
 from gan_bifurcation.lanes import INSIDE, LEFT_DOMAIN, NOT_FINITE, TOO_LARGE
@@ -24,7 +24,6 @@ IntArray = NDArray[np.int64]
 _MOST_NUMBERS: Final = 50_000_000
 _MOST_RUNS: Final = 100_000
 _BOUND: Final = 1e100
-_jit: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 class Urn(NamedTuple):
@@ -85,7 +84,7 @@ def _aliases(probabilities: FloatArray) -> tuple[FloatArray, IntArray]:
     return keep, other
 
 
-@_jit
+@jit
 def _draw(tape: TapeData, urn: Urn, generator: Any) -> None:
     """Write new rows over all tables of the tape; the weights stay."""
     for t in range(tape.layout.shape[0]):
@@ -101,7 +100,7 @@ def _draw(tape: TapeData, urn: Urn, generator: Any) -> None:
                 tape.tables[offset + b * width + 1 + c] = urn.nodes[urn.start[t] + i * (width - 1) + c]
 
 
-@_jit
+@jit
 def _run(
     tape: TapeData, iterations: int, x: FloatArray, p: FloatArray, steps: int, urn: Urn, generator: Any,
     record: FloatArray, stride: int, watch: Watch,

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from gan_bifurcation.derived import tie
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.models.dirac_gan import dirac_gan
 from gan_bifurcation.regimes.noise import noise_table
 from gan_bifurcation.regimes.noise_border import noisy_border as border_under_noise
 from gan_bifurcation.rules import rule_from_table, system
-from gan_bifurcation.system import tie
 from gan_bifurcation.tables import Table
 
 __all__ = ["noise_border", "noise_spreads"]

@@ -1,13 +1,13 @@
 """Linear theory of training on minibatches: the covariance of what one step adds, and of where it all ends."""
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import numba
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 
 from gan_bifurcation import tape as tapes
+from gan_bifurcation.compiling import jit
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.expressions import symbol
 from gan_bifurcation.kernels import TapeData, run_jacobian, run_value
@@ -18,13 +18,12 @@ from gan_bifurcation.system import System
 __all__ = ["NoiseModel", "continuous_lyapunov", "discrete_lyapunov"]
 
 FloatArray = NDArray[np.float64]
-_jit: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 _MOST_DOUBLINGS: Final = 60
 _NEWTON: Final = 12
 
 
-@_jit
+@jit
 def _over_rows(tape: TapeData, v: FloatArray, nodes: FloatArray, result: FloatArray) -> None:
     """Outputs of a tape whose first inputs are the columns of `nodes`, shape (rows, outputs)."""
     for row in range(nodes.shape[0]):
@@ -35,7 +34,7 @@ def _over_rows(tape: TapeData, v: FloatArray, nodes: FloatArray, result: FloatAr
             result[row, k] = v[tape.outputs[k]]
 
 
-@_jit
+@jit
 def _gradients(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
     run_jacobian(tape, v, g)
 

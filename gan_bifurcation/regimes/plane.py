@@ -259,7 +259,7 @@ def _disagreement(
 
     def by_runs(units: FloatArray, text: str) -> list[Any]:
         runs = evaluator(units, text, "runs")
-        return [None if r is None or r.confidence < DECIDED else r.verdict for r in runs]
+        return [None if r is None or r.confidence < DECIDED else (str(r) if r.ended else r.verdict) for r in runs]
 
     def by_escape(units: FloatArray, text: str) -> list[Any]:
         return list(evaluator(units, text, "escapes"))

@@ -9,6 +9,8 @@ from typing import Any, Final
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.facts import Ending
+from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.regimes.borders import collect
 from gan_bifurcation.regimes.draws import MOST_SAMPLES, box_of
 from gan_bifurcation.regimes.intervals import interval_map
@@ -35,6 +37,7 @@ def regime_map(
     initial: Any = None,
     steps: int = 2000,
     domain: Sequence[tuple[str, str]] | None = None,
+    endings: Sequence[tuple[str, str]] = (),
     tolerance: float = 1e-4,
     seed: int = 0,
     executor: Executor | None = None,
@@ -61,6 +64,9 @@ def regime_map(
         Iterations of a run; of a flow its duration.
     domain : sequence of (expression, reason), optional
         Inequalities ``expression >= 0``, besides the system's own, whose violation means divergence.
+    endings : sequence of (expression, name)
+        What a run may end in that is no success, besides the system's own: where the expression is positive at its end,
+        the verdict is "stalls" with this name, such as ``("0.01 - abs(mu1 - mu2)", "mode collapse")``.
     tolerance : float
         In unit coordinates (the window is the unit square): of chords, and of borders that are found by runs.
     seed : int
@@ -110,6 +116,13 @@ def regime_map(
         raise MisuseError(f"The tolerance is a part of the window between 1e-12 and 0.1, got {tolerance:g}.")
     if domain:
         system = replace(system, domain=(*system.domain, *((str(e), str(r)) for e, r in domain)))
+
+    if endings:
+        added = tuple(Ending(str(text), name) for text, name in endings)
+        system = replace(system, endings=(*system.endings, *((e.expression, e.name) for e in added)))
+    if system.endings:
+        # A name that is not known is said here and not by a worker.
+        observable_tape(system, [text for text, _ in system.endings])
 
     def report(done: int, total: int, text: str) -> bool:
         return progress is None or progress(done, total, text) is not False

@@ -4,16 +4,14 @@ import itertools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch
-from gan_bifurcation.continuation.equilibria import damped_newton
-from gan_bifurcation.continuation.problem import CurveProblem, compute_spectrum
-from gan_bifurcation.continuation.set_search import in_domain
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.lanes import INSIDE
@@ -24,6 +22,7 @@ from gan_bifurcation.regimes.basins import find
 from gan_bifurcation.regimes.draws import Budget, drawn
 from gan_bifurcation.regimes.limits import seen_states
 from gan_bifurcation.regimes.march import Cells
+from gan_bifurcation.regimes.solving import Solver
 from gan_bifurcation.regimes.verdicts import classify_many
 from gan_bifurcation.system import System
 
@@ -33,9 +32,6 @@ _logger = logging.getLogger(__name__)
 
 # Points are evaluated in groups of this size, whatever the number of workers.
 CHUNK: Final = 128
-_GUESSES_OF_A_FAMILY: Final = 10
-# Steps of Newton's method with damping, where that without has failed.
-_LAST_RESORT: Final = 15
 _DISPLACEMENT: Final = 1e-2
 # As `classify_many` has them.
 _BOUND: Final = 1e6
@@ -88,47 +84,24 @@ class Sampler:
 
     # -- equilibria ---------------------------------------------------------------------------------------------------
 
-    def equilibria(self, unit: FloatArray, *, first_only: bool = False) -> list[FloatArray]:
+    @cached_property
+    def _solver(self) -> Solver:
+        return Solver(self.system, self.window, self.sheets, self.folded)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is compiled does not travel to other processes; it is made there again.
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def equilibria(self, unit: Any, *, first_only: bool = False) -> list[FloatArray]:
         """All equilibria that branches lead to, that of the first family first."""
-        system = self.at(unit)
-        problem = CurveProblem(system, {})
-        found: list[FloatArray] = []
-        guesses: dict[int, list[tuple[float, FloatArray]]] = {}
-        for family, places, states in self.sheets:
-            d = np.linalg.norm(places - unit, axis=1)
-            k = int(np.argmin(d))
-            guesses.setdefault(family, []).append((float(d[k]), states[k]))
-        for family in sorted(guesses):
-            # A family that never folds or branches has one equilibrium at each place.
-            number = _GUESSES_OF_A_FAMILY if family in self.folded else 1
-            nearest = sorted(guesses[family], key=lambda g: g[0])[:number]
-            for _, guess in nearest:
-                x, ok = problem.newton(guess)
-                size = 1.0 + float(np.max(np.abs(x)))
-                if (
-                    ok
-                    and np.isfinite(x).all()
-                    and all(np.max(np.abs(x - y)) > 1e-6 * size for y in found)
-                    and in_domain(system, x)
-                ):
-                    found.append(x)
-                    if first_only:
-                        return found
-        if not found and self.sheets and not self.folded:
-            # The last resort is slow, but goes on where Newton's method alone gives up; beyond a fold it would search
-            # for what is not there.
-            everything = [guess for family in guesses.values() for guess in family]
-            x, _, ok = damped_newton(system, min(everything, key=lambda g: g[0])[1], iterations=_LAST_RESORT)
-            if ok and in_domain(system, x):
-                found.append(x)
-        return found
+        return self._solver.equilibria(np.asarray(unit, dtype=float)[None], first_only=first_only)[0]
 
     # -- verdicts -----------------------------------------------------------------------------------------------------
 
     def cells(self, units: FloatArray) -> list[Cell]:
         """What happens at each point (k, d)."""
         units = np.asarray(units, dtype=float)
-        equilibria = [self.equilibria(unit) for unit in units]
+        equilibria = self._solver.equilibria(units)
         stable = self._stable(units, equilibria)
         wanted: list[int] = []
         starts: list[FloatArray] = []
@@ -138,7 +111,7 @@ class Sampler:
                 starts.append(self._start(units[i], found))
         runs: dict[int, Attractor] = {}
         if wanted:
-            parameters = np.array([self.at(units[i]).parameter_vector() for i in wanted])
+            parameters = self._solver.parameters(units[wanted])
             results = classify_many(self.system, np.array(starts), parameters, workers=1, **self._budget)
             runs = {i: from_run(results[k]) for k, i in enumerate(wanted)}
         return [Cell(tuple(u.tolist()), s, runs.get(i)) for i, (u, s) in enumerate(zip(units, stable, strict=True))]
@@ -162,9 +135,8 @@ class Sampler:
 
     def _foldings(self, unit: FloatArray, start: FloatArray) -> float:
         """By how many powers of e a displacement grows over the budget."""
-        system = self.at(unit)
-        s = compute_spectrum(system, start)
-        return float(self.steps * (np.log(np.max(np.abs(s))) if system.kind == "map" else np.max(s.real)))
+        s = self._solver.spectrum(self._solver.parameters(unit[None])[0], start)
+        return float(self.steps * (np.log(np.max(np.abs(s))) if self.system.kind == "map" else np.max(s.real)))
 
     def runs(self, units: FloatArray) -> list[Attractor | None]:
         """What the run alone comes to at each point; None where there never was an equilibrium to start beside."""
@@ -177,20 +149,18 @@ class Sampler:
 
     def _places(self, units: FloatArray) -> tuple[list[int], FloatArray, FloatArray]:
         """Where runs can be made: numbers of points, initial states, parameter vectors."""
-        starts = []
-        wanted = []
-        for i, unit in enumerate(np.asarray(units, dtype=float)):
-            found = [] if self.initial is not None else self.equilibria(unit, first_only=True)
-            if self.initial is not None or self.sheets:
-                starts.append(self._start(np.asarray(unit), found))
-                wanted.append(i)
-        parameters = np.array([self.at(units[i]).parameter_vector() for i in wanted])
-        return wanted, np.array(starts), parameters
+        units = np.asarray(units, dtype=float)
+        if self.initial is None and not self.sheets:
+            return [], np.zeros((0, self.system.n)), np.zeros((0, self.system.m))
+        begun = self.initial is None
+        found = self._solver.equilibria(units, first_only=True) if begun else [[] for _ in units]
+        starts = np.array([self._start(unit, here) for unit, here in zip(units, found, strict=True)])
+        return list(range(len(units))), starts, self._solver.parameters(units)
 
     def spectra(self, units: FloatArray) -> list[Cell]:
         """What the spectra alone say at each point."""
         units = np.asarray(units, dtype=float)
-        stable = self._stable(units, [self.equilibria(unit) for unit in units])
+        stable = self._stable(units, self._solver.equilibria(units))
         return [Cell(tuple(unit.tolist()), s) for unit, s in zip(units, stable, strict=True)]
 
     def _stable(self, units: FloatArray, found: Sequence[Sequence[FloatArray]]) -> list[tuple[Attractor, ...]]:
@@ -198,8 +168,8 @@ class Sampler:
         places = [(i, x) for i, here in enumerate(found) for x in here]
         if not places:
             return [()] * len(units)
-        systems = [self.at(unit) for unit in units]
-        attractors = attracting([systems[i] for i, _ in places], [x for _, x in places], self.seen)
+        parameters = self._solver.parameters(units[[i for i, _ in places]])
+        attractors = attracting(self.system, parameters, [x for _, x in places], self.seen)
         made: list[list[Attractor]] = [[] for _ in units]
         for (i, _), attractor in zip(places, attractors, strict=True):
             if attractor is not None:

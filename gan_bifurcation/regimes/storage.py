@@ -80,7 +80,7 @@ def save(rmap: RegimeMap, folder: Path) -> Path:
         # Branches bring the system with them.
         text["system"], more = system_record(rmap.system)
         arrays |= more
-    write_files(folder / "map", json.dumps(text, indent=1), arrays)
+    write_files(folder / "map", json.dumps(text), arrays)
     return folder
 
 

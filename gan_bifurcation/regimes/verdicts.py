@@ -31,7 +31,8 @@ class Verdict:
     detail : str
         converges: "monotone" or "spiralling" (turning or alternating), by the slowest mode that the generator's states
         see; oscillates: "cycle", "circle" (an invariant circle of a map), "torus", "winding" (an angle goes round
-        and round) or "chaotic"; otherwise a short reason.
+        and round), "chaotic", or "centre" (round an equilibrium that neither attracts nor repels, each start at its
+        own distance); otherwise a short reason, such as the name of an ending.
     reason : str
         A sentence.
     rate : float

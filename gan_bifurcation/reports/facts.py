@@ -67,6 +67,7 @@ def _of_game(game: Game) -> dict[str, Any]:
         ],
         "symmetries": [{"name": s.name, "order": s.order, "action": _action(s)} for s in game.symmetries],
         "domain": [{"inside": f"{_cut(bound.expression)} >= 0", "reason": bound.reason} for bound in game.domain],
+        "endings": [{"where": f"{_cut(e.expression)} > 0", "name": e.name} for e in game.endings],
         "projection": {state: list(bounds) for state, bounds in game.projection.items()},
         "smooth": game.smooth,
         "why_not_smooth": "" if game.smooth else game.why_not_smooth or "a loss has kinks",
@@ -172,6 +173,7 @@ def _facts(known: Mapping[str, Any]) -> list[str]:
         lines.append("no equilibrium is known in closed form")
     lines += [f"symmetry '{s['name']}' of order {s['order']}: {s['action']}" for s in known["symmetries"]]
     lines += [f"domain: {d['inside']}; outside: {d['reason']}" for d in known["domain"]]
+    lines += [f"ending: {e['name']}, where {e['where']}" for e in known["endings"]]
     lines += [f"projection: {k} stays between {low} and {high}" for k, (low, high) in known["projection"].items()]
     lines.append("smooth" if known["smooth"] else f"not smooth: {known['why_not_smooth'].rstrip('.')}")
     if known["paper"]:

@@ -169,15 +169,13 @@ def _read(figure: Figure) -> bytes | None:
 
 def _svg(draw: Callable[[Any], Any], aspect: float) -> bytes:
     from gan_bifurcation import figures
-    from gan_bifurcation.figures.style import as_svg
+    from gan_bifurcation.figures.style import as_svg, lay_out
 
     made, ax = figures.figure("column", aspect)
     draw(ax)
-    engine = made.get_layout_engine()
-    if engine is not None:
-        # Laid out once, or it would be drawn twice.
-        engine.execute(made)
-        made.set_layout_engine(None)
+    # Laid out once, or it would be drawn twice.
+    lay_out(made)
+    made.set_layout_engine(None)
     return as_svg(made)
 
 

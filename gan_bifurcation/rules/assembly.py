@@ -71,6 +71,7 @@ def system(game: Game, rule: Rule | str | Mapping[str, object], **parameters: fl
         rule=rule,
         description=game.description,
         periods=_turns(game, update.memory),
+        endings=tuple((ending.expression, ending.name) for ending in game.endings),
     )
 
 

@@ -15,6 +15,7 @@ from gan_bifurcation.continuation.equilibria import point
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.tongues import Tongue
 from gan_bifurcation.continuation.trace import trace
+from gan_bifurcation.derived import iterate
 from gan_bifurcation.errors import MisuseError, Outcome, ResultsError, StudyFileError, unknown_name
 from gan_bifurcation.ranges import Range
 from gan_bifurcation.records import write_files
@@ -32,7 +33,7 @@ from gan_bifurcation.studies.schema import (
     OrbitSpec,
 )
 from gan_bifurcation.studies.tabulating import make_table, save_table
-from gan_bifurcation.system import System, iterate
+from gan_bifurcation.system import System
 
 # How long a run is that is to settle on a cycle or circle.
 _STEPS: Final = 20_000
@@ -270,6 +271,7 @@ def _regime_map(
         system, dict(section.free), initial=initial, steps=section.steps, tolerance=section.tolerance,
         box=dict(section.box) or None, seed=seed if section.seed is None else section.seed, progress=tell,
         attractors=section.attractors, curves=lines, depth=section.depth, executor=executor,
+        endings=tuple(section.endings.items()),
     )  # fmt: skip
 
 
@@ -290,5 +292,5 @@ def _orbit(section: OrbitSpec, system: System, base: Path) -> dict[str, Any]:
         "final": {k: float(v) for k, v in orbit.final_state.items()},
     }  # fmt: skip
     arrays = {"states": orbit.states, "times": orbit.times}
-    write_files(base, json.dumps(text, indent=1), arrays)
+    write_files(base, json.dumps(text), arrays)
     return {**text, **arrays}

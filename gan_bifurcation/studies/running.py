@@ -25,6 +25,7 @@ from gan_bifurcation.studies.computing import Workshop
 from gan_bifurcation.studies.drawing import Drawer
 from gan_bifurcation.studies.plan import FORMAT, Part, plan
 from gan_bifurcation.studies.reading import StudyFile, read_study
+from gan_bifurcation.studies.rehearsal import is_needed, rehearse
 from gan_bifurcation.studies.results import Results, load, part_base, read_json, text_hash
 from gan_bifurcation.studies.systems import all_systems, game_files
 from gan_bifurcation.system import System
@@ -196,7 +197,7 @@ def _make_in_processes(
     """Parts in other processes, each as soon as what it needs is there; those that take longest first."""
     waiting = {p.identifier: p for p in sorted(left, key=_haste)}
     ready = set(finished)
-    running: dict[Future[None], Part] = {}
+    running: dict[Future[None], Part | None] = {}
     # A forked process has all that is loaded and built here; starting one from nothing takes as long as many parts. It
     # is safe only while no other thread runs.
     forked = sys.platform == "linux" and threading.active_count() == 1
@@ -206,6 +207,8 @@ def _make_in_processes(
         # Python also counts the idle threads of the linear algebra, which do not mind.
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
         try:
+            if any(p.kind != "figure" for p in left) and is_needed():
+                running[pool.submit(rehearse)] = None
             while waiting or running:
                 # No more than can be worked on: what becomes ready later may be more urgent.
                 able = [p for p in waiting.values() if set(p.needs) <= ready]
@@ -214,10 +217,11 @@ def _make_in_processes(
                     counter.begins(part)
                     running[pool.submit(_make_there, part.identifier)] = part
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    part = running.pop(future)
+                    made = running.pop(future)
                     future.result()
-                    ready.add(part.identifier)
-                    counter.done(part)
+                    if made is not None:
+                        ready.add(made.identifier)
+                        counter.done(made)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

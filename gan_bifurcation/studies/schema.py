@@ -169,6 +169,8 @@ class MapSpec(_Free):
     parameters: dict[str, float] = Field(default_factory=dict)
     free: dict[str, Range] = Field(min_length=1, max_length=2)
     initial: dict[str, float] | None = None
+    # What a run may end in that is no success: expressions that are positive there, and what it is called.
+    endings: dict[Expression, Text] = Field(default_factory=dict, max_length=20)
     # Where to search for equilibria; the known one is always there.
     box: dict[str, Range] = Field(default_factory=dict, max_length=200)
     steps: int = Field(default=2000, ge=10, le=MOST_STEPS)

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from gan_bifurcation import models
+from gan_bifurcation.derived import iterate, tie
 from gan_bifurcation.errors import GanBifurcationError, MisuseError, StudyFileError, quoted, unknown_name
 from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.game import Game
 from gan_bifurcation.game_files import files_of_game, load_game
 from gan_bifurcation.rules import system as system_of
 from gan_bifurcation.studies.schema import Study, SystemSpec
-from gan_bifurcation.system import System, iterate, tie
+from gan_bifurcation.system import System
 from gan_bifurcation.tape import Tape, build
 
 

@@ -1,0 +1,83 @@
+"""Processes that compile the same functions share the work (gan_bifurcation/compiling.py)."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no locks of this kind on Windows")
+
+_KERNELS = """
+from gan_bifurcation.compiling import jit
+
+
+@jit
+def inside(x):
+    return x * x
+
+
+@jit
+def outside(x):
+    return inside(x) + 1.0
+"""
+# Says that it has begun, waits for the other, and tells how many versions it compiled itself.
+_PROCESS = """
+import sys, time
+from pathlib import Path
+import kernels
+here, own, other = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+(here / own).touch()
+while not (here / other).exists():
+    time.sleep(0.01)
+assert kernels.outside(3.0) == 10.0
+print(sum(sum(f.stats.cache_misses.values()) for f in (kernels.inside, kernels.outside)))
+"""
+
+
+def _start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    return subprocess.Popen([sys.executable, *arguments], env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_of_two_processes_one_compiles_and_the_other_loads(tmp_path: Path) -> None:
+    (tmp_path / "kernels.py").write_text(_KERNELS)
+    pair = [_start(tmp_path, "-c", _PROCESS, str(tmp_path), *names) for names in (("a", "b"), ("b", "a"))]
+    compiled = [int(p.communicate(timeout=120)[0]) for p in pair]
+    # Two functions for one type, whoever compiled them; by itself each process would compile both.
+    assert sum(compiled) == 2
+
+
+def test_a_killed_process_leaves_no_lock_behind(tmp_path: Path) -> None:
+    holder = (
+        "import sys, time; from gan_bifurcation.compiling import _turns\n"
+        "_turns.take(sys.argv[1], 'f'); print('taken', flush=True); time.sleep(60)"
+    )
+    asker = (
+        "import sys, time; from gan_bifurcation import compiling\n"
+        "compiling.PATIENCE = 0.3; begin = time.monotonic(); compiling._turns.take(sys.argv[1], 'f')\n"
+        "print(time.monotonic() - begin)"
+    )
+    first = _start(tmp_path, "-c", holder, str(tmp_path))
+    assert first.stdout is not None
+    assert first.stdout.readline() == "taken\n"
+    # While it is held, one waits as long as patience lasts, and then goes on.
+    assert float(_start(tmp_path, "-c", asker, str(tmp_path)).communicate(timeout=60)[0]) > 0.3
+    first.send_signal(signal.SIGKILL)
+    first.communicate(timeout=60)
+    assert float(_start(tmp_path, "-c", asker, str(tmp_path)).communicate(timeout=60)[0]) < 0.3
+
+
+def test_a_folder_that_cannot_be_written_needs_no_lock(tmp_path: Path) -> None:
+    from gan_bifurcation.compiling import _Turns
+
+    (tmp_path / "file").touch()
+    turns = _Turns()
+    begin = time.monotonic()
+    turns.take(str(tmp_path / "file" / "below"), "f")
+    turns.give(str(tmp_path / "file" / "below"), "f")
+    assert time.monotonic() - begin < 5.0
