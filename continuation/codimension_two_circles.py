@@ -28,7 +28,7 @@ from gan_bifurcation.continuation.codimension_two_extended import Deciding
 from gan_bifurcation.continuation.codimension_two_forms import coefficients
 from gan_bifurcation.continuation.codimension_two_series import series
 from gan_bifurcation.continuation.codimension_two_spectra import PATTERNS, critical_eigenvalues
-from gan_bifurcation.continuation.conditions import choose_components, condition_matrix, kappa_of
+from gan_bifurcation.continuation.conditions import aim, kappa_of
 from gan_bifurcation.continuation.problem import CurveProblem
 from gan_bifurcation.continuation.run import Ends
 from gan_bifurcation.errors import MisuseError
@@ -75,8 +75,7 @@ def _solved(point: Point, radius: float) -> Point | None:
     windows = windows_about(point)
     problem = CurveProblem(system, windows, "pair")
     u = problem.pack(point.x, kappa_of(problem, mu[0]))
-    problem.set_borders(condition_matrix(problem, u, mu[0]))
-    choose_components(problem, problem.jacobian_states(u))
+    aim(problem, u, mu[0])
     try:
         tangent = np.linalg.svd(problem.residual(u)[1])[2][-1]
         _, slopes, _ = Deciding(problem, "NS", u).at(u, tangent[None])
