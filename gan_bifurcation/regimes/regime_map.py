@@ -1,9 +1,11 @@
 """The regime map: where training converges, oscillates, stalls or diverges over one or two parameters."""
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from gan_bifurcation.continuation.events import Event
@@ -19,6 +21,7 @@ from gan_bifurcation.regimes.regime import RegimeMap
 from gan_bifurcation.regimes.sampling import Evaluator, make_sampler
 from gan_bifurcation.regimes.sets_of_faces import with_attractors
 from gan_bifurcation.regimes.traced import curves_of_oscillations, traced_lines
+from gan_bifurcation.regimes.work_units import WorkUnits
 from gan_bifurcation.system import System
 
 Progress = Callable[[int, int, str], Any]
@@ -47,6 +50,7 @@ def regime_map(
     curves: Any = (),
     depth: int = 0,
     progress: Progress | None = None,
+    work: str | os.PathLike[str] | None = None,
 ) -> RegimeMap:
     """Divide a window of one or two parameters into regimes, by exact curves where these explain the border.
 
@@ -90,6 +94,9 @@ def regime_map(
         the cycles that are born at Hopf points, and of the circles at Neimark-Sacker points.
     progress : callable, optional
         Called with (done, total, text); if it returns False, what is left to do is left out and the outcome says so.
+    work : path, optional
+        A folder for finished pieces of the work: a run that was killed goes on from what it holds, with the same
+        result. Maps of other requests do not find each other's pieces. What is in it can go when the map is saved.
 
     Returns
     -------
@@ -158,7 +165,8 @@ def regime_map(
     sampler = make_sampler(
         system, window, collected.branches, collected.families, initial, steps, seed, samples=samples, box=ranges
     )
-    evaluator = Evaluator(sampler, executor, report)
+    units = None if work is None else WorkUnits(Path(work), sampler)
+    evaluator = Evaluator(sampler, executor, report, units)
     if any("Interrupted" in note for note in collected.notes):
         evaluator.stopped = True
     if window.dimension == 1:
