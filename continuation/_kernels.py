@@ -66,6 +66,8 @@ class Arrays(NamedTuple):
     pick: IntArray  # (4,): the two components of G used by PAIR and FOCUS: row, column, row, column
     linear: IntArray
     rest: IntArray
+    z: FloatArray  # (n + m,): the last states and parameters
+    f: FloatArray  # (n,): the last right-hand side
     j: FloatArray  # (n, n + m): the last Jacobian
     slope: FloatArray  # (f,): dp/dq at the last point
     residual: FloatArray  # (unknowns,)
@@ -127,8 +129,8 @@ def make_state(arrays: Arrays) -> Any:
     s.free, s.log, s.pick, s.linear, s.rest = arrays.free, arrays.log, arrays.pick, arrays.linear, arrays.rest
     s.pin_rows, s.pin_columns = arrays.pin_rows, arrays.pin_columns
     s.border_b, s.border_c = arrays.border_b, arrays.border_c
-    s.j, s.slope = arrays.j, arrays.slope
-    s.z, s.f, s.level_f, s.coefficients = np.zeros(nm), np.zeros(n), np.zeros(1), np.zeros(6)
+    s.z, s.f, s.j, s.slope = arrays.z, arrays.f, arrays.j, arrays.slope
+    s.level_f, s.coefficients = np.zeros(1), np.zeros(6)
     s.right, s.direction, s.by_kappa, s.rows = np.zeros(n + 2), np.zeros(nm), np.zeros(2), np.zeros(4, dtype=np.int64)
     s.residual, s.system, s.tangent, s.trial = arrays.residual, arrays.system, arrays.tangent, np.zeros(s.size)
     s.h, s.a, s.level_j = np.zeros((n, nm)), np.zeros((n, n)), np.zeros((1, nm))

@@ -26,7 +26,7 @@ from gan_bifurcation.continuation.codimension_two_forms import coefficients
 from gan_bifurcation.continuation.codimension_two_series import Series, series
 from gan_bifurcation.continuation.codimension_two_spectra import PATTERNS, critical_eigenvalues
 from gan_bifurcation.continuation.collocation import DEGREE, nodes_of
-from gan_bifurcation.continuation.conditions import choose_components, condition_matrix, kappa_of
+from gan_bifurcation.continuation.conditions import aim, kappa_of
 from gan_bifurcation.continuation.cycles import DEFAULT_CONTROL, prepare
 from gan_bifurcation.continuation.forms import Forms
 from gan_bifurcation.continuation.problem import CurveProblem
@@ -180,8 +180,7 @@ def _fold_of_cycles(e: _Expansion, radius: float) -> _Guess | None:
     windows = _windows(p)
     problem = CurveProblem(p.system, windows, "pair", kappa_unit=omega**2)
     u = problem.pack(p.x, kappa_of(problem, e.eigenvalues[0]))
-    problem.set_borders(condition_matrix(problem, u, e.eigenvalues[0]))
-    choose_components(problem, problem.jacobian_states(u))
+    aim(problem, u, e.eigenvalues[0])
     try:
         tangent = np.linalg.svd(problem.residual(u)[1])[2][-1]
         _, slopes, _ = Deciding(problem, "H", u).at(u, tangent[None])

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.conditions import (
-    choose_components,
-    condition_matrix,
+    aim,
     critical_eigenvalue,
     kappa_of,
     kappa_unit,
@@ -230,11 +229,8 @@ def solve_both(
     v[: n + f] = shared
     if second.has_kappa:
         v[-1] = kappa_of(second, eigenvalue)
-    a = second.jacobian_states(v)
-    if not np.isfinite(a).all():
+    if not aim(second, v, eigenvalue):
         return None
-    second.set_borders(condition_matrix(second, v, eigenvalue))
-    choose_components(second, a)
     u = guess.copy()
     k = problem.k
     own = problem.size  # unknowns of the first problem; behind them the second's kappa
@@ -280,11 +276,8 @@ def solve_double(problem: CurveProblem, guess: FloatArray, label: str) -> tuple[
     n = problem.system.n
     v = np.zeros(second.size)
     v[:n], v[second.q_slice], v[-1] = guess[:n], guess[problem.q_slice], target
-    a = second.jacobian_states(v)
-    if not np.isfinite(a).all():
+    if not aim(second, v, complex(target)):
         return None
-    second.set_borders(condition_matrix(second, v, complex(target)))
-    choose_components(second, a)
     row = np.zeros(second.size)
     row[-1] = 1.0
     v, ok = second.newton(v, row, target)

@@ -10,9 +10,22 @@ from gan_bifurcation.observables import observable_tape
 FloatArray = NDArray[np.float64]
 
 
-def condition_matrix(problem: CurveProblem, u: FloatArray, eigenvalue: complex) -> FloatArray:
-    """The matrix M that is singular where the condition holds, for an eigenvalue (of a pair: one of the two)."""
+def aim(problem: CurveProblem, u: FloatArray, eigenvalue: complex) -> bool:
+    """Set the borders, and the components of a pair, for an eigenvalue near these unknowns.
+
+    False, and nothing is set, where the Jacobian is not finite.
+    """
     a = problem.jacobian_states(u)
+    if not np.isfinite(a).all():
+        return False
+    problem.set_borders(_condition_matrix(problem, a, eigenvalue))
+    if problem.has_kappa:
+        _choose_components(problem, a)
+    return True
+
+
+def _condition_matrix(problem: CurveProblem, a: FloatArray, eigenvalue: complex) -> FloatArray:
+    """The matrix M that is singular where the condition holds, for an eigenvalue (of a pair: one of the two)."""
     eye = np.eye(len(a))
     if problem.condition in ("real", "minus"):
         return np.asarray(a - eigenvalue.real * eye)
@@ -23,6 +36,20 @@ def condition_matrix(problem: CurveProblem, u: FloatArray, eigenvalue: complex) 
     if is_neutral(problem, eigenvalue):
         total, product = _neutral(problem, eigenvalue.real)
     return np.asarray(a @ a - total * a + product * eye)
+
+
+def _choose_components(problem: CurveProblem, a: FloatArray) -> None:
+    """Which two of the four components of G are used: those most independent in the two numbers that a pair has."""
+    p = problem.arrays
+    s0 = (p.border_b.T @ p.border_c).ravel().tolist()
+    s1 = (p.border_b.T @ a @ p.border_c).ravel().tolist()
+    best, choice = -1.0, (0, 1)
+    for e in range(4):
+        for g in range(e + 1, 4):
+            size = abs(s0[e] * s1[g] - s0[g] * s1[e])
+            if size > best:
+                best, choice = size, (e, g)
+    p.pick[:] = (choice[0] // 2, choice[0] % 2, choice[1] // 2, choice[1] % 2)
 
 
 def is_neutral(problem: CurveProblem, eigenvalue: complex) -> bool:
@@ -70,32 +97,13 @@ def solve_condition(
     if problem.k:
         u[problem.system.n : problem.system.n + problem.k] = 0.0
         problem.set_reference(problem.states(guess) if reference is None else reference)
-    if problem.condition not in ("function", "structural", "structural minus"):
-        a = problem.jacobian_states(u)
-        if not np.isfinite(a).all():
-            return None
-        problem.set_borders(condition_matrix(problem, u, eigenvalue))
-        choose_components(problem, a)
+    if problem.condition not in ("function", "structural", "structural minus") and not aim(problem, u, eigenvalue):
+        return None
     u, ok = problem.newton(u, iterations=15)
     if not ok:
         return None
     critical = critical_eigenvalue(problem, u, eigenvalue)
     return None if critical is None else (u, critical)
-
-
-def choose_components(problem: CurveProblem, a: FloatArray) -> None:
-    """Which two of the four components of G are used: those most independent in the two numbers that a pair has."""
-    if not problem.has_kappa:
-        return
-    p = problem.arrays
-    s0, s1 = p.border_b.T @ p.border_c, p.border_b.T @ a @ p.border_c
-    best, choice = -1.0, (0, 1)
-    for e in range(4):
-        for g in range(e + 1, 4):
-            size = abs(s0.flat[e] * s1.flat[g] - s0.flat[g] * s1.flat[e])
-            if size > best:
-                best, choice = size, (e, g)
-    p.pick[:] = (choice[0] // 2, choice[0] % 2, choice[1] // 2, choice[1] % 2)
 
 
 def critical_eigenvalue(problem: CurveProblem, u: FloatArray, guess: complex) -> complex | None:
@@ -124,7 +132,8 @@ def level_value(problem: CurveProblem, u: FloatArray) -> float:
 
 def make_point(problem: CurveProblem, u: FloatArray, label: str, critical: complex, level: str) -> Point:
     """A point record from unknowns."""
+    linear = problem.linearise(u)
     return Point(
-        problem.at(u), problem.states(u), problem.spectrum(u), label=label, residual=problem.relative_residual(u),
+        problem.at(u), problem.states(u), linear.spectrum(), label=label, residual=linear.relative_residual(),
         free=tuple(problem.free), critical=critical, level=level, condition=problem.condition,
     )  # fmt: skip

@@ -11,8 +11,7 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.codimension_two_extended import solve_vanishing
 from gan_bifurcation.continuation.codimension_two_location import DOUBLE, Crossings, solve_double
 from gan_bifurcation.continuation.conditions import (
-    choose_components,
-    condition_matrix,
+    aim,
     critical_eigenvalue,
     make_point,
 )
@@ -256,8 +255,7 @@ def set_borders_at(problem: CurveProblem, u: FloatArray) -> None:
     critical = critical_eigenvalue(problem, u, complex(np.nan))
     branch = problem.k and problem.condition == "real"
     if problem.condition in ("real", "minus", "pair") and critical is not None and not branch:
-        problem.set_borders(condition_matrix(problem, u, critical))
-        choose_components(problem, problem.jacobian_states(u))
+        aim(problem, u, critical)
 
 
 def solve_at_kappa(problem: CurveProblem, pair: Strip, target: float) -> FloatArray | None:

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.continuation.codimension_two import with_coefficients
 from gan_bifurcation.continuation.conditions import (
-    choose_components,
-    condition_matrix,
+    aim,
     critical_eigenvalue,
     kappa_of,
     kappa_unit,
@@ -18,9 +17,10 @@ from gan_bifurcation.continuation.conditions import (
 )
 from gan_bifurcation.continuation.counting import margins
 from gan_bifurcation.continuation.curve_points import CurveScanner, _beyond, double_at, solve_at_kappa
+from gan_bifurcation.continuation.equilibria import nullity
 from gan_bifurcation.continuation.march import StepControl, Strip, join, record, start_tangent
 from gan_bifurcation.continuation.problem import CONDITION_OF, NEUTRAL, CurveProblem, full_spectrum
-from gan_bifurcation.continuation.run import Ends, Run, follow
+from gan_bifurcation.continuation.run import Ends, Run, begun, follow
 from gan_bifurcation.continuation.scales import in_natural_units, natural_scale
 from gan_bifurcation.errors import MisuseError, Outcome
 from gan_bifurcation.ranges import Range
@@ -89,8 +89,8 @@ def neutral_directions(point: Point, label: str, condition: str) -> tuple[FloatA
     """
     if label in ("LP", "BP") or condition.startswith("structural"):
         return None
-    left, s, right = np.linalg.svd(_shifted(point))
-    k = int(np.sum(s <= 1e-9 * s[0]))
+    left, _, right = np.linalg.svd(_shifted(point))
+    k = nullity(point.system, point.x)
     return (right[-k:].T.copy(), left[:, -k:].copy()) if k else None
 
 
@@ -106,9 +106,7 @@ def start_on_curve(problem: CurveProblem, point: Point) -> FloatArray:
     if problem.k:
         problem.set_reference(point.x)
     if problem.condition in ("real", "minus", "pair", "focus"):
-        a = problem.jacobian_states(u)
-        problem.set_borders(condition_matrix(problem, u, point.critical))
-        choose_components(problem, a)
+        aim(problem, u, point.critical)
     r, d = problem.residual(u)
     # One Gauss-Newton step of least norm takes rounding out without a choice of plane.
     # Equations in their own units: a system's time may be slow or fast.
@@ -237,7 +235,7 @@ def _trace_scaled(
         outcome = (runs[1].outcome, runs[0].outcome)
     else:
         strip, points, values = runs[0].strip, runs[0].points, scanners[0].values
-        outcome = (runs[0].outcome if runs[0].closed else runs[0].start_outcome, runs[0].outcome)
+        outcome = (runs[0].outcome if runs[0].closed else begun(problem, first), runs[0].outcome)
     measures: dict[str, FloatArray] = {}
     if problem.condition == "pair":
         k = strip.u[:, -1]

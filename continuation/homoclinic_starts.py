@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.codimension_two_forms import coefficients
 from gan_bifurcation.continuation.collocation import DEGREE, nodes_of
-from gan_bifurcation.continuation.conditions import choose_components, condition_matrix
+from gan_bifurcation.continuation.conditions import aim
 from gan_bifurcation.continuation.equilibria import damped_newton
 from gan_bifurcation.continuation.homoclinic import point_of
 from gan_bifurcation.continuation.homoclinic_equations import CLOSE, Equations
@@ -179,8 +179,7 @@ def _on_hopf_curve(
     """State and parameters (in their windows) where the squared frequency has a value."""
     problem = CurveProblem(point.system, windows, "pair", kappa_unit=unit)
     u = problem.pack(point.x, 0.0)
-    problem.set_borders(condition_matrix(problem, u, 0.0j))
-    choose_components(problem, problem.jacobian_states(u))
+    aim(problem, u, 0.0j)
     row = np.zeros(problem.size)
     row[-1] = 1.0
     # In a few steps: the curve may be bent.
@@ -197,7 +196,7 @@ def _on_fold_curve(
     """State and parameters of the fold curve at the same distance from the point along it, and its direction."""
     problem = CurveProblem(point.system, windows, "real")
     u = problem.pack(point.x)
-    problem.set_borders(condition_matrix(problem, u, 0.0j))
+    aim(problem, u, 0.0j)
     tangent = np.linalg.svd(problem.residual(u)[1])[2][-1]
     along = tangent[problem.q_slice]
     length = float(np.linalg.norm(along))

@@ -115,8 +115,9 @@ def start_tangent(problem: CurveProblem, u: FloatArray) -> tuple[FloatArray, int
     """
     _, d = problem.residual(u)
     # Equations in their own units; an equation that says nothing stays zero.
-    sizes = np.max(np.abs(d), axis=1, keepdims=True, initial=0.0)
-    _, s, right = np.linalg.svd(d / np.where(sizes > 0.0, sizes, 1.0))
+    sizes = np.abs(d).max(axis=1, initial=0.0)[:, None]
+    sizes[sizes == 0.0] = 1.0
+    _, s, right = np.linalg.svd(d / sizes)
     nullity = problem.size - int(np.sum(s > 1e-9 * max(s[0], 1e-300)))
     return right[-1], nullity
 
@@ -130,13 +131,14 @@ def undetermined(problem: CurveProblem, u: FloatArray, t: FloatArray) -> bool:
     least, direction, largest = _least(problem, u, t)
     if not least > _ZERO * largest:
         return True
-    moved = np.finfo(float).eps * (1.0 + float(np.max(np.abs(u)))) / least
+    moved = _EPS * (1.0 + float(np.abs(u).max())) / least
     if moved < _CERTAIN:
         return False
     beside, _, _ = _least(problem, u + min(moved, _FARTHEST) * direction, t)
     return not abs(beside - least) < 0.5 * least
 
 
+_EPS: Final = 2.0**-52
 _ZERO: Final = 1e-13
 _CERTAIN: Final = 1e-9
 _FARTHEST: Final = 1e-3
@@ -144,7 +146,7 @@ _FARTHEST: Final = 1e-3
 
 def _least(problem: CurveProblem, u: FloatArray, t: FloatArray) -> tuple[float, FloatArray, float]:
     """The least singular value of [D; t], its right vector, and the largest one."""
-    d = np.vstack([problem.residual(u)[1], t])
+    d = problem.bordered(u, t)
     if not np.isfinite(d).all():
         return 0.0, t, 1.0
     _, s, right = np.linalg.svd(d)
@@ -168,7 +170,8 @@ def march(problem: CurveProblem, start: Strip, control: StepControl) -> Iterator
     u, t = start.u[-1].copy(), start.t[-1].copy()
     step = np.array([control.first, control.smallest, control.largest, np.cos(control.angle)])
     size, reduced = problem.size, start.spectra.shape[1]
-    chunk = 16
+    # A first look: what surrounds a chunk costs as much as a hundred points of two states, or a few of many.
+    chunk = min(CHUNK, max(16, 512 // size))
     while True:
         points, tangents = np.empty((chunk, size)), np.empty((chunk, size))
         spectra, structural, signs = np.empty((chunk, reduced), complex), np.empty(chunk), np.empty(chunk)

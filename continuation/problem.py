@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation import _kernels, _tracer
 from gan_bifurcation.continuation._linear_algebra import reduced_spectrum
 from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.evaluation import jacobian, make_evaluator
 from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.ranges import Range
 from gan_bifurcation.system import System
@@ -159,6 +158,8 @@ class CurveProblem:
             pick=np.array([0, 0, 0, 1], dtype=np.int64),
             linear=linear,
             rest=rest,
+            z=np.zeros(n + system.m),
+            f=np.zeros(n),
             j=np.zeros((n, n + system.m)),
             slope=np.zeros(len(ranges)),
             residual=np.zeros(self.size),
@@ -170,6 +171,12 @@ class CurveProblem:
     def state(self) -> Any:
         """The compiled form."""
         return _kernels.make_state(self.arrays)
+
+    def under(self, condition: Condition, level: str = "", kappa_unit: float = 1.0) -> "CurveProblem":
+        """The same equations with a condition on the spectrum."""
+        twin = CurveProblem(self.system, self.free, condition, level, self.pins, self.unfolding, self.scale, kappa_unit)
+        object.__setattr__(twin, "plain", self.plain)
+        return twin
 
     # -- coordinates --------------------------------------------------------------------------------------------------
 
@@ -202,17 +209,17 @@ class CurveProblem:
 
     def at(self, u: FloatArray) -> System:
         """The system with the parameters of these unknowns."""
-        return self.system.with_parameters(**dict(zip(self.free, self._values(u), strict=True)))
+        return self.system.with_parameters(**dict(zip(self.free, self.values(u), strict=True)))
 
     def joint(self, u: FloatArray) -> FloatArray:
         """States and all parameters of unknowns, (n + m,)."""
         n = self.system.n
         z = np.concatenate([u[:n] * self.scale, self.arrays.p])
-        for position, value in zip(self.arrays.free.tolist(), self._values(u), strict=True):
+        for position, value in zip(self.arrays.free.tolist(), self.values(u), strict=True):
             z[n + position] = value
         return z
 
-    def _values(self, u: FloatArray) -> list[float]:
+    def values(self, u: FloatArray) -> list[float]:
         """The free parameters of unknowns (size,), as the kernels compute them."""
         values = []
         for q, window in zip(u[self.q_slice].tolist(), self.free.values(), strict=True):
@@ -259,6 +266,13 @@ class CurveProblem:
             )
         return self.arrays.residual[: self.equations].copy(), self.arrays.system[: self.equations].copy()
 
+    def bordered(self, u: FloatArray, row: FloatArray) -> FloatArray:
+        """The square matrix of the Jacobian over the unknowns and one row more, along a branch."""
+        _kernels.evaluate(self.state, np.asarray(u, dtype=float))
+        d = self.arrays.system.copy()
+        d[-1] = row
+        return d
+
     def newton(
         self, u: FloatArray, row: FloatArray | None = None, target: float = 0.0, iterations: int = 12
     ) -> tuple[FloatArray, bool]:
@@ -268,40 +282,74 @@ class CurveProblem:
         return u, _tracer.correct(self.state, u, row, target, iterations, 1e-11) > 0
 
     @cached_property
-    def _evaluator(self) -> Any:
-        return make_evaluator(self.system.tape.data, self.system.iterations, self.system.n, 1)
+    def plain(self) -> "CurveProblem":
+        """The same equations without a condition on the spectrum; their unknowns are the first ones of this problem."""
+        if self.condition == "none":
+            return self
+        return CurveProblem(self.system, self.free, pins=self.pins, unfolding=self.unfolding, scale=self.scale)
 
-    def evaluate(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The right-hand side (n,) and its derivative in states and parameters (n, n + m) at unknowns."""
-        n, m = self.system.n, self.system.m
-        f, j = np.empty(n), np.empty((n, n + m))
-        jacobian(self._evaluator, self.joint(u), f, j)
-        return f, j
+    def linearise(self, u: FloatArray) -> "Linearisation":
+        """The right-hand side and its derivative at unknowns."""
+        plain = self.plain
+        _kernels.evaluate(plain.state, np.ascontiguousarray(u[: plain.size], dtype=float))
+        arrays = plain.arrays
+        return Linearisation(self, arrays.z.copy(), arrays.f.copy(), arrays.j.copy())
 
     def jacobian_states(self, u: FloatArray) -> FloatArray:
         """The Jacobian A in the states (of the map itself for maps), (n, n)."""
-        return np.ascontiguousarray(self.evaluate(u)[1][:, : self.system.n])
+        return self.linearise(u).a
 
     def spectrum(self, u: FloatArray) -> ComplexArray:
         """All eigenvalues or multipliers at unknowns, (n,); structural ones last."""
-        return self.spectrum_of(self.evaluate(u)[1])
+        return self.linearise(u).spectrum()
 
     def spectrum_of(self, j: FloatArray) -> ComplexArray:
-        """The same of a derivative in states and parameters (n, n + m)."""
+        """All eigenvalues or multipliers of a derivative (n, n or more), (n,); structural ones last."""
         linear, rest = self.linear_split
         c = j[linear[0], linear[0]] if len(linear) else np.nan
         return full_spectrum(self, reduced_spectrum(j, linear, rest), np.asarray(c))
 
     def relative_residual(self, u: FloatArray) -> float:
         """Largest residual of F relative to the size of the terms of its equation."""
-        z = self.joint(u)
-        f, j = self.evaluate(u)
-        size = np.maximum(np.abs(j) @ np.abs(z), np.maximum(np.abs(f), 1e-300))
-        if self.system.kind == "map":
-            x = z[: self.system.n]
+        return self.linearise(u).relative_residual()
+
+
+@dataclass(frozen=True, eq=False)
+class Linearisation:
+    """A right-hand side and its derivative at one place: all that its spectrum and its residual are made of.
+
+    Attributes
+    ----------
+    problem : CurveProblem
+    z : array (n + m,)
+        States and parameters.
+    f : array (n,)
+    j : array (n, n + m)
+    """
+
+    problem: CurveProblem
+    z: FloatArray
+    f: FloatArray
+    j: FloatArray
+
+    @property
+    def a(self) -> FloatArray:
+        """The Jacobian in the states (of the map itself for maps), (n, n)."""
+        return np.ascontiguousarray(self.j[:, : len(self.f)])
+
+    def spectrum(self) -> ComplexArray:
+        """All eigenvalues or multipliers, (n,); structural ones last."""
+        return self.problem.spectrum_of(self.j)
+
+    def relative_residual(self) -> float:
+        """Largest residual of F relative to the size of the terms of its equation."""
+        f = self.f
+        size = np.maximum(np.abs(self.j) @ np.abs(self.z), np.abs(f))
+        if self.problem.system.kind == "map":
+            x = self.z[: len(f)]
             f = f - x
             size = np.maximum(size, np.abs(x))
-        return float(np.max(np.abs(f) / np.maximum(size, 1e-3)))
+        return float((np.abs(f) / np.maximum(size, 1e-3)).max())
 
 
 def full_spectrum(problem: CurveProblem, reduced: ComplexArray, structural: FloatArray) -> ComplexArray:
@@ -314,5 +362,4 @@ def full_spectrum(problem: CurveProblem, reduced: ComplexArray, structural: Floa
 
 def compute_spectrum(system: System, x: FloatArray) -> ComplexArray:
     """All eigenvalues (flows) or multipliers (maps) at a state, shape (n,); structural ones last."""
-    problem = CurveProblem(system, {})
-    return problem.spectrum(problem.pack(np.asarray(x, dtype=float)))
+    return CurveProblem(system, {}).spectrum_of(system.jacobian(x))

@@ -86,6 +86,8 @@ class Ends:
 
     def first_outside(self, problem: CurveProblem, strip: Strip) -> tuple[int, str] | None:
         """The first point of a strip that is out of bounds or out of the domain, and why."""
+        if not self.bounds and not self.domain:
+            return None
         x = problem.states(strip.u)
         for i in range(len(strip)):
             for k, window in self.bounds.items():
@@ -115,7 +117,6 @@ class Run:
     strip: Strip
     points: list[Point]
     outcome: Outcome
-    start_outcome: Outcome
     closed: bool
 
     def then(self, forward: "Run") -> tuple[Strip, list[Point]]:
@@ -138,8 +139,13 @@ def _same(p: Point, others: Sequence[Point]) -> bool:
     )
 
 
+def begun(problem: CurveProblem, first: Strip) -> Outcome:
+    """What is said of the side of a start from which a curve is followed in one direction only."""
+    return Outcome("start", f"Started at {_where(problem, first.u[0])}.", True)
+
+
 def _where(problem: CurveProblem, u: FloatArray) -> str:
-    return ", ".join(f"{k} = {v:.6g}" for k, v in zip(problem.free, problem.parameters(u).tolist(), strict=True))
+    return ", ".join(f"{k} = {v:.6g}" for k, v in zip(problem.free, problem.values(u), strict=True))
 
 
 def frame_hit(problem: CurveProblem, inside: FloatArray, outside: FloatArray) -> FloatArray | None:
@@ -170,17 +176,21 @@ def frame_hit(problem: CurveProblem, inside: FloatArray, outside: FloatArray) ->
 def follow(problem: CurveProblem, first: Strip, control: StepControl, scanner: Scanner, ends: Ends) -> Run:
     """March from a start in the direction of its tangent until something ends the curve."""
     strips, points = [first], []
-    begun = Outcome("start", f"Started at {_where(problem, first.u[0])}.", True)
     total = 1
-    outcome = begun
+    outcome = Outcome("start", "The trace did not leave its start.", False)
     closed = False
     steps = march(problem, first, control)
     careful = 0
     while (advance := next(steps, None)) is not None:
         chunk, reason = advance
+        if len(chunk) > (room := max(1, ends.max_points - total)):
+            chunk, reason = chunk.slice(slice(0, room)), _tracer.FULL
         finished = reason != _tracer.FULL
+        pieces = [chunk]
         if reason == _tracer.LEFT_WINDOW:
-            chunk = _cut_at_frame(problem, strips[-1], chunk)
+            pieces = _cut_at_frame(problem, strips[-1], chunk)
+        stitched = join([strips[-1].slice(slice(-1, None)), *pieces])
+        chunk = stitched.slice(slice(1, None))
         if finished:
             last = (chunk if len(chunk) else strips[-1]).u[-1]
             outcome = outcome_of(reason, control, _where(problem, last))
@@ -196,7 +206,6 @@ def follow(problem: CurveProblem, first: Strip, control: StepControl, scanner: S
                 False,
             )
             break
-        stitched = join([strips[-1].slice(slice(-1, None)), chunk])
         out = ends.first_outside(problem, chunk)
         if out is not None:
             chunk, finished = chunk.slice(slice(0, out[0])), True
@@ -260,11 +269,11 @@ def follow(problem: CurveProblem, first: Strip, control: StepControl, scanner: S
         if scanner_stop := getattr(scanner, "end", None):
             outcome = scanner_stop
             break
-    return Run(join(strips), points, outcome, begun, closed)
+    return Run(join(strips), points, outcome, closed)
 
 
-def _cut_at_frame(problem: CurveProblem, before: Strip, chunk: Strip) -> Strip:
-    """Replace the last point, outside the window, by the exact hit on the frame (or drop it)."""
+def _cut_at_frame(problem: CurveProblem, before: Strip, chunk: Strip) -> list[Strip]:
+    """The chunk without its last point, which is outside the window, and in its place the exact hit on the frame."""
     kept = chunk.slice(slice(0, -1))
     inside = (kept if len(kept) else before).u[-1]
     if problem.q_slice.stop - problem.q_slice.start and np.linalg.norm(chunk.u[-1] - inside) > 0.0:
@@ -274,8 +283,8 @@ def _cut_at_frame(problem: CurveProblem, before: Strip, chunk: Strip) -> Strip:
             if u is not None and np.linalg.norm(u - inside) > 1e-12:
                 hit = record(problem, u, chunk.t[-1])
                 if hit is not None:
-                    return join([kept, hit])
-    return kept
+                    return [kept, hit]
+    return [kept]
 
 
 def _as_strip(problem: CurveProblem, point: Point, near: Strip) -> Strip | None:
@@ -290,8 +299,8 @@ def _closes(problem: CurveProblem, first: Strip, strips: list[Strip], stitched: 
     travelled = sum(len(s) for s in strips)
     u0, t0 = first.u[0], first.t[0]
     along = (stitched.u - u0) @ t0
-    for i in range(len(stitched) - 1):
-        if travelled + i < 6 or not along[i] < 0.0 <= along[i + 1]:
+    for i in np.flatnonzero((along[:-1] < 0.0) & (along[1:] >= 0.0)).tolist():
+        if travelled + i < 6:
             continue
         step = np.linalg.norm(stitched.u[i + 1] - stitched.u[i])
         fraction = along[i] / (along[i] - along[i + 1])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
-from gan_bifurcation.continuation.conditions import choose_components, condition_matrix, kappa_of
+from gan_bifurcation.continuation.conditions import aim, kappa_of
 from gan_bifurcation.continuation.curves import neutral_directions
 from gan_bifurcation.continuation.problem import CONDITION_OF, Condition, CurveProblem
 from gan_bifurcation.continuation.set_window import Window
@@ -98,9 +98,7 @@ class Curve:
         u = self.unknowns[near]
         if problem.turns:
             problem.turn(u)
-        a = problem.jacobian_states(u)
-        problem.set_borders(condition_matrix(problem, u, _critical(problem, u)))
-        choose_components(problem, a)
+        aim(problem, u, _critical(problem, u))
 
     def refined(self, tolerance: float) -> "Curve":
         """The same curve with exact points added until chords are closer to it than `tolerance` (unit coordinates)."""
@@ -159,7 +157,9 @@ class Curve:
         if self.problem.k:
             self.problem.set_reference(self.problem.states(u))
         _, d = self.problem.residual(u)
-        return np.asarray(np.linalg.svd(d)[2][-1])
+        # Equations in units of their own: those of large states would drown those of small ones.
+        sizes = np.max(np.abs(d), axis=1)
+        return np.asarray(np.linalg.svd(d / np.where(sizes > 0.0, sizes, 1.0)[:, None])[2][-1])
 
     def nearest(
         self, q: FloatArray, around: FloatArray | None = None, segment: int | None = None

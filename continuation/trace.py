@@ -16,7 +16,7 @@ from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.march import StepControl, join, record, start_tangent, strip_here
 from gan_bifurcation.continuation.normal_forms import with_normal_form
 from gan_bifurcation.continuation.problem import CurveProblem, full_spectrum
-from gan_bifurcation.continuation.run import Ends, follow
+from gan_bifurcation.continuation.run import Ends, begun, follow
 from gan_bifurcation.continuation.scales import in_natural_units, natural_scale
 from gan_bifurcation.continuation.starts import ProfileStart, Start
 from gan_bifurcation.errors import MisuseError, unknown_name
@@ -210,7 +210,7 @@ def _trace_scaled(
         strip, points, outcome = (
             forward.strip,
             forward.points,
-            (forward.outcome if forward.closed else forward.start_outcome, forward.outcome),
+            (forward.outcome if forward.closed else begun(problem, first), forward.outcome),
         )
     else:
         # The bordered determinant changes sign with the tangent's direction.

@@ -312,6 +312,7 @@ def test_user_points_stop_and_bounds() -> None:
     assert {o.code for o in bounded.outcome} == {"bounds"}
     short = gb.trace(start, {"a": (-1, 1)}, max_points=7)
     assert "points" in {o.code for o in short.outcome}
+    assert len(short) <= 13  # at most seven in each direction, which share the start
 
 
 def test_user_points_and_events_at_the_start_and_at_the_frame() -> None:

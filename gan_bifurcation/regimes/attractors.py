@@ -160,7 +160,7 @@ def attracting(
     radii, jacobians = [], []
     for p, x in zip(parameters, states, strict=True):
         problem.arrays.p[:] = p
-        j = problem.evaluate(np.asarray(x, dtype=float))[1]
+        j = problem.linearise(np.asarray(x, dtype=float)).j
         s = problem.spectrum_of(j)
         jacobians.append(j[:, : len(names)])
         radii.append(float(np.max(np.abs(s)) if is_map else np.max(s.real)))
