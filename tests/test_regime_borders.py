@@ -129,7 +129,7 @@ def test_a_border_found_by_runs_is_as_exact_as_its_tolerance_between_its_points_
     places = np.vstack([line[:-1] + t * np.diff(line, axis=0) for t in (0.0, 0.25, 0.5, 0.75)])
     # The border is the circle itself; a chord a third of its length from its middle is looked at by nobody.
     assert np.max(np.abs(np.hypot(*(places - [0.51, 0.47]).T) - radius)) < 2.0 * tolerance
-    # A chord of length l leaves the circle by l^2/8r, and a point costs a bisection; a uniform grid needs 1/tolerance^2.
+    # A chord of length l leaves the circle by l^2/8r, and a point costs a bisection; a grid takes 1/tolerance^2.
     assert finished
     assert asked < 1200 + 40 * (2 * np.pi * radius / np.sqrt(8 * radius * tolerance))
 
