@@ -10,46 +10,23 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.manifolds import manifold_beside, nearest_on_manifold
 from gan_bifurcation.continuation.problem import compute_spectrum
-from gan_bifurcation.errors import MisuseError, unknown_name
-from gan_bifurcation.evaluation import jacobian, make_evaluator, value
-from gan_bifurcation.ranges import as_range
+from gan_bifurcation.continuation.root_search import Defect
+from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
 
 
-class _Defect:
-    """What vanishes at an equilibrium or fixed point, and its derivative in the states, at one set of parameters."""
-
-    def __init__(self, system: System) -> None:
-        self.system, self.is_map = system, system.kind == "map"
-        self._evaluator = make_evaluator(system.tape.data, system.iterations, system.n, 1)
-        self._joint = np.concatenate([np.zeros(system.n), system.parameter_vector()])
-
-    def value(self, x: FloatArray) -> FloatArray:
-        f = np.empty(self.system.n)
-        self._joint[: len(f)] = x
-        value(self._evaluator, self._joint, f)
-        return f - x if self.is_map else f
-
-    def derivative(self, x: FloatArray) -> FloatArray:
-        n = self.system.n
-        f, j = np.empty(n), np.empty((n, n + self.system.m))
-        self._joint[:n] = x
-        jacobian(self._evaluator, self._joint, f, j)
-        a = np.ascontiguousarray(j[:, :n])
-        return a - np.eye(n) if self.is_map else a
-
-
 # Newton's method may run off to where numbers overflow: such a start finds nothing, and no one need be warned.
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def damped_newton(
-    system: System, x: FloatArray, known: list[FloatArray] | None = None, iterations: int = 60
+    system: System, x: FloatArray, known: list[FloatArray] | None = None, iterations: int = 60, unit: Any = 1.0
 ) -> tuple[FloatArray, float, bool]:
     """Newton with step halving; with `known` solutions, on the deflated residual (Farrell, Birkisson, Funke 2015).
 
     The deflated step is the plain one times a number (Sherman and Morrison): with eta = sum of 1/|x - k|^2 + 1 per
-    root, dx = -J^{-1} F / (1 + grad(log eta) . J^{-1} F). Singular directions are left where they are (minimum norm).
+    root (in units of the states, `unit`), dx = -J^{-1} F / (1 + grad(log eta) . J^{-1} F). Singular directions are left
+    where they are (minimum norm).
 
     Returns
     -------
@@ -57,7 +34,7 @@ def damped_newton(
     """
     x = np.array(x, dtype=float)
     size = max(1.0, float(np.max(np.abs(x))))
-    defect = _Defect(system)
+    defect = Defect(system)
     f = defect.value(x)
     for _ in range(iterations):
         if not np.isfinite(f).all():
@@ -65,13 +42,13 @@ def damped_newton(
         j = defect.derivative(x)
         if not np.isfinite(j).all():
             return x, np.inf, False
-        step = _minimum_norm(j, -f)
+        step = minimum_norm(j, -f)
         if known:
             slope = 0.0
             for k in known:
-                distance = x - k
+                distance = (x - k) / unit
                 square = float(distance @ distance) + 1e-300
-                slope += float(-2.0 * distance @ -step) / (square * (1.0 + square))
+                slope += float(2.0 * distance @ (step / unit)) / (square * (1.0 + square))
             factor = 1.0 / (1.0 - slope) if abs(1.0 - slope) > 1e-8 else 1e8
             step = step * np.clip(factor, -1e3, 1e3)
         length = float(np.max(np.abs(step)))
@@ -114,14 +91,14 @@ def settle_linear_states(system: System, x: FloatArray) -> FloatArray:
 
 def relative_size(system: System, x: FloatArray) -> float:
     """Largest residual relative to the size of the terms of its equation."""
-    f = _Defect(system).value(x)
+    f = Defect(system).value(x)
     if not np.isfinite(f).all():
         return np.inf
     terms = np.abs(system.jacobian(x)) @ np.abs(np.concatenate([x, system.parameter_vector()]))
     return float(np.max(np.abs(f) / np.maximum(np.maximum(terms, np.abs(x)), 1e-3)))
 
 
-def _minimum_norm(j: FloatArray, right: FloatArray) -> FloatArray:
+def minimum_norm(j: FloatArray, right: FloatArray) -> FloatArray:
     """Solve, or the least-squares solution of minimum norm where singular values are zero within rounding."""
     try:
         x = np.linalg.solve(j, right)
@@ -197,8 +174,22 @@ def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
 
 
 def nullity(system: System, x: FloatArray) -> int:
-    """Dimension of the null space of the equilibrium's Jacobian: singular values below 1e-9 of the largest."""
-    s = np.linalg.svd(_Defect(system).derivative(x), compute_uv=False)
+    """Dimension of the null space of the equilibrium's Jacobian: singular values below 1e-9 of the largest.
+
+    Where there is one, it is looked at again in units of the states, since large and small ones look like it.
+    """
+    j = Defect(system).derivative(x)
+    count = _null_space(j)
+    if count:
+        scaled = j * np.where(x != 0.0, np.abs(x), 1.0)
+        rows = np.max(np.abs(scaled), axis=1)
+        rows[rows <= 1e-13 * np.max(rows)] = 1.0
+        count = min(count, _null_space(scaled / rows[:, None]))
+    return count
+
+
+def _null_space(j: FloatArray) -> int:
+    s = np.linalg.svd(j, compute_uv=False)
     return int(np.sum(s <= 1e-9 * max(float(s[0]), 1e-300)))
 
 
@@ -233,16 +224,18 @@ class Equilibria:
 def find_equilibria(
     system: System, box: Mapping[str, Any] | None = None, *, starts: int = 64, seed: int = 0, deflation: bool = True
 ) -> Equilibria:
-    """Search for equilibria or fixed points in a box: known ones, many starts, then deflation of what was found.
+    """Search for equilibria or fixed points: known ones, many starts, deflation of what was found, homotopies.
 
     Parameters
     ----------
     system : System
     box : mapping of state to (low, high), optional
-        What is found outside is not kept. States left out start within 1 of the known equilibrium (or of zero), and
-        what is found is kept wherever they are; linear states start at rest for the others.
+        What is found outside is not kept. States left out start within 1 of the known equilibrium, or of zero; then,
+        if none is known, within sizes that the equations suggest (Newton's first steps, curvature), and from 1e-4 to
+        1e4 where nothing was found. What is found is kept wherever they are; linear states start at rest for the
+        others.
     starts : int
-        Number of starting points (a Latin hypercube).
+        Number of starting points in the box (a Latin hypercube).
     seed : int
     deflation : bool
         Whether to search on with the solutions found divided out.
@@ -250,6 +243,12 @@ def find_equilibria(
     Returns
     -------
     Equilibria
+
+    Notes
+    -----
+    Newton's method is damped by the length of its next correction, so that it works in any units of states and
+    equations. Where that ends at a singular Jacobian, some starts are followed along F(x) = (1 - t) F(x0), through the
+    folds of that path.
 
     Examples
     --------
@@ -260,63 +259,29 @@ def find_equilibria(
     """
     if starts < 1:
         raise MisuseError(f"A search needs at least one start, got {starts}.")
-    known = system.equilibrium_guess()
-    centre = np.zeros(system.n) if known is None else known
-    low, high = centre - 1.0, centre + 1.0
-    bounded = np.zeros(system.n, dtype=bool)
-    for name, pair in (box or {}).items():
-        if name not in system.states:
-            raise unknown_name("state", name, system.states)
-        window = as_range(pair)
-        i = system.states.index(name)
-        low[i], high[i] = window.low, window.high
-        bounded[i] = True
-    width = high - low
-    # A Latin hypercube: each of `starts` layers of each state is met once. (scipy.stats takes a second to import.)
-    rng = np.random.default_rng(seed)
-    layers = rng.permuted(np.tile(np.arange(starts), (system.n, 1)), axis=1).T
-    guesses = low + width * (layers + rng.random((starts, system.n))) / starts
-    guesses = np.array([settle_linear_states(system, guess) for guess in guesses])
-    found: list[FloatArray] = []
-    manifolds = failures = outside = 0
+    from gan_bifurcation.continuation.equilibrium_search import Search
 
-    def keep(x: FloatArray) -> None:
-        nonlocal manifolds, outside
-        if np.any(bounded & ((x < low - 1e-9 * width) | (x > high + 1e-9 * width))):
-            outside += 1
-            return
-        if all(np.max(np.abs(x - y)) > 1e-6 * (1.0 + np.max(np.abs(x))) for y in found):
-            if nullity(system, x) and manifolds >= 3:
-                manifolds += 1
-                return
-            manifolds += bool(nullity(system, x))
-            found.append(x)
-
-    for guess in ([centre] if known is not None else []) + list(guesses):
-        x, _, converged = damped_newton(system, guess)
-        if converged:
-            keep(x)
-        else:
-            failures += 1
-    if deflation and found and not manifolds:
-        for guess in (centre, 0.5 * (low + high), *guesses[:4]):
-            for _ in range(8):
-                x, _, _ = damped_newton(system, guess, known=found, iterations=40)
-                x, _, converged = damped_newton(system, x) if np.isfinite(x).all() else (x, np.inf, False)
-                before = len(found)
-                if converged:
-                    keep(x)
-                if len(found) == before:
-                    break
-    found.sort(key=lambda x: [round(float(v), 9) for v in x])
-    points = tuple(
-        Point(system, x, compute_spectrum(system, x), residual=relative_size(system, x), note=_manifold_note(system, x))
-        for x in found
-    )
-    parts = [
-        f"{len(guesses)} starts in the box; {failures} did not converge, {outside} led out of it; no proof of "
-        "completeness"
-    ]
-    if manifolds:
-        parts.append("equilibria come in a manifold: only representatives are listed")
-    return Equilibria(points, "; ".join(parts) + ".")
+    search = Search(system, box or {}, seed)
+    search.in_box(starts)
+    if search.known is None and not search.bounded.all():
+        # Nobody says where and how large states are.
+        search.at_sizes_of_first_steps(max(4, starts // 4))
+        search.at_sizes_of_curvature(max(4, starts // 8))
+        if not search.found:
+            search.at_other_sizes(starts)
+        search.around_found(max(4, starts // 4))
+    if deflation:
+        search.deflated()
+    if search.known is None or not search.found:
+        search.along_homotopies(max(4, starts // 8 if 4 * len(search.stuck) > starts else 0))
+    found, said = search.result()
+    return Equilibria(
+        tuple(
+            Point(
+                system, x, compute_spectrum(system, x), residual=relative_size(system, x),
+                note=_manifold_note(system, x),
+            )
+            for x in found
+        ),
+        said,
+    )  # fmt: skip
