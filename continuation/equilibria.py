@@ -8,63 +8,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.defect import Defect, found_units, unlike
 from gan_bifurcation.continuation.manifolds import manifold_beside, nearest_on_manifold
 from gan_bifurcation.continuation.problem import compute_spectrum
 from gan_bifurcation.errors import MisuseError, unknown_name
-from gan_bifurcation.evaluation import jacobian, make_evaluator, value
 from gan_bifurcation.ranges import as_range
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
 
 
-class _Defect:
-    """What vanishes at an equilibrium or fixed point, and its derivative in the states, at one set of parameters."""
-
-    def __init__(self, system: System) -> None:
-        self.system, self.is_map = system, system.kind == "map"
-        self._evaluator = make_evaluator(system.tape.data, system.iterations, system.n, 1)
-        self._joint = np.concatenate([np.zeros(system.n), system.parameter_vector()])
-
-    def value(self, x: FloatArray) -> FloatArray:
-        f = np.empty(self.system.n)
-        self._joint[: len(f)] = x
-        value(self._evaluator, self._joint, f)
-        return f - x if self.is_map else f
-
-    def derivative(self, x: FloatArray) -> FloatArray:
-        n = self.system.n
-        f, j = np.empty(n), np.empty((n, n + self.system.m))
-        self._joint[:n] = x
-        jacobian(self._evaluator, self._joint, f, j)
-        a = np.ascontiguousarray(j[:, :n])
-        return a - np.eye(n) if self.is_map else a
-
-
 # Newton's method may run off to where numbers overflow: such a start finds nothing, and no one need be warned.
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def damped_newton(
-    system: System, x: FloatArray, known: list[FloatArray] | None = None, iterations: int = 60
+    system: System,
+    x: FloatArray,
+    known: list[FloatArray] | None = None,
+    iterations: int = 60,
+    units: FloatArray | None = None,
 ) -> tuple[FloatArray, float, bool]:
     """Newton with step halving; with `known` solutions, on the deflated residual (Farrell, Birkisson, Funke 2015).
 
     The deflated step is the plain one times a number (Sherman and Morrison): with eta = sum of 1/|x - k|^2 + 1 per
     root, dx = -J^{-1} F / (1 + grad(log eta) . J^{-1} F). Singular directions are left where they are (minimum norm).
+    All sizes are in the units of the states, if there are any.
 
     Returns
     -------
     x, relative residual, converged
     """
-    x = np.array(x, dtype=float)
+    defect = Defect(system, units)
+    x = x / defect.units
+    known = [k / defect.units for k in known or []]
     size = max(1.0, float(np.max(np.abs(x))))
-    defect = _Defect(system)
     f = defect.value(x)
     for _ in range(iterations):
         if not np.isfinite(f).all():
-            return x, np.inf, False
+            return x * defect.units, np.inf, False
         j = defect.derivative(x)
         if not np.isfinite(j).all():
-            return x, np.inf, False
+            return x * defect.units, np.inf, False
         step = _minimum_norm(j, -f)
         if known:
             slope = 0.0
@@ -75,14 +58,14 @@ def damped_newton(
             factor = 1.0 / (1.0 - slope) if abs(1.0 - slope) > 1e-8 else 1e8
             step = step * np.clip(factor, -1e3, 1e3)
         length = float(np.max(np.abs(step)))
-        if length > size:
-            step = step * (size / length)
+        part = min(1.0, size / length) if length > 0.0 else 1.0
+        step = step * part
         damping = 1.0
         for _ in range(12):
             trial = x + damping * step
             ft = defect.value(trial)
             if np.isfinite(ft).all() and (
-                known or np.linalg.norm(ft) <= (1.0 - 0.1 * damping) * np.linalg.norm(f) or length < 1e-7
+                known or np.linalg.norm(ft) <= (1.0 - 0.1 * damping * part) * np.linalg.norm(f) or length < 1e-7
             ):
                 break
             damping *= 0.5
@@ -90,8 +73,8 @@ def damped_newton(
         size = max(1.0, float(np.max(np.abs(x))))
         if damping * length < 1e-13 * size:
             break
-    residual = relative_size(system, x)
-    return x, residual, residual < 1e-11
+    residual = defect.relative_size(x)
+    return x * defect.units, residual, residual < 1e-11
 
 
 def settle_linear_states(system: System, x: FloatArray) -> FloatArray:
@@ -110,15 +93,6 @@ def settle_linear_states(system: System, x: FloatArray) -> FloatArray:
     if gap != 0.0 and np.isfinite(b).all():
         x[linear] = b / gap
     return x
-
-
-def relative_size(system: System, x: FloatArray) -> float:
-    """Largest residual relative to the size of the terms of its equation."""
-    f = _Defect(system).value(x)
-    if not np.isfinite(f).all():
-        return np.inf
-    terms = np.abs(system.jacobian(x)) @ np.abs(np.concatenate([x, system.parameter_vector()]))
-    return float(np.max(np.abs(f) / np.maximum(np.maximum(terms, np.abs(x)), 1e-3)))
 
 
 def _minimum_norm(j: FloatArray, right: FloatArray) -> FloatArray:
@@ -175,41 +149,47 @@ def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
             )
     else:
         x = system.state_vector(guess)
-    guessed = x
+    units = found_units(system, x)
+    defect = Defect(system, units)
+    guess = x / defect.units
     # Beside a manifold a step of Newton's method divides by what is small and not zero: it may lead far away.
-    found = manifold_beside(system, guessed)
+    found = manifold_beside(defect, guess)
     if found is not None:
-        return Point(
-            system, found, compute_spectrum(system, found), residual=relative_size(system, found),
-            note=_manifold_note(system, found),
-        )  # fmt: skip
-    x, residual, converged = damped_newton(system, guessed)
+        return _point(defect, found)
+    x, residual, converged = damped_newton(system, x, units=units)
+    better = found_units(system, x) if converged else units
+    if converged and not (units is None and better is None):
+        # What the guess said of units was a guess too.
+        x, residual, converged = damped_newton(system, x, units=better)
+        defect, guess = Defect(system, better), guess * defect.units / (1.0 if better is None else better)
     if not converged:
-        what = "a fixed point" if system.kind == "map" else "an equilibrium"
+        what = "fixed point" if system.kind == "map" else "equilibrium"
         raise MisuseError(
-            f"Newton's method found no {what.split(' ', 1)[1]} of '{system.name}' from this guess (relative "
-            f"residual {residual:.1e}); "
+            f"Newton's method found no {what} of '{system.name}' from this guess (relative residual {residual:.1e}); "
             "give a closer guess, or search with gb.find_equilibria."
         )
-    if (k := nullity(system, x)) and (closer := nearest_on_manifold(system, guessed, x, k)) is not None:
-        x, residual = closer, relative_size(system, closer)
-    return Point(system, x, compute_spectrum(system, x), residual=residual, note=_manifold_note(system, x))
+    y = x / defect.units
+    if (k := nullity(defect, y)) and (closer := nearest_on_manifold(defect, guess, y, k)) is not None:
+        y = closer
+    return _point(defect, y)
 
 
-def nullity(system: System, x: FloatArray) -> int:
-    """Dimension of the null space of the equilibrium's Jacobian: singular values below 1e-9 of the largest."""
-    s = np.linalg.svd(_Defect(system).derivative(x), compute_uv=False)
-    return int(np.sum(s <= 1e-9 * max(float(s[0]), 1e-300)))
-
-
-def _manifold_note(system: System, x: FloatArray) -> str:
-    k = nullity(system, x)
-    if k == 0:
-        return ""
-    return (
+def _point(defect: Defect, y: FloatArray) -> Point:
+    """The record of an equilibrium; on a manifold of them, or at a bifurcation, its note says so."""
+    x, k = y * defect.units, nullity(defect, y)
+    note = (
         f"The Jacobian has a null space of dimension {k}: a bifurcation point, or a point of a "
         f"{k}-dimensional manifold of equilibria."
     )
+    return Point(
+        defect.system, x, compute_spectrum(defect.system, x), residual=defect.relative_size(y), note=note if k else ""
+    )
+
+
+def nullity(defect: Defect, y: FloatArray) -> int:
+    """Dimension of the null space of the equilibrium's Jacobian: singular values below 1e-9 of the largest."""
+    s = np.linalg.svd(defect.derivative(y), compute_uv=False)
+    return int(np.sum(s <= 1e-9 * max(float(s[0]), 1e-300)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,6 +252,9 @@ def find_equilibria(
         low[i], high[i] = window.low, window.high
         bounded[i] = True
     width = high - low
+    # The box says what is large and what is small.
+    units = unlike(width)
+    defect = Defect(system, units)
     # A Latin hypercube: each of `starts` layers of each state is met once. (scipy.stats takes a second to import.)
     rng = np.random.default_rng(seed)
     layers = rng.permuted(np.tile(np.arange(starts), (system.n, 1)), axis=1).T
@@ -285,15 +268,15 @@ def find_equilibria(
         if np.any(bounded & ((x < low - 1e-9 * width) | (x > high + 1e-9 * width))):
             outside += 1
             return
-        if all(np.max(np.abs(x - y)) > 1e-6 * (1.0 + np.max(np.abs(x))) for y in found):
-            if nullity(system, x) and manifolds >= 3:
-                manifolds += 1
-                return
-            manifolds += bool(nullity(system, x))
-            found.append(x)
+        y = x / defect.units
+        if all(np.max(np.abs(y - other / defect.units)) > 1e-6 * (1.0 + np.max(np.abs(y))) for other in found):
+            k = nullity(defect, y)
+            manifolds += bool(k)
+            if not k or manifolds <= 3:
+                found.append(x)
 
     for guess in ([centre] if known is not None else []) + list(guesses):
-        x, _, converged = damped_newton(system, guess)
+        x, _, converged = damped_newton(system, guess, units=units)
         if converged:
             keep(x)
         else:
@@ -301,18 +284,17 @@ def find_equilibria(
     if deflation and found and not manifolds:
         for guess in (centre, 0.5 * (low + high), *guesses[:4]):
             for _ in range(8):
-                x, _, _ = damped_newton(system, guess, known=found, iterations=40)
-                x, _, converged = damped_newton(system, x) if np.isfinite(x).all() else (x, np.inf, False)
+                x, _, _ = damped_newton(system, guess, known=found, iterations=40, units=units)
+                converged = False
+                if np.isfinite(x).all():
+                    x, _, converged = damped_newton(system, x, units=units)
                 before = len(found)
                 if converged:
                     keep(x)
                 if len(found) == before:
                     break
-    found.sort(key=lambda x: [round(float(v), 9) for v in x])
-    points = tuple(
-        Point(system, x, compute_spectrum(system, x), residual=relative_size(system, x), note=_manifold_note(system, x))
-        for x in found
-    )
+    found.sort(key=lambda x: [round(float(v), 9) for v in x / defect.units])
+    points = tuple(_point(defect, x / defect.units) for x in found)
     parts = [
         f"{len(guesses)} starts in the box; {failures} did not converge, {outside} led out of it; no proof of "
         "completeness"
