@@ -23,7 +23,6 @@ import gan_bifurcation as gb
 from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.profiles import Profile
 
-POINTS = 100
 REPEATS = 3
 STEP = 0.02
 MU, SHEAR, COUPLING = 0.5, 0.1, 0.1
@@ -96,7 +95,7 @@ def ring(n: int) -> gb.System:
     return gb.System.from_equations("flow", field, {"mu": MU, "c": SHEAR, "d": COUPLING})
 
 
-def own(n: int, intervals: int) -> Callable[[], float]:
+def own(n: int, intervals: int, points: int) -> Callable[[], float]:
     """What measures CPU seconds per point."""
     system = ring(n)
     mesh = np.linspace(0.0, 1.0, intervals + 1)
@@ -116,14 +115,14 @@ def own(n: int, intervals: int) -> Callable[[], float]:
         return time.process_time() - begin, len(branch)
 
     def measure() -> float:
-        (short, few), (long, many) = run(2), run(POINTS)
+        (short, few), (long, many) = run(2), run(points)
         return (long - short) / (many - few)
 
     measure()
     return measure
 
 
-def auto(folder: Path, work: Path, n: int, intervals: int) -> Callable[[], float]:
+def auto(folder: Path, work: Path, n: int, intervals: int, points: int) -> Callable[[], float]:
     """What measures CPU seconds per point of AUTO's program."""
     work.mkdir()
     source = work / "ring.f90"
@@ -140,14 +139,14 @@ def auto(folder: Path, work: Path, n: int, intervals: int) -> Callable[[], float
         )
         return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begin
 
-    return lambda: (run(POINTS) - run(2)) / (POINTS - 2)
+    return lambda: (run(points) - run(2)) / (points - 2)
 
 
-def measured(folder: Path | None, n: int, intervals: int) -> tuple[float, float]:
+def measured(folder: Path | None, n: int, intervals: int, points: int) -> tuple[float, float]:
     """Milliseconds per point, ours and AUTO's: the best of some, by turns."""
     with tempfile.TemporaryDirectory() as work:
-        mine = own(n, intervals)
-        theirs = auto(folder, Path(work) / "run", n, intervals) if folder else lambda: np.nan
+        mine = own(n, intervals, points)
+        theirs = auto(folder, Path(work) / "run", n, intervals, points) if folder else lambda: np.nan
         pairs = [(mine(), theirs()) for _ in range(REPEATS)]
     return 1e3 * min(p[0] for p in pairs), 1e3 * min(p[1] for p in pairs)
 
@@ -158,12 +157,13 @@ def main() -> None:
     parser.add_argument("--auto", type=Path, help="a built source tree of AUTO-07p")
     parser.add_argument("--sizes", type=int, nargs="*", default=[2, 3, 6, 10, 20, 30])
     parser.add_argument("--intervals", type=int, nargs="*", default=[50, 100, 200])
+    parser.add_argument("--points", type=int, default=100)
     arguments = parser.parse_args()
     print(f"{'n':>4}{'NTST':>6}{'ours, ms':>12}{'AUTO, ms':>12}{'AUTO/ours':>12}")
     for n in arguments.sizes:
         mine = []
         for intervals in arguments.intervals:
-            ours, peer = measured(arguments.auto, n, intervals)
+            ours, peer = measured(arguments.auto, n, intervals, arguments.points)
             mine.append(ours)
             print(f"{n:>4}{intervals:>6}{ours:>12.3f}{peer:>12.3f}{peer / ours:>12.2f}", flush=True)
         if len(mine) > 2:

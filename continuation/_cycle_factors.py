@@ -90,7 +90,7 @@ def _couple(p: Layout, w: FloatArray, stage: int) -> None:
 
 @inlined
 def factorise(p: Layout, w: FloatArray, period: float) -> None:
-    """Blocks and their factors, with the columns of period and parameters; the determinant's sign goes to `sign`."""
+    """Blocks and their factors, columns and rows of borders in the blocks; the determinant's sign goes to `sign`."""
     n, q = p.n, p.q
     signs = spread(1.0)
     square = n * n * LANES
@@ -101,6 +101,8 @@ def factorise(p: Layout, w: FloatArray, period: float) -> None:
         factor(w, block, p.wide, q, pivots, kinds)
         for k in range(p.nb):
             lower(w, block, q, pivots, kinds, p.coli + (k * p.turns + j) * q * LANES)
+            # While the block is at hand.
+            _row_in_block(p, w, k, j)
         for k in range(q):
             other = magnitude(load(w, pivots + k * LANES) - float(k))
             signs = choose(other, spread(0.5), signs * -1.0, signs)
@@ -165,26 +167,31 @@ def forward(p: Layout, w: FloatArray, k: int, blocks: int) -> None:
 
 
 @leaf
-def reduce_row(p: Layout, w: FloatArray, r: int) -> None:
-    """Row r through the factors."""
+def _row_in_block(p: Layout, w: FloatArray, r: int, j: int) -> None:
+    """Row r through the factors of a turn's blocks; turns in their order."""
     apart()
     n, q = p.n, p.q
-    square = n * n * LANES
-    rows, rowi = p.rows + r * p.turns * p.wide * LANES, p.rowi + r * p.turns * p.inner * LANES
-    ends = p.ends
-    clear(w, ends, (p.turns + 1) * n)
-    for j in range(p.turns):
-        block = p.a + j * p.wide * q * LANES
-        given, y = rows + j * p.wide * LANES, rowi + j * p.inner * LANES
-        copy(w, given, y, p.inner)
-        upper_row(w, block, q, p.inner, block, (q + 1) * LANES, y)
-        here = ends + j * n * LANES
-        for c in range(0, n * LANES, LANES):
-            store(w, here + c, load(w, here + c) + load(w, given + q * LANES + c))
-            store(w, here + n * LANES + c, load(w, given + p.inner * LANES + c))
-        subtract_row(w, block + p.inner * q * LANES, q, y, p.inner, n, here + n * LANES)
-        subtract_row(w, block + q * q * LANES, q, y, p.inner, n, here)
-    # The left end of what is joined stays at `ends`, its right end goes to `right`.
+    block = p.a + j * p.wide * q * LANES
+    given, y = p.rows + (r * p.turns + j) * p.wide * LANES, p.rowi + (r * p.turns + j) * p.inner * LANES
+    copy(w, given, y, p.inner)
+    upper_row(w, block, q, p.inner, block, (q + 1) * LANES, y)
+    here = p.rowe + (r * (p.turns + 1) + j) * n * LANES
+    if j == 0:
+        clear(w, here, n)
+    for c in range(0, n * LANES, LANES):
+        store(w, here + c, load(w, here + c) + load(w, given + q * LANES + c))
+        store(w, here + n * LANES + c, load(w, given + p.inner * LANES + c))
+    subtract_row(w, block + p.inner * q * LANES, q, y, p.inner, n, here + n * LANES)
+    subtract_row(w, block + q * q * LANES, q, y, p.inner, n, here)
+
+
+@leaf
+def _join_row(p: Layout, w: FloatArray, r: int) -> None:
+    """Row r, which is through the factors of the blocks, through those of the joins."""
+    apart()
+    n = p.n
+    # The left end of what is joined stays in front, its right end goes to the last place.
+    ends = p.rowe + r * (p.turns + 1) * n * LANES
     right = ends + p.turns * n * LANES
     for stage in range(1, p.stages):
         y = p.rowsx + (r * p.stages + stage) * n * LANES
@@ -197,13 +204,22 @@ def reduce_row(p: Layout, w: FloatArray, r: int) -> None:
                 store(w, y + c, load(w, right + c) + load(w, ends + c + shift))
             copy(w, right + shift, right, n)
             after = right
-        t = p.t + stage * 6 * square
+        t = p.t + stage * 6 * n * n * LANES
         upper_row(w, t, 2 * n, n, p.diagonal + stage * n * LANES, PACKED, y)
-        subtract_row(w, t + 2 * square, 2 * n, y, n, n, after)
-        subtract_row(w, t + 4 * square, 2 * n, y, n, n, ends)
+        subtract_row(w, t + 2 * n * n * LANES, 2 * n, y, n, n, after)
+        subtract_row(w, t + 4 * n * n * LANES, 2 * n, y, n, n, ends)
     for c in range(n):
         put(w, p.rowf + 2 * r * n + c, take(w, ends + c * LANES))
         put(w, p.rowf + (2 * r + 1) * n + c, take(w, right + c * LANES))
+
+
+@leaf
+def reduce_row(p: Layout, w: FloatArray, r: int) -> None:
+    """Row r through the factors."""
+    apart()
+    for j in range(p.turns):
+        _row_in_block(p, w, r, j)
+    _join_row(p, w, r)
 
 
 @leaf
@@ -370,10 +386,11 @@ def factorise_final(p: Layout, w: FloatArray, final: FloatArray, pivots: IntArra
 def factors(p: Layout, w: FloatArray, final: FloatArray, pivots: IntArray, which: IntArray, period: float) -> None:
     """Factors of the system at the point last evaluated, with all columns and rows."""
     apart()
+    w[p.period] = period
     factorise(p, w, period)
     for k in range(p.nb):
         forward(p, w, k, ZERO)
-        reduce_row(p, w, k)
+        _join_row(p, w, k)
     factorise_final(p, w, final, pivots, which)
 
 

@@ -64,6 +64,7 @@ _NAMES: Final = (
     "colf",  # (k + 1, n)
     "rows",  # (k, turns, wide, LANES): rows as given, through the blocks, the joins, in the last system
     "rowi",  # (k, turns, inner, LANES)
+    "rowe",  # (k, turns + 1, n, LANES)
     "rowsx",  # (k, stages, n, LANES)
     "rowf",  # (k, 2, n)
     "corner",  # (k, k)
@@ -72,6 +73,7 @@ _NAMES: Final = (
     "work2",
     "sign",  # of the determinant: of what the blocks and joins give, of the whole
     "whole",
+    "period",  # for which the blocks are
     "pencil",  # (2, n, n): Q and P of the last system, by columns
     "right",  # (n + k,)
     "last",  # (n,)
@@ -116,9 +118,10 @@ def layout(
         "t": stages * 6 * n * n * LANES, "scales": stages * n * LANES, "diagonal": stages * n * LANES,
         "run": 2 * n * n * LANES, "next": 2 * n * n * LANES, "coli": (k + 1) * turns * q * LANES,
         "cols": (k + 1) * stages * n * LANES, "colf": (k + 1) * n, "rows": k * turns * wide * LANES,
-        "rowi": k * turns * inner * LANES, "rowsx": k * stages * n * LANES, "rowf": k * 2 * n, "corner": k * k,
+        "rowi": k * turns * inner * LANES,
+        "rowe": k * (turns + 1) * n * LANES, "rowsx": k * stages * n * LANES, "rowf": k * 2 * n, "corner": k * k,
         "ends": (turns + 1) * n * LANES, "work": max(q, 2 * n) * LANES, "work2": max(q, 2 * n) * LANES, "sign": 1,
-        "whole": 1,
+        "whole": 1, "period": 1,
         "pencil": 2 * n * n, "right": n + k, "last": n,
         "weights": k, "step": 16, "vectors": VECTORS * vector,
     }  # fmt: skip

@@ -105,9 +105,9 @@ class BifurcationSet:
         """A networkx MultiDiGraph with plain values: what leads to what.
 
         Nodes have `kind` ("equilibrium", "branch", "curve", "codimension two") and further values: a curve its label,
-        of what it is a curve ("equilibria", "fixed points", "cycles"), period, number of points, whether it is closed,
-        why it ends, and `same_place`, the name of an earlier curve that lies at the same parameters (an image under a
-        symmetry); a point its label, parameters, state and
+        of what it is a curve ("equilibria", "fixed points", "cycles", "circles"), period, number of points, whether it
+        is closed, why it ends, and `same_place`, the name of an earlier curve that lies at the same parameters (an
+        image under a symmetry); a point its label, parameters, state and
         criticality. Edges have how, label and parameters.
         """
         import networkx as nx
@@ -227,6 +227,8 @@ class BifurcationSet:
 def _object(curve: Branch) -> str:
     """Of what a curve is a curve."""
     if curve.profiles:
+        if curve.system.kind == "map":
+            return "circles"
         return "homoclinic orbits" if curve.curve == "Hom" else "cycles"
     return "equilibria" if curve.system.kind == "flow" else "fixed points"
 
@@ -256,7 +258,8 @@ def bifurcation_set(
     parameters : mapping of two parameters to (low, high) or ``gb.log_range(low, high)``
     depth : int
         How many switches may follow one another: 0 stays on the branches of the equilibria that were found, each flip
-        doubles the period; from 1 on, curves of cycles that begin at points of codimension two are followed too.
+        doubles the period; from 1 on, curves of cycles and circles that begin at points of codimension two are
+        followed too.
     box : mapping of state to (low, high), optional
         Where to search for equilibria.
     start : Point, state or sequence of them, optional

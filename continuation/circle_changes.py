@@ -9,6 +9,7 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.circle_conditions import is_fold
 from gan_bifurcation.continuation.circle_newton import Direction, Plane
 from gan_bifurcation.continuation.circle_solver import Found, Solver
 
@@ -86,7 +87,8 @@ def changes_between(solver: Solver, a: Found, b: Found, tangents: tuple[Directio
     found: list[Point] = []
     before, after = (float(t.s[-1]) for t in tangents)
     resolved = min(len(a.circle.u), len(b.circle.u)) <= _RESOLVED
-    if solver.problem.moves_rho and resolved and before * after < 0.0:
+    turned = solver.problem.moves_rho and before * after < 0.0
+    if turned and resolved:
         share = chord.root(lambda f: float(solver.problem.tangent(f.circle, tangents[0]).s[-1]))
         critical = 0.0j if share is None else _nearest(chord.at(share).multipliers)
         # Where circles are hardly resolved the branch seems to turn anywhere; at a fold a multiplier is 1.
@@ -104,11 +106,15 @@ def changes_between(solver: Solver, a: Found, b: Found, tangents: tuple[Directio
             # Known to lie between the two: better said with less digits than not at all.
             end = b if b.unstable > a.unstable else a
             way = _way(solver, end, k)
+            if way == "keeps" and turned:
+                way = "folds"
             point = _point(solver, end, 0.5, way, complex(end.multipliers[k]))
             found.append(replace(point, note=f"{point.note} It was not located closer than between two circles."))
         else:
             here = chord.at(share)
             way = _way(solver, here, k)
+            if way == "keeps" and not solver.problem.moves_rho and is_fold(solver.problem, here.circle):
+                way = "folds"
             fold = any(p.label == "LP" and abs(p.index - share) < 1e-2 for p in found)
             if not (way == "keeps" and fold):
                 found.append(_point(solver, here, share, way, complex(here.multipliers[k])))

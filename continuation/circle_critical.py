@@ -113,8 +113,6 @@ class Shifted:
 
     def vectors(self, right: ComplexArray | None = None, left: ComplexArray | None = None) -> Vectors:
         """Null vectors by inverse iteration, from guesses (K, n) where there are some."""
-        size, _ = self.shape
-        few = len(self.kept)
         scale = float(np.max(np.abs(self.matrix)))
         factors = scipy.linalg.lu_factor(self.matrix, check_finite=False)
         diagonal = np.abs(np.diag(factors[0]))
@@ -130,12 +128,16 @@ class Shifted:
                 x = scipy.linalg.lu_solve(factors, x, trans=transposed, check_finite=False)
                 x = x / np.linalg.norm(x)
             found.append(x)
-        v = self._whole(found[0].reshape(size, few), right=True)
-        u = self._whole(found[1].reshape(size, few), right=False)
+        v = self.whole(found[0], right=True)
+        u = self.whole(found[1], right=False)
         v = v / np.sqrt(np.mean(np.sum(np.abs(v) ** 2, axis=1)))
         u = u / np.sqrt(np.mean(np.sum(np.abs(u) ** 2, axis=1)))
         rest = np.einsum("kij,kj->ki", self.a, v) - self.z * turned(v, self.rho)
         return Vectors(v, u, float(np.sqrt(np.mean(np.sum(np.abs(rest) ** 2, axis=1)))))
+
+    def kept_part(self, values: ComplexArray) -> ComplexArray:
+        """The states that are not eliminated, of (K, n), as one vector."""
+        return np.asarray(values[:, self.kept].ravel(), dtype=complex)
 
     def _smooth(self, rng: np.random.Generator) -> ComplexArray:
         """A right-hand side of low modes: those beyond a third of the nodes alias."""
@@ -144,9 +146,10 @@ class Shifted:
         waves = sum(np.exp(2j * np.pi * k * t)[:, None] * rng.normal(size=few) / (1 + abs(k)) for k in range(-3, 4))
         return np.asarray(waves, dtype=complex).ravel()
 
-    def _whole(self, kept: ComplexArray, *, right: bool) -> ComplexArray:
-        """With the states that were eliminated."""
+    def whole(self, kept: ComplexArray, *, right: bool) -> ComplexArray:
+        """(K, n) with the states that were eliminated."""
         size, n = self.shape
+        kept = kept.reshape(size, len(self.kept))
         found = np.zeros((size, n), dtype=complex)
         found[:, self.kept] = kept
         if len(self.out) and right:

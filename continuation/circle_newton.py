@@ -35,6 +35,7 @@ TOLERANCE: Final = 1e-10
 _COARSE: Final = 1e-3
 # Above this they have got lost.
 _LOST: Final = 0.5
+_ENDLESS: Final = 1e12
 # How far frames are extrapolated, in lengths of the last step.
 _FARTHEST: Final = 2.0
 
@@ -118,7 +119,7 @@ class CircleProblem:
         self.scale = scale
         self.moves_rho = len(free) == 1
         self._positions = [system.parameter_index(name) for name in free]
-        self._linear_states = find_linear_states(system) if system.iterations == 1 else ()
+        self.linear_states = find_linear_states(system) if system.iterations == 1 else ()
         self._evaluated: tuple[FloatArray, FloatArray, tuple[FloatArray, FloatArray, FloatArray]] | None = None
 
     @cached_property
@@ -144,11 +145,12 @@ class CircleProblem:
         """
         if self._evaluated is not None and self._evaluated[0] is u and self._evaluated[1] is q:
             return self._evaluated[2]
-        made = self._evaluate(u, q)
+        made = self.evaluate_at(u, q)
         self._evaluated = (u, q, made)
         return made
 
-    def _evaluate(self, u: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def evaluate_at(self, u: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The same without remembering it."""
         n, m = self.system.n, self.system.m
         p = self.system.parameter_vector()
         slopes = []
@@ -168,7 +170,7 @@ class CircleProblem:
     def defect_between(self, circle: Circle) -> float:
         """The same between the nodes, where nothing was asked."""
         between = shifted(circle.u, 0.5 / len(circle.u))
-        f, _, _ = self._evaluate(between, circle.q)
+        f, _, _ = self.evaluate_at(between, circle.q)
         return float(np.max(np.abs(f - shifted(between, circle.rho)) / self.scale))
 
     # -- Newton -----------------------------------------------------------------------------------------------------
@@ -209,7 +211,7 @@ class CircleProblem:
     ) -> tuple[FloatArray | None, ByFrames | None]:
         """The solution of the linear equations, and what is of use for the next ones."""
         try:
-            factorised = direct(linear, self._linear_states, circle.frames.defect < _LOST)
+            factorised = direct(linear, self.linear_states, circle.frames.defect < _LOST)
             if factorised is not None:
                 return factorised(right), None
             # One inverse serves all of Newton's steps: GMRES makes up for what it misses.
@@ -227,7 +229,8 @@ class CircleProblem:
         right[-1] = 1.0
         with np.errstate(all="ignore"):
             found, _ = self._solved(linear, circle, right, None, 1e-8)
-        if found is None or not np.isfinite(found).all():
+        # Across a row along which the branch does not move, nothing is determined.
+        if found is None or not np.max(np.abs(found)) < _ENDLESS:
             return like
         made = Direction(smoothed(found[:-2].reshape(circle.u.shape)), found[-2:])
         length = np.sqrt(self.inner(made, made))
@@ -250,7 +253,7 @@ class CircleProblem:
 
     def needs_frames(self, size: int) -> bool:
         """Whether Newton's method on a number of nodes goes through frames."""
-        return not factorises(size, self.system.n - len(self._linear_states))
+        return not factorises(size, self.system.n - len(self.linear_states))
 
     def settled(self, circle: Circle) -> Circle:
         """The circle with frames of its own."""
@@ -288,7 +291,7 @@ class CircleProblem:
         ratio = self.scale / self.scale[:, None]
 
         def slopes(x: FloatArray) -> FloatArray:
-            return np.asarray(self._evaluate(x * self.scale, circle.q)[1] * ratio)
+            return np.asarray(self.evaluate_at(x * self.scale, circle.q)[1] * ratio)
 
         return growth(circle.u / self.scale, circle.rho, slopes, min(3, self.system.n - 1))
 

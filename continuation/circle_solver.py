@@ -10,10 +10,11 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.circle_frames import Frames
 from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem, Plane
 from gan_bifurcation.continuation.circle_waves import SIZES, resampled, tail
+from gan_bifurcation.continuation.run import Ends
 from gan_bifurcation.profiles import Profile
 
 # Modes are added where the last tenth of them is larger than this, relative to the largest.
-_TAIL: Final = 1e-9
+SETTLED: Final = 1e-9
 # Most nodes, and most nodes times states.
 _MOST: Final = 729
 _LARGEST: Final = 12_000
@@ -55,7 +56,7 @@ class Solver:
             if found is None:
                 return None
             decay = tail(found.u, self.problem.scale)
-            if decay < _TAIL and self.problem.residual(found) < _TAIL:
+            if decay < SETTLED and self.problem.residual(found) < SETTLED:
                 smaller = [s for s in SIZES if s < size and 2.2 * s > size]
                 if decay < 1e-14 and smaller and size > SIZES[0]:
                     found = found.resized(smaller[-1])
@@ -95,3 +96,15 @@ class Solver:
             self.problem.at(circle), circle.u[0].copy(), self.spectrum(circle), free=tuple(self.problem.free),
             residual=self.problem.residual(circle), profile=self.profile(circle),
         )  # fmt: skip
+
+    def outside(self, circle: Circle, ends: Ends) -> str:
+        """Which bound a circle has left; "" for none."""
+        for k, window in ends.bounds.items():
+            if circle.u[:, k].min() < window.low or circle.u[:, k].max() > window.high:
+                return f"{self.problem.system.states[k]} left its bounds ({window.low:g}, {window.high:g})"
+        if ends.domain:
+            p = self.problem.at(circle).parameter_vector().tolist()
+            for tape, reason in ends.domain:
+                if any(not tape.evaluate([*x, *p])[0] >= 0.0 for x in circle.u.tolist()):
+                    return f"left the domain: {reason}"
+        return ""

@@ -76,17 +76,30 @@ class Stepper(Solver):
             # Hold the amplitude: the rotation number and the parameter come out.
             weighted = start.direction / problem.scale**2
             target = float(np.mean(np.sum(weighted * circle.u, axis=1)))
-            plane = Plane(weighted, np.zeros(2), target)
+            planes = [Plane(weighted, np.zeros(2), target)]
         else:
             circle = reduced(problem, profile, q)
-            plane = Plane(None, np.array([0.0, 1.0]) if problem.moves_rho else np.array([1.0, 0.0]), float(q[0]))
-        solved = self.solved(circle, plane)
-        if solved is None:
-            raise MisuseError(
-                "No invariant circle was found at the start: it may lie inside a tongue, or the first circle is too "
-                "small or too large; give another amplitude=, or start from another point."
-            )
-        return solved
+            planes = [Plane(None, row, float(row @ problem.scalars(circle))) for row in self.rows]
+        for plane in planes:
+            solved = self.solved(circle, plane)
+            if solved is not None:
+                return solved
+        raise MisuseError(
+            "No invariant circle was found at the start: it may lie inside a tongue, or the first circle is too "
+            "small or too large; give another amplitude=, or start from another point."
+        )
+
+    @property
+    def rows(self) -> list[FloatArray]:
+        """What is held at the start: the parameter, or at fixed rotation number one of both."""
+        return [np.array([0.0, 1.0])] if self.problem.moves_rho else [np.array([1.0, 0.0]), np.array([0.0, 1.0])]
+
+    def begun(self, first: Found) -> Direction:
+        """The tangent of the branch at a circle to start from, towards the greater parameter."""
+        none = np.zeros_like(first.circle.u)
+        tangents = [self.problem.tangent(first.circle, Direction(none, row)) for row in self.rows]
+        # A row along which the branch does not move leaves nothing but itself.
+        return max(tangents, key=lambda t: float(np.max(np.abs(t.s))) * bool(np.any(t.u)))
 
     # -- stepping -----------------------------------------------------------------------------------------------------
 
@@ -126,7 +139,7 @@ class Stepper(Solver):
                     found.append(edge)
                 text = f"Reached the edge of the window at {self.where(found[-1].circle)}."
                 return Run(found, points, Outcome("window", text, True))
-            outside = self._outside(new.circle)
+            outside = self.outside(new.circle, self.ends)
             if outside:
                 text = f"The trace ended near {self.where(here)}: {outside}."
                 return Run(found, points, Outcome("bounds", text, True))
@@ -265,17 +278,6 @@ class Stepper(Solver):
                     guess = replace(guess.resized(size), u=u + share * (resampled(outside.u, size) - u))
                     return self.solved(guess, Plane(None, row, target))
         return None
-
-    def _outside(self, circle: Circle) -> str:
-        for k, window in self.ends.bounds.items():
-            if circle.u[:, k].min() < window.low or circle.u[:, k].max() > window.high:
-                return f"{self.problem.system.states[k]} left its bounds ({window.low:g}, {window.high:g})"
-        if self.ends.domain:
-            p = self.problem.at(circle).parameter_vector().tolist()
-            for tape, reason in self.ends.domain:
-                if any(not tape.evaluate([*x, *p])[0] >= 0.0 for x in circle.u.tolist()):
-                    return f"left the domain: {reason}"
-        return ""
 
     def wanted(self, found: list[Found], at: Sequence[float]) -> list[Point]:
         """Circles at given values of the parameter."""

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.continuation.circle_curves import LABELS, trace_curve
 from gan_bifurcation.continuation.circle_newton import Direction
-from gan_bifurcation.continuation.circle_solver import Found
+from gan_bifurcation.continuation.circle_solver import Found, Solver
 from gan_bifurcation.continuation.circle_starts import natural_sizes
 from gan_bifurcation.continuation.circle_steps import CONTROL, Stepper
 from gan_bifurcation.continuation.circle_waves import highest_mode, resampled
@@ -44,6 +45,10 @@ def trace(
         raise MisuseError(
             f"This start was computed for the parameter '{start.parameter}', got {', '.join(windows)}; free it."
         )
+    if len(windows) == 2 and isinstance(start, Point) and start.label in LABELS:
+        if at:
+            raise MisuseError("at= gives values of the one free parameter of a branch, but a curve has two.")
+        return trace_curve(start, windows, ends, control or CONTROL)
     tracer = Stepper(start.system, windows, natural_sizes(start.profile.states), ends, control or CONTROL)
     born = isinstance(start, ProfileStart) and start.direction is not None
     first = tracer.first(start, born)
@@ -51,11 +56,9 @@ def trace(
         assert isinstance(start, ProfileStart)
         assert start.direction is not None
         ahead = Direction(resampled(start.direction, len(first.circle.u)), np.zeros(2))
+        tangent = tracer.problem.tangent(first.circle, ahead)
     else:
-        ahead = Direction(
-            np.zeros_like(first.circle.u), np.array([0.0, 1.0]) if len(windows) == 1 else np.array([1.0, 0.0])
-        )
-    tangent = tracer.problem.tangent(first.circle, ahead)
+        tangent = tracer.begun(first)
     forward = tracer.follow(first, tangent)
     begun = Outcome("start", f"Started at {tracer.where(first.circle)}.", True)
     if born:
@@ -81,21 +84,28 @@ def _branch(tracer: Stepper, found: list[Found], points: list[Point], outcome: t
         circles, outcome = circles[::-1], outcome[::-1]
         points = [replace(p, index=len(circles) - 1 - p.index) for p in reversed(points)]
         found = found[::-1]
-    extremes = [_extremes(c.u) for c in circles]
-    measures = {
-        "rotation_number": np.array([c.rho for c in circles]),
-        **{f"min_{s}": np.array([e[0][i] for e in extremes]) for i, s in enumerate(problem.system.states)},
-        **{f"max_{s}": np.array([e[1][i] for e in extremes]) for i, s in enumerate(problem.system.states)},
-        "modes": np.array([float(highest_mode(len(c.u))) for c in circles]),
-        "defect": np.array([problem.defect_between(c) for c in circles]),
-    }
-    measures["trivial_error"] = np.array([c.frames.defect for c in circles])
+    measures = columns(tracer, found)
     return Branch(
         problem.system, tuple(problem.free), "circles", np.array([problem.values(c.q) for c in circles]),
         np.array([c.u[0] for c in circles]), np.array([np.concatenate([[1.0 + 0.0j], f.multipliers]) for f in found]),
         np.array([f.unstable for f in found], dtype=np.int64), tuple(_numbered(points)), outcome, False, measures,
         profiles=tuple(tracer.profile(c) for c in circles),
     )  # fmt: skip
+
+
+def columns(solver: Solver, found: Sequence[Found]) -> dict[str, FloatArray]:
+    """The measures of circles."""
+    problem = solver.problem
+    circles = [f.circle for f in found]
+    extremes = [_extremes(c.u) for c in circles]
+    return {
+        "rotation_number": np.array([c.rho for c in circles]),
+        **{f"min_{s}": np.array([e[0][i] for e in extremes]) for i, s in enumerate(problem.system.states)},
+        **{f"max_{s}": np.array([e[1][i] for e in extremes]) for i, s in enumerate(problem.system.states)},
+        "modes": np.array([float(highest_mode(len(c.u))) for c in circles]),
+        "defect": np.array([problem.defect_between(c) for c in circles]),
+        "trivial_error": np.array([c.frames.defect for c in circles]),
+    }
 
 
 def _extremes(u: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -54,13 +54,13 @@ def coefficients(point: Point) -> Form:
         return _double(point)
     eigenvalues = critical_eigenvalues(point)
     joint = np.concatenate([point.x, point.system.parameter_vector()])
-    s = series(point.system, joint, pattern.kinds, eigenvalues, pattern.order, pattern.resonance)
+    s = series(point.system, joint, pattern.kinds, eigenvalues, pattern.order, pattern.resonance, pattern.further)
     if not s.regular:
         raise MisuseError(_SINGULAR)
     is_map = point.system.kind == "map"
     form = _FORMS[point.label](s, eigenvalues, is_map)
     if pattern.further and _difficult(form):
-        further = series(point.system, joint, pattern.kinds, eigenvalues, pattern.further, pattern.resonance)
+        further = s.continued(pattern.further)
         form = _FORMS[point.label](further, eigenvalues, is_map) if further.regular else form
     return form | {"vectors": {"q": s.q, "p": s.p}}
 
@@ -186,7 +186,7 @@ def _pairs(amplitudes: PairAmplitudes, sizes: tuple[float, ...]) -> Form:
 
 def _if_known(s: Series, exponents: tuple[int, ...]) -> complex:
     """A coefficient, NaN where the series does not go that far."""
-    return s.coefficient(*exponents) if exponents in s.table.number else complex(np.nan)
+    return s.coefficient(*exponents) if s.reaches(*exponents) else complex(np.nan)
 
 
 def _two_pairs(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> Form:

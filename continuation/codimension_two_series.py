@@ -3,163 +3,30 @@
 The homological equation F(H(w)) = H(G(w)) of a map (F(H(w)) = DH(w) G(w) of a flow) is solved degree by degree, for
 the parametrisation H of the centre manifold and the normal form G on it at once (Kuznetsov, SIAM J. Numer. Anal. 36,
 1999; Kuznetsov and Meijer, SIAM J. Sci. Comput. 26, 2005). What degree k needs of F is the Taylor coefficient of order
-k of F along curves t -> H(t omega), for as many directions omega as there are monomials: one jet each, no multilinear
-form.
+k of F along curves t -> H(t omega), for as many directions omega as the wanted monomials need: one jet each, no
+multilinear form. Monomials that no coefficient depends on are left out, and those that are conjugate to another.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import product
-from typing import Any, Final
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gan_bifurcation.compiling import inner, jit
 from gan_bifurcation.continuation._coefficients import _factor, _null_vectors, _solve
+from gan_bifurcation.continuation.codimension_two_tables import ComplexArray, IntArray, Table, table
 from gan_bifurcation.evaluation import jacobian, make_evaluator
 from gan_bifurcation.jets import run_jet
 from gan_bifurcation.kernels import FloatArray, n_slots
 from gan_bifurcation.system import System
 
-ComplexArray = NDArray[np.complex128]
-IntArray = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """The monomials of a normal form and how they are separated.
-
-    Attributes
-    ----------
-    exponents : array (N, m)
-        All monomials of degrees 1 to the order, degree by degree.
-    first : array (order + 2,)
-        `first[k]` is the number of the first monomial of degree k.
-    parent, variable : arrays (N,)
-        A monomial is its parent times that variable.
-    component : array (N,)
-        The component in which a monomial is resonant, -1 if in none.
-    directions : array (D, m)
-        Degree by degree.
-    begin : array (order + 2,)
-    separate : array
-        For each degree the pseudo-inverse (monomials, directions), flattened.
-    offset : array (order + 2,)
-    """
-
-    exponents: IntArray
-    first: IntArray
-    parent: IntArray
-    variable: IntArray
-    component: IntArray
-    directions: ComplexArray
-    begin: IntArray
-    separate: ComplexArray
-    offset: IntArray
-    number: dict[tuple[int, ...], int]
-
-
-def _monomials(m: int, degree: int) -> list[tuple[int, ...]]:
-    return sorted((e for e in product(range(degree + 1), repeat=m) if sum(e) == degree), reverse=True)
-
-
-def _weight(exponents: tuple[int, ...], kinds: str, resonance: int) -> tuple[int, ...]:
-    """What a monomial is multiplied with under the symmetries of the linear part: parity, then turns of each pair."""
-    parity, turns = 0, []
-    for e, kind in zip(exponents, kinds, strict=True):
-        if kind == "-":
-            parity += e
-        elif kind == "z":
-            turns.append(e)
-        elif kind == "Z":  # the conjugate, right behind its partner
-            turns[-1] -= e
-    return (parity % 2, *(t % resonance if resonance else t for t in turns))
-
-
-@lru_cache(maxsize=64)
-def table(kinds: str, order: int, resonance: int = 0) -> Table:
-    """The table of critical eigenvalues of these kinds, up to an order.
-
-    Parameters
-    ----------
-    kinds : str
-        A letter for each critical coordinate: "0" (eigenvalue 0 of a flow, 1 of a map), "-" (multiplier -1), "z" and
-        "Z" (a pair).
-    order : int
-    resonance : int
-        The order of a strong resonance, 0 without.
-    """
-    m = len(kinds)
-    units = [tuple(int(i == k) for i in range(m)) for k in range(m)]
-    weights = [_weight(u, kinds, resonance) for u in units]
-    exponents: list[tuple[int, ...]] = list(units)
-    first, begin, offset = [0, 0], [0, 0, 0], [0, 0, 0]
-    directions: list[Any] = []
-    separate: list[Any] = []
-    for degree in range(2, order + 1):
-        first.append(len(exponents))
-        here = _monomials(m, degree)
-        exponents += here
-        points, matrix = _directions(kinds, degree, here)
-        directions.append(points)
-        separate.append(np.linalg.pinv(matrix))
-        begin.append(begin[-1] + len(points))
-        offset.append(offset[-1] + separate[-1].size)
-    first.append(len(exponents))
-    number = {e: i for i, e in enumerate(exponents)}
-    parent, variable, component = [-1] * m, list(range(m)), list(range(m))
-    for e in exponents[m:]:
-        k = next(i for i, c in enumerate(e) if c)
-        parent.append(number[tuple(c - (i == k) for i, c in enumerate(e))])
-        variable.append(k)
-        weight = _weight(e, kinds, resonance)
-        component.append(weights.index(weight) if weight in weights else -1)
-    return Table(
-        np.array(exponents, dtype=np.int64), np.array(first), np.array(parent), np.array(variable),
-        np.array(component), np.concatenate(directions), np.array(begin), np.concatenate([s.ravel() for s in separate]),
-        np.array(offset), number,
-    )  # fmt: skip
-
-
-_TRIALS: Final = 60
-
-
-def _directions(kinds: str, degree: int, monomials: list[tuple[int, ...]]) -> tuple[ComplexArray, ComplexArray]:
-    """Directions whose monomials of a degree are well separated, and the matrix of their values.
-
-    The two coordinates of a pair are conjugate, so that H along a direction is a real curve.
-    """
-    rng = np.random.default_rng(1999)
-    best: tuple[float, ComplexArray, ComplexArray] | None = None
-    count = len(monomials) if len(kinds) < 3 else int(np.ceil(1.1 * len(monomials)))
-    for _ in range(_TRIALS if len(kinds) > 1 else 1):
-        points = np.ones((count, len(kinds)), dtype=complex)
-        for i, kind in enumerate(kinds):
-            if kind == "Z":
-                points[:, i] = points[:, i - 1].conj()
-            elif kind == "z":
-                turn = np.exp(2j * np.pi * rng.random(count)) if len(kinds) > 2 else np.exp(2j * np.pi * _even(count))
-                points[:, i] = (rng.uniform(0.5, 1.5, count) if len(kinds) > 2 else 1.0) * turn
-            elif len(kinds) > 1:
-                points[:, i] = rng.uniform(0.5, 1.5, count) * rng.choice([-1.0, 1.0], count)
-        matrix = np.prod(points[:, None, :] ** np.array(monomials), axis=2)
-        condition = float(np.linalg.cond(matrix))
-        if best is None or condition < best[0]:
-            best = (condition, points, matrix)
-    assert best is not None
-    return best[1], best[2]
-
-
-def _even(count: int) -> FloatArray:
-    return np.asarray((np.arange(count) + 0.25) / (2 * count))
-
 
 @inner
 def _known(
     is_map: bool, degree: int, lam: ComplexArray, omega: ComplexArray, h: ComplexArray, g: ComplexArray,
-    exponents: IntArray, first: IntArray, parent: IntArray, variable: IntArray, component: IntArray,
-    mono: ComplexArray, out: FloatArray,
+    exponents: IntArray, first: IntArray, parent: IntArray, variable: IntArray, weight: FloatArray,
+    conjugate: IntArray, component: IntArray, mono: ComplexArray, out: FloatArray,
 ) -> None:  # fmt: skip
     """Subtract from `out` what H of lower degrees and G give at this degree along omega: [H(G)]_k or [DH G]_k."""
     m, n = omega.shape[0], out.shape[0]
@@ -170,14 +37,26 @@ def _known(
                 gk[component[a], j] += g[a] * mono[a]
     if not is_map:
         for j in range(2, degree):
+            there = False
+            for i in range(m):
+                there = there or gk[i, degree - j + 1] != 0.0
+            if not there:
+                continue
             for a in range(first[j], first[j + 1]):
+                if weight[a] == 0.0:
+                    continue
                 factor = 0.0j
                 for i in range(m):
                     if exponents[a, i] > 0:
-                        factor += exponents[a, i] * gk[i, degree - j + 1] / omega[i]
-                factor *= mono[a]
+                        # The monomial without one of its factors, which may vanish.
+                        term = exponents[a, i] * gk[i, degree - j + 1]
+                        for k in range(m):
+                            for _ in range(exponents[a, k] - (k == i)):
+                                term *= omega[k]
+                        factor += term
+                factor *= weight[a]
                 for c in range(n):
-                    out[c] -= (h[a, c] * factor).real
+                    out[c] -= h[a, c].real * factor.real - h[a, c].imag * factor.imag
         return
     total = first[degree]
     series = np.zeros((total, degree + 1), dtype=np.complex128)
@@ -186,24 +65,33 @@ def _known(
         for j in range(2, degree):
             series[i, j] = gk[i, j]
     for a in range(m, total):
-        x, y = parent[a], variable[a]
+        x, y, b = parent[a], variable[a], conjugate[a]
         low = 0
         for i in range(m):
             low += exponents[x, i]
+        if b < a:
+            for k in range(low, degree + 1):
+                series[a, k] = series[b, k].conjugate()
+            continue
         for k in range(low, degree):
-            for j in range(1, degree - k + 1):
-                series[a, k + j] += series[x, k] * series[y, j]
-        for c in range(n):
-            out[c] -= (h[a, c] * series[a, degree]).real
+            # Where the resonant terms are odd, half of these vanish.
+            if series[x, k] != 0.0:
+                for j in range(1, degree - k + 1):
+                    series[a, k + j] += series[x, k] * series[y, j]
+        if weight[a] != 0.0:
+            factor = weight[a] * series[a, degree]
+            for c in range(n):
+                out[c] -= h[a, c].real * factor.real - h[a, c].imag * factor.imag
 
 
 @jit
 def expand(
     e: Any, z: FloatArray, is_map: bool, lam: ComplexArray, partner: IntArray, exponents: IntArray, first: IntArray,
-    parent: IntArray, variable: IntArray, component: IntArray, directions: ComplexArray, begin: IntArray,
-    separate: ComplexArray, offset: IntArray, h: ComplexArray, p: ComplexArray, g: ComplexArray, size: FloatArray,
+    parent: IntArray, variable: IntArray, weight: FloatArray, conjugate: IntArray, component: IntArray,
+    directions: ComplexArray, begin: IntArray, separate: ComplexArray, offset: IntArray, lowest: int, highest: int,
+    h: ComplexArray, p: ComplexArray, g: ComplexArray, size: FloatArray,
 ) -> bool:  # fmt: skip
-    """Solve the homological equation.
+    """Solve the homological equation, from a degree to another; what is below the first is there already.
 
     Parameters
     ----------
@@ -232,7 +120,7 @@ def expand(
     j = np.empty((n, z.shape[0]))
     units = np.empty(n)
     jacobian(e, z, f, j)
-    for i in range(m):
+    for i in range(m if lowest == 2 else 0):
         if partner[i] >= 0:
             for c in range(n):
                 h[i, c] = h[partner[i], c].conjugate()
@@ -255,26 +143,27 @@ def expand(
     pivots = np.empty(n + 1, dtype=np.int64)
     right = np.empty(n + 1, dtype=np.complex128)
     kept = np.zeros((n, order + 1))
-    for degree in range(2, order + 1):
+    for degree in range(lowest, highest + 1):
         count = begin[degree + 1] - begin[degree]
         values = np.zeros((count, n))
         largest = np.zeros(n)
         slots = np.zeros((n_slots(tape), degree + 1))
+        for i in range(constants):
+            slots[tape.n_inputs + i, 0] = tape.constants[i]
         for d in range(count):
             omega = directions[begin[degree] + d]
             for a in range(first[degree]):
                 mono[a] = omega[variable[a]] * (1.0 if parent[a] < 0 else mono[parent[a]])
-            for i in range(slots.shape[0]):
-                for c in range(degree + 1):
-                    slots[i, c] = 0.0
             for i in range(tape.n_inputs):
                 slots[i, 0] = z[i]
+                for k in range(1, degree + 1):
+                    slots[i, k] = 0.0
             for k in range(1, degree):
                 for a in range(first[k], first[k + 1]):
-                    for c in range(n):
-                        slots[c, k] += h[a, c].real * mono[a].real - h[a, c].imag * mono[a].imag
-            for i in range(constants):
-                slots[tape.n_inputs + i, 0] = tape.constants[i]
+                    if weight[a] != 0.0:
+                        re, im = weight[a] * mono[a].real, weight[a] * mono[a].imag
+                        for c in range(n):
+                            slots[c, k] += h[a, c].real * re - h[a, c].imag * im
             for _ in range(e.iterations):
                 run_jet(tape, slots)
                 for c in range(n):
@@ -286,22 +175,32 @@ def expand(
             for c in range(n):
                 values[d, c] = kept[c, degree]
                 largest[c] = max(largest[c], abs(kept[c, degree]))
-            _known(is_map, degree, lam, omega, h, g, exponents, first, parent, variable, component, mono, values[d])
+            _known(
+                is_map, degree, lam, omega, h, g, exponents, first, parent, variable, weight, conjugate, component,
+                mono, values[d],
+            )  # fmt: skip
             for c in range(n):
                 largest[c] = max(largest[c], abs(values[d, c]))
         base = offset[degree]
         for a in range(first[degree], first[degree + 1]):
+            target = component[a]
+            if weight[a] == 0.0 or (degree == order and target < 0):
+                continue
             row = base + (a - first[degree]) * count
             for c in range(n):
                 total = 0.0j
                 for d in range(count):
                     total += separate[row + d] * values[d, c]
                 right[c] = total
-            target = component[a]
+            b = conjugate[a]
             if target >= 0:
+                g[a] = 0.0
+                size[a] = 0.0
                 for c in range(n):
                     g[a] += p[target, c].conjugate() * right[c]
                     size[a] += abs(p[target, c]) * largest[c]
+                g[b] = g[a].conjugate() if b != a else g[a]
+                size[b] = size[a]
             if degree == order:
                 continue
             if target >= 0:
@@ -334,6 +233,8 @@ def expand(
             _solve(matrix, pivots[:width], right[:width])
             for c in range(n):
                 h[a, c] = right[c]
+                if b != a:
+                    h[b, c] = right[c].conjugate()
     return True
 
 
@@ -350,6 +251,8 @@ class Series:
     g, size : arrays (N,)
     regular : bool
         Whether all linear systems could be solved.
+    order : int
+        Up to which degree.
     """
 
     table: Table
@@ -359,6 +262,16 @@ class Series:
     g: ComplexArray
     size: FloatArray
     regular: bool
+    order: int
+    _solve: Callable[[int, int], bool]
+
+    def continued(self, order: int) -> "Series":
+        """The same up to a higher degree."""
+        return replace(self, regular=self.regular and self._solve(self.order + 1, order), order=order)
+
+    def reaches(self, *exponents: int) -> bool:
+        """Whether the coefficient of a monomial was computed."""
+        return sum(exponents) <= self.order
 
     def coefficient(self, *exponents: int) -> complex:
         """The coefficient of a resonant monomial (without factorials)."""
@@ -373,10 +286,14 @@ class Series:
 
 
 def series(
-    system: System, joint: FloatArray, kinds: str, eigenvalues: tuple[complex, ...], order: int, resonance: int = 0
-) -> Series:
-    """Expand the centre manifold of a point with states and parameters `joint` (n + m,)."""
-    t = table(kinds, order, resonance)
+    system: System, joint: FloatArray, kinds: str, eigenvalues: tuple[complex, ...], order: int, resonance: int = 0,
+    further: int = 0,
+) -> Series:  # fmt: skip
+    """Expand the centre manifold of a point with states and parameters `joint` (n + m,).
+
+    A degree beyond the order may follow by :meth:`Series.continued`, if it is announced by `further`.
+    """
+    t = table(kinds, max(order, further), resonance)
     n, m = system.n, len(kinds)
     total = len(t.exponents)
     lam = np.array(eigenvalues, dtype=complex)
@@ -384,9 +301,14 @@ def series(
     h, p = np.zeros((total, n), complex), np.zeros((m, n), complex)
     g, size = np.zeros(total, complex), np.zeros(total)
     e = make_evaluator(system.tape.data, system.iterations, n, 1)
-    regular = expand(
-        e, np.ascontiguousarray(joint, dtype=float), system.kind == "map", lam, partner, t.exponents, t.first,
-        t.parent, t.variable, t.component, t.directions, t.begin, t.separate, t.offset, h, p, g, size,
-    )  # fmt: skip
-    regular = bool(regular) and bool(np.isfinite(g).all())
-    return Series(t, h[:m].copy(), p, h, g, size, regular)
+    joint = np.ascontiguousarray(joint, dtype=float)
+
+    def solve(lowest: int, highest: int) -> bool:
+        found = expand(
+            e, joint, system.kind == "map", lam, partner, t.exponents, t.first, t.parent, t.variable, t.weight,
+            t.conjugate, t.component, t.directions, t.begin, t.separate, t.offset, lowest, highest, h, p, g, size,
+        )  # fmt: skip
+        return bool(found) and bool(np.isfinite(g).all())
+
+    regular = solve(2, order)
+    return Series(t, h[:m].copy(), p, h, g, size, regular, order, solve)

@@ -27,6 +27,7 @@ FloatArray = NDArray[np.float64]
 # How far from the point a curve that only starts there is met, in units of the length that the coefficients give.
 _DISTANCES: Final = (0.02, 0.05, 0.01, 0.1, 0.004)
 _CYCLES: Final = "gan_bifurcation.continuation.codimension_two_cycles"
+_CIRCLES: Final = "gan_bifurcation.continuation.codimension_two_circles"
 _ORBITS: Final = "gan_bifurcation.continuation.homoclinic_starts"
 _ITERATE: Final = {2: "second", 3: "third", 4: "fourth"}
 
@@ -47,8 +48,9 @@ def curves_from(point: Point) -> tuple[Point, ...]:
     -------
     tuple of Point
         Named "LP", "H", "NS 2", "LP of the second iterate", ... The two that pass through HH or NSNS differ in
-        `critical`. For flows also "LPC" (GH), "NS of cycles" (ZH, HH) and "Hom" (BT). For R3 there is an ordinary
-        point, "saddle of the third iterate", to be traced in one parameter, and two labelled NSS where it is neutral.
+        `critical`. For maps also "LP of circles" (CH); for flows "LPC" (GH), "NS of cycles" (ZH, HH) and "Hom" (BT).
+        For R3 there is an ordinary point, "saddle of the third iterate", to be traced in one parameter, and two
+        labelled NSS where it is neutral.
 
     Raises
     ------
@@ -89,6 +91,8 @@ def starts(point: Point, cycles: bool) -> Iterator[Point]:
     """The same without the curves of cycles, if they are not wanted."""
     yield from _passing(point)
     yield from _beginning(point)
+    if cycles and point.label == "CH" and point.system.kind == "map":
+        yield from import_module(_CIRCLES).folds_of_circles(point)
     if cycles and point.system.kind == "flow":
         # Collocation is loaded and compiled where it is needed.
         yield from import_module(_CYCLES).curves_of_cycles(point)

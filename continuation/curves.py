@@ -17,6 +17,7 @@ from gan_bifurcation.continuation.conditions import (
 )
 from gan_bifurcation.continuation.counting import margins
 from gan_bifurcation.continuation.curve_points import CurveScanner, _beyond, double_at, solve_at_kappa
+from gan_bifurcation.continuation.equilibria import nullity
 from gan_bifurcation.continuation.march import StepControl, Strip, join, record, start_tangent
 from gan_bifurcation.continuation.problem import CONDITION_OF, NEUTRAL, CurveProblem, full_spectrum
 from gan_bifurcation.continuation.run import Ends, Run, begun, follow
@@ -88,8 +89,8 @@ def neutral_directions(point: Point, label: str, condition: str) -> tuple[FloatA
     """
     if label in ("LP", "BP") or condition.startswith("structural"):
         return None
-    left, s, right = np.linalg.svd(_shifted(point))
-    k = int(np.sum(s <= 1e-9 * s[0]))
+    left, _, right = np.linalg.svd(_shifted(point))
+    k = nullity(point.system, point.x)
     return (right[-k:].T.copy(), left[:, -k:].copy()) if k else None
 
 

@@ -61,20 +61,17 @@ class Record:
     @property
     def counts(self) -> tuple[int, int, int]:
         """Multipliers outside the unit circle: real ones above 1, below -1, and complex pairs."""
-        mu = self.spectrum[1:]
-        real = np.abs(mu.imag) <= _REAL * np.abs(mu)
-        outside = np.abs(mu) > 1.0
-        return (
-            int(np.sum(outside & real & (mu.real > 0.0))),
-            int(np.sum(outside & real & (mu.real < 0.0))),
-            int(np.sum(outside & ~real & (mu.imag > 0.0))),
-        )
+        plus, minus, pairs = outside(self.spectrum)
+        return int(plus), int(minus), int(pairs)
 
-    @property
-    def unstable(self) -> int:
-        """How many multipliers lie outside the unit circle, the trivial one left out."""
-        plus, minus, pairs = self.counts
-        return plus + minus + 2 * pairs
+
+def outside(spectra: ComplexArray) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Of spectra (..., n), how many are outside the unit circle, the trivial one left out: see `Record.counts`."""
+    mu = spectra[..., 1:]
+    size = np.abs(mu)
+    real, out = np.abs(mu.imag) <= _REAL * size, size > 1.0
+    sides = out & real & (mu.real > 0.0), out & real & (mu.real < 0.0), out & ~real & (mu.imag > 0.0)
+    return sides[0].sum(axis=-1), sides[1].sum(axis=-1), sides[2].sum(axis=-1)
 
 
 def record_of(c: Collocation, arclength: float) -> Record:
@@ -89,14 +86,18 @@ def record_of(c: Collocation, arclength: float) -> Record:
 def records_of(c: Collocation, strides: Strides) -> list[Record]:
     """The points of a march as records."""
     nb, n = c.nb, len(c.scale)
-    phases, degree = nodes_of(c.mesh, c.degree), c.degree
+    phases, mesh, degree = nodes_of(c.mesh, c.degree), c.mesh.copy(), c.degree
+    # All profiles share these.
+    phases.setflags(write=False)
+    mesh.setflags(write=False)
     made = []
     for numbers, spectrum in zip(strides.records, strides.spectra, strict=True):
         b, tb = numbers[2 : 2 + nb], numbers[2 + nb : 2 + 2 * nb]
         rest = numbers[2 + 2 * nb :]
         states = rest[2 * n :].reshape(c.intervals * degree + 1, n) * c.scale
         extremes = rest[:n] * c.scale, rest[n : 2 * n] * c.scale
-        profile = Profile(phases, states, float(b[0]), mesh=c.mesh)
+        states.setflags(write=False)
+        profile = Profile(phases, states, float(b[0]), mesh=mesh)
         made.append(Record(float(numbers[0]), b, tb, spectrum, float(numbers[1]), profile, extremes=extremes))
     return made
 

@@ -16,6 +16,7 @@ from gan_bifurcation.continuation.cycle_points import (
     Record,
     critical_multiplier,
     locate,
+    outside,
     point_of,
     record_of,
     records_of,
@@ -516,6 +517,7 @@ def branch_of(
     lows, highs = zip(*(r.extremes or c.extremes(r.profile.states) for r in records), strict=True)
     low, high = np.array(lows), np.array(highs)
     spectrum = np.array([r.spectrum for r in records])
+    plus, minus, pairs = outside(spectrum)
     measures = {
         "period": np.array([r.b[0] for r in records]),
         "trivial_error": np.abs(spectrum[:, 0] - 1.0),
@@ -529,7 +531,7 @@ def branch_of(
         np.array([c.values(r.b[: 1 + len(c.free)]) for r in records]),
         np.array([r.profile.states[0] for r in records]),
         spectrum,
-        np.array([r.unstable for r in records], dtype=np.int64),
+        plus + minus + 2 * pairs,
         tuple(_numbered(points)),
         outcome,
         closed,

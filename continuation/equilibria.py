@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
-from gan_bifurcation.continuation.defect import Defect, found_units, unlike
+from gan_bifurcation.continuation.defect import Defect, found_units
 from gan_bifurcation.continuation.manifolds import manifold_beside, nearest_on_manifold
 from gan_bifurcation.continuation.problem import compute_spectrum
-from gan_bifurcation.errors import MisuseError, unknown_name
-from gan_bifurcation.ranges import as_range
+from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
@@ -48,7 +47,7 @@ def damped_newton(
         j = defect.derivative(x)
         if not np.isfinite(j).all():
             return x * defect.units, np.inf, False
-        step = _minimum_norm(j, -f)
+        step = minimum_norm(j, -f)
         if known:
             slope = 0.0
             for k in known:
@@ -95,7 +94,12 @@ def settle_linear_states(system: System, x: FloatArray) -> FloatArray:
     return x
 
 
-def _minimum_norm(j: FloatArray, right: FloatArray) -> FloatArray:
+def relative_size(system: System, x: FloatArray) -> float:
+    """Largest residual relative to the size of the terms of its equation."""
+    return Defect(system).relative_size(x)
+
+
+def minimum_norm(j: FloatArray, right: FloatArray) -> FloatArray:
     """Solve, or the least-squares solution of minimum norm where singular values are zero within rounding."""
     try:
         x = np.linalg.solve(j, right)
@@ -155,7 +159,7 @@ def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
     # Beside a manifold a step of Newton's method divides by what is small and not zero: it may lead far away.
     found = manifold_beside(defect, guess)
     if found is not None:
-        return _point(defect, found)
+        return _point(defect, found * defect.units)
     x, residual, converged = damped_newton(system, x, units=units)
     better = found_units(system, x) if converged else units
     if converged and not (units is None and better is None):
@@ -169,14 +173,15 @@ def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
             "give a closer guess, or search with gb.find_equilibria."
         )
     y = x / defect.units
-    if (k := nullity(defect, y)) and (closer := nearest_on_manifold(defect, guess, y, k)) is not None:
+    if (k := _nullity(defect, y)) and (closer := nearest_on_manifold(defect, guess, y, k)) is not None:
         y = closer
-    return _point(defect, y)
+    return _point(defect, y * defect.units)
 
 
-def _point(defect: Defect, y: FloatArray) -> Point:
+def _point(defect: Defect, x: FloatArray) -> Point:
     """The record of an equilibrium; on a manifold of them, or at a bifurcation, its note says so."""
-    x, k = y * defect.units, nullity(defect, y)
+    y = x / defect.units
+    k = _nullity(defect, y)
     note = (
         f"The Jacobian has a null space of dimension {k}: a bifurcation point, or a point of a "
         f"{k}-dimensional manifold of equilibria."
@@ -186,9 +191,29 @@ def _point(defect: Defect, y: FloatArray) -> Point:
     )
 
 
-def nullity(defect: Defect, y: FloatArray) -> int:
-    """Dimension of the null space of the equilibrium's Jacobian: singular values below 1e-9 of the largest."""
-    s = np.linalg.svd(defect.derivative(y), compute_uv=False)
+def nullity(system: System, x: FloatArray) -> int:
+    """Dimension of the null space of the equilibrium's Jacobian: singular values below 1e-9 of the largest.
+
+    In units in which states that act on each other are alike. Where there is one, it is looked at again in units of the
+    states and of the equations, since large and small ones look like it.
+    """
+    defect = Defect(system, found_units(system, x))
+    return _nullity(defect, x / defect.units)
+
+
+def _nullity(defect: Defect, y: FloatArray) -> int:
+    j = defect.derivative(y)
+    count = _null_space(j)
+    if count:
+        scaled = j * np.where(y != 0.0, np.abs(y), 1.0)
+        rows = np.max(np.abs(scaled), axis=1)
+        rows[rows <= 1e-13 * np.max(rows)] = 1.0
+        count = min(count, _null_space(scaled / rows[:, None]))
+    return count
+
+
+def _null_space(j: FloatArray) -> int:
+    s = np.linalg.svd(j, compute_uv=False)
     return int(np.sum(s <= 1e-9 * max(float(s[0]), 1e-300)))
 
 
@@ -213,16 +238,18 @@ class Equilibria:
 def find_equilibria(
     system: System, box: Mapping[str, Any] | None = None, *, starts: int = 64, seed: int = 0, deflation: bool = True
 ) -> Equilibria:
-    """Search for equilibria or fixed points in a box: known ones, many starts, then deflation of what was found.
+    """Search for equilibria or fixed points: known ones, many starts, deflation of what was found, homotopies.
 
     Parameters
     ----------
     system : System
     box : mapping of state to (low, high), optional
-        What is found outside is not kept. States left out start within 1 of the known equilibrium (or of zero), and
-        what is found is kept wherever they are; linear states start at rest for the others.
+        What is found outside is not kept. States left out start within 1 of the known equilibrium, or of zero; then,
+        if none is known, within sizes that the equations suggest (Newton's first steps, curvature), and from 1e-4 to
+        1e4 where nothing was found. What is found is kept wherever they are; linear states start at rest for the
+        others.
     starts : int
-        Number of starting points (a Latin hypercube).
+        Number of starting points in the box (a Latin hypercube).
     seed : int
     deflation : bool
         Whether to search on with the solutions found divided out.
@@ -230,6 +257,12 @@ def find_equilibria(
     Returns
     -------
     Equilibria
+
+    Notes
+    -----
+    Newton's method is damped by the length of its next correction, so that it works in any units of states and
+    equations. Where that ends at a singular Jacobian, some starts are followed along F(x) = (1 - t) F(x0), through the
+    folds of that path.
 
     Examples
     --------
@@ -240,65 +273,20 @@ def find_equilibria(
     """
     if starts < 1:
         raise MisuseError(f"A search needs at least one start, got {starts}.")
-    known = system.equilibrium_guess()
-    centre = np.zeros(system.n) if known is None else known
-    low, high = centre - 1.0, centre + 1.0
-    bounded = np.zeros(system.n, dtype=bool)
-    for name, pair in (box or {}).items():
-        if name not in system.states:
-            raise unknown_name("state", name, system.states)
-        window = as_range(pair)
-        i = system.states.index(name)
-        low[i], high[i] = window.low, window.high
-        bounded[i] = True
-    width = high - low
-    # The box says what is large and what is small.
-    units = unlike(width)
-    defect = Defect(system, units)
-    # A Latin hypercube: each of `starts` layers of each state is met once. (scipy.stats takes a second to import.)
-    rng = np.random.default_rng(seed)
-    layers = rng.permuted(np.tile(np.arange(starts), (system.n, 1)), axis=1).T
-    guesses = low + width * (layers + rng.random((starts, system.n))) / starts
-    guesses = np.array([settle_linear_states(system, guess) for guess in guesses])
-    found: list[FloatArray] = []
-    manifolds = failures = outside = 0
+    from gan_bifurcation.continuation.equilibrium_search import Search
 
-    def keep(x: FloatArray) -> None:
-        nonlocal manifolds, outside
-        if np.any(bounded & ((x < low - 1e-9 * width) | (x > high + 1e-9 * width))):
-            outside += 1
-            return
-        y = x / defect.units
-        if all(np.max(np.abs(y - other / defect.units)) > 1e-6 * (1.0 + np.max(np.abs(y))) for other in found):
-            k = nullity(defect, y)
-            manifolds += bool(k)
-            if not k or manifolds <= 3:
-                found.append(x)
-
-    for guess in ([centre] if known is not None else []) + list(guesses):
-        x, _, converged = damped_newton(system, guess, units=units)
-        if converged:
-            keep(x)
-        else:
-            failures += 1
-    if deflation and found and not manifolds:
-        for guess in (centre, 0.5 * (low + high), *guesses[:4]):
-            for _ in range(8):
-                x, _, _ = damped_newton(system, guess, known=found, iterations=40, units=units)
-                converged = False
-                if np.isfinite(x).all():
-                    x, _, converged = damped_newton(system, x, units=units)
-                before = len(found)
-                if converged:
-                    keep(x)
-                if len(found) == before:
-                    break
-    found.sort(key=lambda x: [round(float(v), 9) for v in x / defect.units])
-    points = tuple(_point(defect, x / defect.units) for x in found)
-    parts = [
-        f"{len(guesses)} starts in the box; {failures} did not converge, {outside} led out of it; no proof of "
-        "completeness"
-    ]
-    if manifolds:
-        parts.append("equilibria come in a manifold: only representatives are listed")
-    return Equilibria(points, "; ".join(parts) + ".")
+    search = Search(system, box or {}, seed)
+    search.in_box(starts)
+    if search.known is None and not search.bounded.all():
+        # Nobody says where and how large states are.
+        search.at_sizes_of_first_steps(max(4, starts // 4))
+        search.at_sizes_of_curvature(max(4, starts // 8))
+        if not search.found:
+            search.at_other_sizes(starts)
+        search.around_found(max(4, starts // 4))
+    if deflation:
+        search.deflated()
+    if search.known is None or not search.found:
+        search.along_homotopies(max(4, starts // 8 if 4 * len(search.stuck) > starts else 0))
+    found, said = search.result()
+    return Equilibria(tuple(_point(Defect(system, found_units(system, x)), x) for x in found), said)

@@ -18,9 +18,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.compiling import leaf
+from gan_bifurcation.continuation._cycle_linear import upper
 from gan_bifurcation.continuation._cycle_memory import SIZES, Layout
 from gan_bifurcation.continuation._linear_algebra import lu_factor, lu_solve
-from gan_bifurcation.continuation._packs import LANES, ZERO, apart, inlined
+from gan_bifurcation.continuation._packs import (
+    LANES,
+    ZERO,
+    apart,
+    choose,
+    inlined,
+    load,
+    magnitude,
+    put,
+    spread,
+    store,
+    take,
+    total,
+)
 from gan_bifurcation.continuation._spectrum import eigenvalues
 from gan_bifurcation.kernels import COMPLEX_VECTOR, VECTOR, FloatArray, types
 from gan_bifurcation.linking import linked
@@ -29,15 +43,15 @@ ComplexArray = NDArray[np.complex128]
 
 # Digits that a plain product may lose in its smallest multiplier.
 _LOSS: Final = 1e5
-# Groups of multipliers are separated where the modulus falls by this factor.
-_GAP: Final = 10.0
-_MOST_SWEEPS: Final = 24
-
-
-@leaf
-def _copy(source: FloatArray, to: FloatArray) -> None:
-    for i in range(source.shape[0]):
-        to[i] = source[i]
+# Groups of multipliers are separated where what couples them is down to rounding, until the logarithms of the moduli in
+# each lie no further apart: in a dense spectrum wide gaps are rare.
+_SETTLED: Final = 1e-13
+_RANGE: Final = 9.0
+_MOST_SWEEPS: Final = 40
+# Sweeps with the product of all, which is cheap and settles what it can.
+_FIRST: Final = 12
+# Transfer matrices are multiplied as long as the logarithm of the product's condition is below this.
+_KEPT: Final = 9.0
 
 
 @leaf
@@ -75,23 +89,6 @@ def _reflect(a: FloatArray, left: FloatArray, right: FloatArray) -> None:
             total += a[r, c] * right[c]
         for c in range(n):
             a[r, c] -= 2.0 * total * right[c]
-
-
-@leaf
-def _transfer(p: Layout, w: FloatArray, i: int, g: FloatArray) -> bool:
-    """G = -R^-1 L of an interval, from its block."""
-    n, q = p.n, p.q
-    at = (p.a + (i % p.turns) * p.wide * q * LANES) + p.inner * LANES + i // p.turns
-    for c in range(n):
-        for k in range(n - 1, -1, -1):
-            total = -w[at + ((q + c) * q + k) * LANES]
-            for j in range(k + 1, n):
-                total -= w[at + ((p.inner + j) * q + k) * LANES] * g[j, c]
-            pivot = w[at + ((p.inner + k) * q + k) * LANES]
-            if pivot == 0.0:
-                return False
-            g[k, c] = total / pivot
-    return True
 
 
 @leaf
@@ -178,7 +175,7 @@ def multipliers(p: Layout, w: FloatArray, out: ComplexArray) -> None:
         for i in range(n - 1):
             trivial += g[0, 1 + i] * y[i]
     if not plain:
-        _careful(p, w, v0, out)
+        _careful(p, w, v0, g, out)
     _sorted(out)
 
 
@@ -191,106 +188,236 @@ def _direction(p: Layout, w: FloatArray, i: int, out: FloatArray) -> None:
 
 
 @leaf
-def _multiply(x: FloatArray, y: FloatArray, out: FloatArray) -> None:
-    """`out` = x y."""
-    for r in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            total = 0.0
-            for j in range(x.shape[1]):
-                total += x[r, j] * y[j, c]
-            out[r, c] = total
+def _growth(p: Layout, w: FloatArray, j: int) -> float:
+    """How much the condition of a product may grow over a turn's intervals: a bound on its logarithm.
+
+    By the logarithmic norms of the Jacobian: the symmetric part tells how fast distances change.
+    """
+    apart()
+    n = p.n
+    largest = spread(0.0)
+    for i in range(p.m):
+        jac = p.jac + (j * p.m + i) * n * p.directions * LANES
+        for r in range(n):
+            sums = spread(0.0)
+            for c in range(n):
+                x = load(w, jac + (r * p.directions + c) * LANES) + load(w, jac + (c * p.directions + r) * LANES)
+                sums = sums + magnitude(x)
+            largest = choose(sums, largest, sums, largest)
+    store(w, p.work, largest * load(w, p.h + j * LANES))
+    result = 0.0
+    for lane in range(LANES):
+        result = max(result, take(w, p.work + lane))
+    return float(result * abs(w[p.period]))
+
+
+@leaf
+def _transfer(p: Layout, w: FloatArray, j: int) -> None:
+    """G = -R^-1 L of a turn's intervals, from their blocks, to `next`, by columns."""
+    apart()
+    n, q = p.n, p.q
+    right = p.a + (j * p.wide * q + p.inner * (q + 1)) * LANES
+    for c in range(n):
+        v, left = p.next + c * n * LANES, p.a + ((j * p.wide + q + c) * q + p.inner) * LANES
+        for r in range(0, n * LANES, LANES):
+            store(w, v + r, spread(0.0) - load(w, left + r))
+        upper(w, right, q, n, right, (q + 1) * LANES, v)
+
+
+@leaf
+def _accumulate(p: Layout, w: FloatArray) -> None:
+    """The product in `run` times what is in `next`, from the left, both by columns."""
+    apart()
+    n = p.n
+    column = p.run + n * n * LANES
+    for c in range(p.run, p.run + n * n * LANES, n * LANES):
+        for r in range(0, n * LANES, LANES):
+            store(w, column + r, load(w, c + r))
+        r = 0
+        while r < n:
+            if r + 4 <= n:
+                y0 = y1 = y2 = y3 = spread(0.0)
+                a = p.next + r * LANES
+                for k in range(column, column + n * LANES, LANES):
+                    x = load(w, k)
+                    y0, y1 = y0 + x * load(w, a), y1 + x * load(w, a + LANES)
+                    y2, y3 = y2 + x * load(w, a + 2 * LANES), y3 + x * load(w, a + 3 * LANES)
+                    a += n * LANES
+                store(w, c + r * LANES, y0)
+                store(w, c + (r + 1) * LANES, y1)
+                store(w, c + (r + 2) * LANES, y2)
+                store(w, c + (r + 3) * LANES, y3)
+                r += 4
+            else:
+                y0 = spread(0.0)
+                for k in range(n):
+                    y0 = y0 + load(w, column + k * LANES) * load(w, p.next + (k * n + r) * LANES)
+                store(w, c + r * LANES, y0)
+                r += 1
+
+
+@leaf
+def _advance(part: FloatArray, at: int, k: int, width: int, z: FloatArray, y: FloatArray, t: FloatArray) -> None:
+    """A z = z' t for a matrix `part` and a frame z, both (k, k) by columns of `width` numbers; z' replaces z.
+
+    Gram and Schmidt's classical way, twice, whose products are independent of each other. t is (k, k) by columns.
+    """
+    apart()
+    for c in range(k):
+        for b in range(0, width, LANES):
+            sums = spread(0.0)
+            for j in range(k):
+                sums = sums + take(z, c * width + j) * load(part, at + j * width + b)
+            store(y, c * width + b, sums)
+    for c in range(k):
+        own = c * width
+        for j in range(k):
+            t[c * k + j] = 0.0
+        for _again in range(2):
+            for j in range(c):
+                sums = spread(0.0)
+                for b in range(0, width, LANES):
+                    sums = sums + load(z, j * width + b) * load(y, own + b)
+                put(z, own + j, total(sums))
+            for b in range(0, width, LANES):
+                sums = load(y, own + b)
+                for j in range(c):
+                    sums = sums - take(z, own + j) * load(z, j * width + b)
+                store(y, own + b, sums)
+            for j in range(c):
+                t[c * k + j] += take(z, own + j)
+        sums = spread(0.0)
+        for b in range(0, width, LANES):
+            sums = sums + load(y, own + b) * load(y, own + b)
+        norm = np.sqrt(total(sums))
+        t[c * k + c] = norm
+        for b in range(0, width, LANES):
+            store(z, own + b, load(y, own + b) * (1.0 / norm if norm > 0.0 else 0.0))
 
 
 @inlined
-def _careful(p: Layout, w: FloatArray, v0: FloatArray, out: ComplexArray) -> None:
-    n, intervals = p.n, p.intervals
+def _careful(p: Layout, w: FloatArray, v0: FloatArray, plain: FloatArray, out: ComplexArray) -> None:
+    """All multipliers by orthogonal iteration over the intervals, which begins with what the product `plain` tells."""
+    n, turns = p.n, p.turns
     k = n - 1
+    width = -(-k // LANES) * LANES
+    step = k * width
+    # Products of neighbours as far as they are well conditioned, of all runs at once, n (n, n).
+    square = n * n * LANES
+    parts = np.zeros(turns * square)
+    ends = np.zeros(turns, dtype=np.int64)
+    pieces = 0
+    growth = 0.0
+    for j in range(turns):
+        _transfer(p, w, j)
+        more = _growth(p, w, j)
+        if j > 0 and growth + more < _KEPT:
+            growth += more
+            _accumulate(p, w)
+        else:
+            if j > 0:
+                _keep(w, p.run, parts, pieces * square, square)
+                ends[pieces] = j
+                pieces += 1
+            growth = more
+            _keep(w, p.next, w, p.run, square)
+    _keep(w, p.run, parts, pieces * square, square)
+    ends[pieces] = turns
+    pieces += 1
+    # In frames whose first vector is the direction of the flow, one after the other.
+    runs = -(-p.intervals // turns)
+    count = runs * pieces
+    rest = np.zeros(count * step)
     g = np.zeros((n, n))
     f = np.zeros(n)
     left = np.zeros(n)
-    right = np.zeros(n)
-    _copy(v0, right)
-    parts = np.zeros((intervals, k, k))
+    right = v0.copy()
     trivial = 1.0
-    for i in range(intervals):
-        if not _transfer(p, w, i, g):
-            return
-        _direction(p, w, (i + 1) % intervals, f)
+    for i in range(count):
+        lane, piece = i // pieces, i % pieces
+        for c in range(n):
+            for r in range(n):
+                g[r, c] = take(parts, piece * square + (c * n + r) * LANES + lane)
+        _direction(p, w, (lane * turns + ends[piece]) if i + 1 < count else ZERO, f)
         _reflection(f, left)
         _reflect(g, left, right)
         trivial *= g[0, 0]
-        for r in range(k):
-            for c in range(k):
-                parts[i, r, c] = g[1 + r, 1 + c]
-        _copy(left, right)
-    frame = np.zeros((k, k))
+        for c in range(k):
+            for r in range(k):
+                rest[i * step + c * width + r] = g[1 + r, 1 + c]
+        for c in range(n):
+            right[c] = left[c]
+    z = np.zeros(step)
+    y = np.zeros(step)
+    frame = np.zeros(step)
+    triangles = np.zeros(count * k * k)
     for c in range(k):
-        frame[c, c] = 1.0
-    z = np.zeros((k, k))
-    y = np.zeros((k, k))
-    triangles = np.zeros((intervals, k, k))
+        z[c * width + c] = 1.0
+        for r in range(k):
+            frame[c * width + r] = plain[1 + r, 1 + c]
+    for _ in range(_FIRST):
+        _advance(frame, ZERO, k, width, z, y, triangles)
+    size = 0.0
+    for c in range(k):
+        norm = 0.0
+        for r in range(k):
+            norm += z[c * width + r] ** 2
+        size += abs(norm - 1.0)
+    if not size < 1e-8:
+        for c in range(k):
+            for r in range(k):
+                z[c * width + r] = 1.0 if r == c else 0.0
     logs = np.zeros(k)
     e = np.zeros((k, k))
-    turned = np.zeros((k, k))
+    below = np.zeros(k)
     for _ in range(_MOST_SWEEPS):
         for c in range(k):
             logs[c] = 0.0
-            _copy(frame[c], z[c])
-        for i in range(intervals):
-            _multiply(parts[i], z, y)
-            t = triangles[i]
+        _keep(z, ZERO, frame, ZERO, step)
+        for i in range(count):
+            _advance(rest, i * step, k, width, z, y, triangles[i * k * k : (i + 1) * k * k])
             for c in range(k):
-                for j in range(k):
-                    t[j, c] = 0.0
-                for _again in range(2):
-                    for j in range(c):
-                        dot = 0.0
-                        for r in range(k):
-                            dot += z[r, j] * y[r, c]
-                        t[j, c] += dot
-                        for r in range(k):
-                            y[r, c] -= dot * z[r, j]
-                norm = 0.0
-                for r in range(k):
-                    norm += y[r, c] * y[r, c]
-                norm = np.sqrt(norm)
-                t[c, c] = norm
-                logs[c] += np.log(norm) if norm > 0.0 else -np.inf
-                for r in range(k):
-                    z[r, c] = y[r, c] / norm if norm > 0.0 else 0.0
-        for r in range(k):
-            for c in range(k):
-                turned[r, c] = frame[c, r]
-        _multiply(turned, z, e)
-        unsettled = 0.0
-        for c in range(k - 1):
-            if logs[c] - logs[c + 1] > np.log(_GAP):
-                for i in range(c + 1, k):
-                    for j in range(c + 1):
-                        unsettled = max(unsettled, abs(e[i, j]))
-        if unsettled < 1e-13:
-            break
+                size = triangles[(i * k + c) * k + c]
+                logs[c] += np.log(size) if size > 0.0 else -np.inf
         for c in range(k):
-            _copy(z[c], frame[c])
+            for j in range(k):
+                dot = 0.0
+                for r in range(k):
+                    dot += frame[c * width + r] * z[j * width + r]
+                e[c, j] = dot
+        for c in range(k - 1):
+            below[c] = 0.0
+            for i in range(c + 1, k):
+                for j in range(c + 1):
+                    below[c] = max(below[c], abs(e[i, j]))
+        first = 0
+        spread_out = False
+        for c in range(k):
+            if logs[first] - logs[c] > _RANGE:
+                spread_out = True
+            if c + 1 < k and below[c] < _SETTLED:
+                first = c + 1
+        if not spread_out:
+            break
     out[0] = trivial
     first = 0
     for c in range(k):
-        if c + 1 < k and not logs[c] - logs[c + 1] > np.log(_GAP):
+        if c + 1 < k and not below[c] < _SETTLED:
             continue
         size = c + 1 - first
         b = np.zeros((size, size))
         for r in range(size):
             b[r, r] = 1.0
         scale = 0.0
-        for i in range(intervals):
+        for i in range(count):
             largest = 0.0
             for j in range(size):
                 for r in range(size):
-                    total = 0.0
+                    sums = 0.0
                     for q in range(r, size):
-                        total += triangles[i, first + r, first + q] * b[q, j]
-                    b[r, j] = total
-                    largest = max(largest, abs(total))
+                        sums += triangles[(i * k + first + q) * k + first + r] * b[q, j]
+                    b[r, j] = sums
+                    largest = max(largest, abs(sums))
             if largest > 0.0:
                 scale += np.log(largest)
                 for j in range(size):
@@ -299,12 +426,19 @@ def _careful(p: Layout, w: FloatArray, v0: FloatArray, out: ComplexArray) -> Non
         block = np.zeros((size, size))
         for r in range(size):
             for j in range(size):
-                total = 0.0
+                sums = 0.0
                 for q in range(size):
-                    total += e[first + r, first + q] * b[q, j]
-                block[r, j] = total
+                    sums += e[first + r, first + q] * b[q, j]
+                block[r, j] = sums
         values = eigenvalues(block)
         factor = np.exp(scale) if scale < 700.0 else np.inf
         for i in range(size):
             out[1 + first + i] = values[i] * factor
         first = c + 1
+
+
+@leaf
+def _keep(source: FloatArray, at: int, to: FloatArray, place: int, count: int) -> None:
+    apart()
+    for i in range(0, count, LANES):
+        store(to, place + i, load(source, at + i))

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.branch import Point
+from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.continuation.bifurcation_set import Link
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.set_curves import nearest_on_polyline
@@ -132,7 +132,12 @@ class Builder:
         if number is None:
             number = self.lines.follow(p)
             if number is not None:
-                self.names.append(f"{p.label}{1 + sum(c.label == p.label for c in self.lines.curves[:-1])}")
+                last = self.lines.curves[-1].branch
+                alike = sum(
+                    c.label == p.label and _of_circles(c.branch) == _of_circles(last) for c in self.lines.curves
+                )
+                circles = f"{p.label} of circles"
+                self.names.append(numbered_name(circles, alike) if _of_circles(last) else f"{p.label}{alike}")
         return number
 
     # -- codimension two ----------------------------------------------------------------------------------------------
@@ -290,3 +295,7 @@ class Builder:
     def _at(self, p: Point) -> str:
         where = ", ".join(f"{n} = {p.parameters[n]:.6g}" for n in self.window.names)
         return f"{p.label} at {where}"
+
+
+def _of_circles(branch: Branch) -> bool:
+    return branch.system.kind == "map" and bool(branch.profiles)

@@ -157,7 +157,9 @@ class Curve:
         if self.problem.k:
             self.problem.set_reference(self.problem.states(u))
         _, d = self.problem.residual(u)
-        return np.asarray(np.linalg.svd(d)[2][-1])
+        # Equations in units of their own: those of large states would drown those of small ones.
+        sizes = np.max(np.abs(d), axis=1)
+        return np.asarray(np.linalg.svd(d / np.where(sizes > 0.0, sizes, 1.0)[:, None])[2][-1])
 
     def nearest(
         self, q: FloatArray, around: FloatArray | None = None, segment: int | None = None

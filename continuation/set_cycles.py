@@ -1,8 +1,8 @@
-"""Curves of cycles and of homoclinic orbits in a bifurcation set: where they lie, and whether two are one."""
+"""Curves of cycles, circles and homoclinic orbits in a bifurcation set: where they lie, and whether two are one."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.continuation.set_curves import nearest_on_polyline
 from gan_bifurcation.continuation.set_window import Window
+from gan_bifurcation.profiles import Profile
 
 FloatArray = NDArray[np.float64]
 
-# Two cycles are one if they lie this close in the window, and their periods and amplitudes differ by these parts.
+# Two cycles are one if they lie this close in the window, and their periods and amplitudes differ by these parts; two
+# circles, if their rotation numbers differ by this much.
 _CLOSE: Final = 3e-3
+_TURNED: Final = 3e-3
 _ALIKE: Final = 0.05
 # How close the end of a curve is to the point where it began.
 _TOUCH: Final = 2e-2
@@ -22,12 +25,12 @@ _TOUCH: Final = 2e-2
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """A curve of cycles or homoclinic orbits over the window, as it was traced.
+    """A curve of cycles, circles or homoclinic orbits over the window, as it was traced.
 
     Attributes
     ----------
     label : str
-        LPC, PD, NS or Hom.
+        LPC, PD, NS or Hom; LP, PD or NS of circles.
     branch : Branch
     window : Window
     condition, level : str
@@ -49,7 +52,7 @@ class Course:
         return np.asarray(self.branch.states[k])
 
     def holds(self, point: Point) -> bool:
-        """Whether a cycle found elsewhere lies on this curve."""
+        """Whether a cycle or circle found elsewhere lies on this curve."""
         if point.profile is None:
             return False
         q = self.window.to_unit([point.parameters[n] for n in self.window.names])
@@ -60,26 +63,35 @@ class Course:
         if self.label == "Hom":
             states = self.branch.states[k : k + 2] - point.x
             return bool(np.min(np.max(np.abs(states), axis=1)) < _ALIKE * (1.0 + np.max(np.abs(point.x))))
-        size, period = _size(point.profile), point.profile.period
-        return any(
-            abs(p.period / period - 1.0) < _ALIKE and abs(_size(p) - size) < _ALIKE * max(size, _size(p)) for p in near
-        )
+        size = _size(point.profile)
+        return any(_as_fast(p, point.profile) and abs(_size(p) - size) < _ALIKE * max(size, _size(p)) for p in near)
 
     def begins_at(self, point: Point) -> bool:
         """Whether it ends at a point of codimension two of equilibria: there its cycle shrinks to one."""
         q = self.window.to_unit([point.parameters[n] for n in self.window.names])
-        if point.label not in BORN[self.label] or point.profile is not None:
+        if point.label not in BORN.get(self.label, ()) or point.profile is not None:
             return False
         for k, outcome in ((0, self.branch.outcome[0]), (-1, self.branch.outcome[1])):
             near = float(np.max(np.abs(self.unit[k] - q))) < _TOUCH
             state = np.max(np.abs(self.branch.profiles[k].states.mean(axis=0) - point.x))
-            if outcome.code in ("hopf", "resonance", "BT") and near and state < 0.1 * (1.0 + np.max(np.abs(point.x))):
+            if (
+                outcome.code in ("hopf", "resonance", "BT", "point")
+                and near
+                and state < 0.1 * (1.0 + np.max(np.abs(point.x)))
+            ):
                 return True
         return False
 
 
-BORN: Final[dict[str, tuple[str, ...]]] = {"LPC": ("GH",), "NS": ("ZH", "HH"), "PD": (), "Hom": ("BT",)}
+BORN: Final[dict[str, tuple[str, ...]]] = {"LPC": ("GH",), "NS": ("ZH", "HH"), "Hom": ("BT",), "LP": ("CH",)}
 
 
-def _size(profile: Any) -> float:
+def _as_fast(one: Profile, other: Profile) -> bool:
+    """Whether two cycles have about the same period, or two circles the same rotation number."""
+    if np.isnan(one.period):
+        return abs(one.rotation_number - other.rotation_number) < _TURNED
+    return abs(one.period / other.period - 1.0) < _ALIKE
+
+
+def _size(profile: Profile) -> float:
     return float(np.max(np.ptp(profile.states, axis=0)))

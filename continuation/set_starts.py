@@ -18,7 +18,7 @@ BESIDES: Final[Mapping[str, tuple[str, str]]] = {
     "ZH": ("NS", "a curve of Neimark-Sacker bifurcations of cycles"),
     "HH": ("NS", "two curves of Neimark-Sacker bifurcations of cycles"),
     "GPD": ("LP", "a curve of folds of twice the period"),
-    "CH": ("fold of circles", "a curve of folds of invariant circles"),
+    "CH": ("LP", "a curve of folds of invariant circles"),
     "R1": ("homoclinic", "curves of homoclinic tangencies"),
     "R3": ("saddle", "a saddle of three times the period"),
     "PDNS": ("NS of circles", "curves of circles of twice the period and of tori"),

@@ -1,10 +1,9 @@
 """The command line. Results go to standard output, everything else to standard error."""
 
 import gc
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,17 @@ from typing import Any, Final
 import click
 
 from gan_bifurcation import __version__
+from gan_bifurcation.cli_arguments import (
+    game_of,
+    is_file,
+    numbers,
+    put_json,
+    ranges,
+    say,
+    system_of,
+    system_options,
+)
+from gan_bifurcation.cli_maps import ask, map_command
 from gan_bifurcation.errors import GanBifurcationError, MisuseError, unknown_name
 
 # Modules that take long to import are imported inside commands: `gan-bifurcation --help` answers at once.
@@ -19,7 +29,6 @@ from gan_bifurcation.errors import GanBifurcationError, MisuseError, unknown_nam
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _MISUSE: Final = 2
 _INTERRUPTED: Final = 130
-_FREE: Final = "NAME=LOW:HIGH[:log]"
 
 
 class _Group(click.Group):
@@ -49,13 +58,13 @@ def main(arguments: list[str] | None = None) -> None:
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except (click.exceptions.Abort, KeyboardInterrupt):
-        _say(_how_to_go_on(given))
+        say(_how_to_go_on(given))
         code = _INTERRUPTED
     except GanBifurcationError as error:
-        _say(str(error))
+        say(str(error))
         code = _MISUSE
     except click.ClickException as error:
-        _say(f"{error.format_message().rstrip('.')}. 'gan-bifurcation --help' lists commands and options.")
+        say(f"{error.format_message().rstrip('.')}. 'gan-bifurcation --help' lists commands and options.")
         code = _MISUSE
     except BrokenPipeError:
         # The reader of our output has gone, as `head` does; there is nobody left to tell.
@@ -65,132 +74,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _how_to_go_on(given: list[str]) -> str:
-    if given and given[0] == "run":
+    if given and (given[0] == "run" or (given[0] == "map" and any(word.startswith("--out") for word in given))):
         return f"Interrupted; finished parts are kept, and the same command goes on: gan-bifurcation {' '.join(given)}"
     return "Interrupted; nothing was written."
 
 
-def _say(text: str) -> None:
-    click.echo(text, err=True)
-
-
-def _json(data: Any) -> None:
-    click.echo(json.dumps(data, indent=1, default=_plain, allow_nan=True))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, complex):
-        return {"re": value.real, "im": value.imag}
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Path):
-        return str(value)
-    return value.tolist()
-
-
-# -- reading arguments ----------------------------------------------------------------------------------------------
-
-
-def _assignments(pairs: tuple[str, ...], option: str) -> dict[str, str]:
-    """``name=value`` words as a mapping."""
-    found = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not (name and equals and value):
-            raise MisuseError(f"{option} takes name=value, such as sigma=0.5, but got '{pair}'.")
-        found[name.strip()] = value.strip()
-    return found
-
-
-def _numbers(pairs: tuple[str, ...], option: str) -> dict[str, float]:
-    found = {}
-    for name, value in _assignments(pairs, option).items():
-        try:
-            found[name] = float(value)
-        except ValueError:
-            raise MisuseError(f"{option} takes a number for '{name}', but got '{value}'.") from None
-    return found
-
-
-def _ranges(pairs: tuple[str, ...], option: str = "--free") -> dict[str, Any]:
-    """``eta_d=0.01:1`` or ``eta_d=0.01:1:log`` as ranges."""
-    from gan_bifurcation.ranges import Range
-
-    found = {}
-    for name, value in _assignments(pairs, option).items():
-        words = value.split(":")
-        if len(words) not in (2, 3) or (len(words) == 3 and words[2] != "log"):
-            raise MisuseError(f"{option} takes name=low:high or name=low:high:log, but got '{name}={value}'.")
-        try:
-            low, high = float(words[0]), float(words[1])
-        except ValueError:
-            raise MisuseError(f"{option} takes two numbers for '{name}', but got '{value}'.") from None
-        try:
-            found[name] = Range(low, high, log=len(words) == 3)
-        except MisuseError as error:
-            raise MisuseError(f"For '{name}': {error}") from error
-    return found
-
-
-def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Settings of a model: TOML values where they are, text otherwise."""
-    import tomllib
-
-    found: dict[str, Any] = {}
-    for name, value in _assignments(pairs, "--setting").items():
-        try:
-            found[name] = tomllib.loads(f"x = {value}")["x"]
-        except tomllib.TOMLDecodeError:
-            found[name] = value
-    return found
-
-
-def _is_file(model: str) -> bool:
-    """Whether a game file is meant and not a model's name."""
-    return model.endswith(".toml")
-
-
-def _game(model: str, settings: tuple[str, ...] = ()) -> Any:
-    if _is_file(model):
-        from gan_bifurcation.game_files import load_game
-
-        if settings:
-            raise MisuseError(f"--setting belongs to a model; the parameters of the game '{model}' are given by --set.")
-        return load_game(model)
-    from gan_bifurcation.studies.systems import make_game
-
-    return make_game(model, _settings(settings))
-
-
-def _system(model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...]) -> Any:
-    from gan_bifurcation.derived import tie
-    from gan_bifurcation.rules import system
-
-    made = system(_game(model, settings), rule, **_numbers(values, "--set"))
-    return tie(made, **_assignments(ties, "--tie")) if ties else made
-
-
-def _system_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option(
-            "--tie", "ties", multiple=True, metavar="NAME=EXPRESSION", help="Tie a parameter, as eta_g=eta_d."
-        ),
-        click.option(
-            "--set", "values", multiple=True, metavar="NAME=NUMBER", help="A parameter's value, as sigma=0.5."
-        ),
-        click.option(
-            "--setting", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the model, as points=2."
-        ),
-        click.option(
-            "--rule",
-            default="simultaneous",
-            show_default=True,
-            help="The update rule: flow, simultaneous, alternating, extragradient, optimistic, momentum, implicit, ...",
-        ),
-    ):
-        command = option(command)
-    return command
-
+cli.add_command(map_command)
+cli.add_command(ask)
 
 # -- commands -------------------------------------------------------------------------------------------------------
 
@@ -206,19 +96,19 @@ def models(as_json: bool) -> None:
     for name in shipped.names():
         try:
             function = shipped.get(name)
-            paper = _game(name).paper
+            paper = game_of(name).paper
         except GanBifurcationError as error:
             # One package of somebody else does not keep the others from being listed.
-            _say(str(error))
+            say(str(error))
             continue
         found[name] = {
             "description": first_sentence(function),
             "paper": paper.partition("{")[2].partition(",")[0] or paper,
         }
     for problem in shipped.problems():
-        _say(problem)
+        say(problem)
     if as_json:
-        _json(found)
+        put_json(found)
         return
     width = max(len(name) for name in found)
     for name, entry in found.items():
@@ -233,7 +123,7 @@ def studies(as_json: bool) -> None:
 
     titles = {name: read_study(name).study.title for name in shipped_studies()}
     if as_json:
-        _json(titles)
+        put_json(titles)
         return
     width = max(len(name) for name in titles)
     for name, title in titles.items():
@@ -242,7 +132,7 @@ def studies(as_json: bool) -> None:
 
 @cli.command()
 @click.argument("model")
-@_system_options
+@system_options
 @click.option("--latex", is_flag=True, help="Equations in LaTeX.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def show(
@@ -257,10 +147,10 @@ def show(
     """Show a model (or a game file): equations under an update rule, parameters, and what is known of it."""
     from gan_bifurcation.reports.facts import about, as_lines
 
-    made = _system(model, rule, settings, values, ties)
-    known = about(made, "" if _is_file(model) else model, latex)
+    made = system_of(model, rule, settings, values, ties)
+    known = about(made, "" if is_file(model) else model, latex)
     if as_json:
-        _json(known)
+        put_json(known)
         return
     for line in as_lines(known):
         click.echo(line)
@@ -280,17 +170,18 @@ def run(study: str, out: Path | None, jobs: int | None, dask: str, with_report: 
     from gan_bifurcation.studies.pools import pool
     from gan_bifurcation.studies.running import run_study
 
+    jobs = min(os.cpu_count() or 1, 8) if jobs is None else jobs
     with pool(1, dask) as executor, _bars() as report:
-        results = run_study(study, out, min(os.cpu_count() or 1, 8) if jobs is None else jobs, report, executor)
+        results = run_study(study, out, jobs, report, executor)
     if with_report:
         from gan_bifurcation.reports.writing import write_report
 
-        _say("Writing the report.")
-        write_report(results, results.folder)
+        say("Writing the report.")
+        write_report(results, results.folder, jobs)
     agree = sum(c.agrees for c in results.claims)
-    _say(f"Done: {len(results.summary['parts'])} parts, {agree} of {len(results.claims)} claims agree.")
+    say(f"Done: {len(results.summary['parts'])} parts, {agree} of {len(results.claims)} claims agree.")
     if as_json:
-        _json(_of_results(results))
+        put_json(_of_results(results))
     else:
         click.echo(str(results.folder / "report.html" if with_report else results.folder))
 
@@ -332,9 +223,9 @@ def _bars() -> Iterator[Callable[[Any], None]]:
 
         def line(progress: Any) -> None:
             if progress.event == "done":
-                _say(f"[{progress.done}/{progress.total}] {progress.part}")
+                say(f"[{progress.done}/{progress.total}] {progress.part}")
             elif progress.event == "note":
-                _say(progress.text)
+                say(progress.text)
 
         yield line
         return
@@ -361,7 +252,7 @@ def _bars() -> Iterator[Callable[[Any], None]]:
 
 @cli.command()
 @click.argument("model")
-@_system_options
+@system_options
 @click.option(
     "--free",
     "free",
@@ -412,18 +303,18 @@ def trace(
     from gan_bifurcation.studies.beginnings import begin_at, begin_on
     from gan_bifurcation.studies.computing import inside, settle
 
-    windows = _ranges(free)
+    windows = ranges(free)
     if len(windows) > 2 or (len(windows) == 2) != bool(begin):
         raise MisuseError(
             "Give one --free for a branch; for a curve give two, and --from with the label where it begins: --from NS1."
         )
-    made = _system(model, rule, settings, values, ties)
+    made = system_of(model, rule, settings, values, ties)
     for name in windows:
         made.parameter_index(name)
     made = inside(made, {}, windows)
     first = dict([next(iter(windows.items()))])
     if initial:
-        branches = [follow(begin_on(settle(made, _numbers(initial, "--orbit"), length)), first)]
+        branches = [follow(begin_on(settle(made, numbers(initial, "--orbit"), length)), first)]
     elif length is not None:
         raise MisuseError("--length belongs to --orbit, the state that a run begins at; give both or neither.")
     else:
@@ -442,7 +333,7 @@ def trace(
         figures.save(drawn, figure)
     if as_json:
         columns = {name: found.column(name) for name in (*found.free, *(found.measures if found.profiles else ()))}
-        _json({
+        put_json({
             "curve": found.curve, "points": columns, "unstable": found.unstable,
             "special_points": [_of_point(p) for p in found.special_points],
             "outcome": [o.message for o in found.outcome],
@@ -458,108 +349,6 @@ def trace(
         click.echo(f"  {outcome.message}")
 
 
-@cli.command("map")
-@click.argument("model")
-@_system_options
-@click.option("--free", "free", multiple=True, required=True, metavar=_FREE, help="One or two free parameters.")
-@click.option("--steps", default=2000, show_default=True, help="Iterations of a run; of a flow its duration.")
-@click.option("--seed", default=0, show_default=True)
-@click.option(
-    "--attractors", type=int, default=None, metavar="N", help="Initial conditions in each regime: all that they end in."
-)
-@click.option(
-    "--box", "box", multiple=True, metavar="STATE=LOW:HIGH", help="Where initial conditions and equilibria are sought."
-)
-@click.option(
-    "--depth", default=0, show_default=True, help="Flips in a row whose curves are borders; 1 adds curves of cycles."
-)
-@click.option("--jobs", default=1, show_default=True, help="Processes for runs; the result does not depend on it.")
-@click.option("--dask", default="", metavar="ADDRESS", help="Make the runs of regime maps on this Dask cluster.")
-@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder to save the map in, for `ask`.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-def map_command(
-    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
-    free: tuple[str, ...], steps: int, seed: int, attractors: int | None, box: tuple[str, ...], depth: int, jobs: int,
-    dask: str, out: Path | None, as_json: bool,
-) -> None:  # fmt: skip
-    """Divide a window of parameters into regimes."""
-    from gan_bifurcation.regimes.regime_map import regime_map
-    from gan_bifurcation.studies.computing import inside
-    from gan_bifurcation.studies.pools import pool
-
-    made = _system(model, rule, settings, values, ties)
-    windows = _ranges(free)
-    for name in windows:
-        made.parameter_index(name)
-    with pool(jobs, dask) as executor:
-        rmap = regime_map(
-            inside(made, {}, windows), windows, steps=steps, seed=seed, attractors=attractors, depth=depth,
-            box=_ranges(box, "--box") or None, executor=executor,
-        )  # fmt: skip
-    if out is not None:
-        from gan_bifurcation import figures
-
-        rmap.save(out)
-        drawn, ax = figures.figure(aspect=0.95)
-        figures.regime_map(rmap, ax=ax)
-        figures.save(drawn, out / "regimes")
-    if as_json:
-        click.echo(rmap.to_json())
-        return
-    for face in rmap.faces:
-        click.echo(repr(face)[1:-1])
-        for a in face.attractors if rmap.sampler.samples else ():
-            click.echo(f"  {a.id}: {a}, {100 * a.share:.3g} % ({100 * a.share_low:.3g} to {100 * a.share_high:.3g} %)")
-    for border in rmap.borders:
-        click.echo(repr(border)[1:-1])
-    for note in rmap.notes:
-        _say(note)
-
-
-@cli.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "--at", "at", multiple=True, metavar="NAME=NUMBER", help="A point of the window; once for each parameter."
-)
-@click.option(
-    "--to", "to", multiple=True, metavar="NAME=NUMBER", help="Another point: what changes on the way there from --at."
-)
-@click.option("--best", is_flag=True, help="Where training converges fastest.")
-@click.option("--map", "name", default="", help="Which map of a study; the first one by default.")
-@click.option("--verdict", default="converges", show_default=True, help="For the circle and the change.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-def ask(
-    folder: Path, at: tuple[str, ...], to: tuple[str, ...], best: bool, name: str, verdict: str, as_json: bool
-) -> None:
-    """Ask a saved regime map: the largest safe circle; with --at the regime there, the nearest border and the smallest
-    change; with --to what changes on the way; with --best the fastest convergence.
-    """
-    from gan_bifurcation.reports.answers import answers
-
-    rmap = _saved_map(folder, name)
-    found = answers(rmap, _numbers(at, "--at") or None, verdict, to=_numbers(to, "--to") or None, best=best)
-    if as_json:
-        _json(found)
-        return
-    for entry in found.values():
-        click.echo(entry["text"])
-
-
-def _saved_map(folder: Path, name: str) -> Any:
-    from gan_bifurcation.regimes.regime import RegimeMap
-    from gan_bifurcation.studies.results import load
-
-    if (folder / "map.json").exists():
-        return RegimeMap.load(folder)
-    results = load(folder)
-    names = results.names("map")
-    if not names:
-        raise MisuseError(f"The study in '{folder}' has no regime map to ask; add a [[map]] to it.")
-    if name and name not in names:
-        raise unknown_name("map", name, names)
-    return results[name or names[0]]
-
-
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--columns", default="", metavar="NAMES", help="Names of columns, separated by commas; all by default.")
@@ -570,7 +359,7 @@ def judge(file: Path, columns: str, as_json: bool) -> None:
 
     found = judged(file, [name.strip() for name in columns.split(",") if name.strip()] or None)
     if as_json:
-        _json(found.to_dict())
+        put_json(found.to_dict())
     else:
         click.echo(f"{found.message} Confidence {found.confidence:.2f}, from {found.samples} samples.")
 
@@ -591,7 +380,7 @@ def cite(model: str) -> None:
     """Print the BibTeX entries of a model's papers."""
     from gan_bifurcation import models as shipped
 
-    keys = _game(model).paper
+    keys = game_of(model).paper
     if not keys:
         raise MisuseError(f"The model '{model}' is of no paper.")
     click.echo(shipped.citation(keys))
@@ -605,7 +394,7 @@ def doctor(as_json: bool) -> None:
 
     checks = checkup()
     if as_json:
-        _json([{"check": c.name, "ok": c.ok, "text": c.text} for c in checks])
+        put_json([{"check": c.name, "ok": c.ok, "text": c.text} for c in checks])
     else:
         for c in checks:
             click.echo(f"{'ok ' if c.ok else 'BAD'} {c.name}: {c.text}")

@@ -158,6 +158,18 @@ def derivative(expression: sympy.Expr, variable: sympy.Symbol) -> sympy.Expr:
     if expression.has(sympy.Abs, sympy.sign, sympy.Min, sympy.Max):
         for kind, pieces in ((sympy.Abs, _abs), (sympy.sign, _sign), (sympy.Min, _min), (sympy.Max, _max)):
             expression = expression.replace(kind, pieces)
+    return _derivative(expression, variable)
+
+
+def _derivative(expression: sympy.Expr, variable: sympy.Symbol) -> sympy.Expr:
+    """As SymPy's, which looks at every factor of a product even where one alone depends on the variable."""
+    if isinstance(expression, sympy.Add):
+        return sympy.Add(*(_derivative(term, variable) for term in expression.args if variable in term.free_symbols))
+    if isinstance(expression, sympy.Mul):
+        depends = [k for k, factor in enumerate(expression.args) if variable in factor.free_symbols]
+        if len(depends) == 1:
+            (k,) = depends
+            return sympy.Mul(*expression.args[:k], _derivative(expression.args[k], variable), *expression.args[k + 1 :])
     return sympy.diff(expression, variable)
 
 

@@ -19,9 +19,11 @@ from gan_bifurcation.calls import JET, address, call_python
 from gan_bifurcation.compiling import jit, leaf
 from gan_bifurcation.kernels import (
     COMPLEX_MATRIX,
+    COMPLEX_VECTOR,
     MATRIX,
     TAPE,
     TWO_OVER_SQRT_PI,
+    VECTOR,
     TapeData,
     _sigmoid,
     _softplus,
@@ -222,14 +224,18 @@ def _power_integer(x: Jets, exponent: int, out: Jets, u: Jets, w: Jets) -> None:
         _divide(u, w, out)
 
 
-@linked("jet", types.void(TAPE, MATRIX), types.void(TAPE, COMPLEX_MATRIX))
-def run_jet(tape: TapeData, s: Jets) -> None:
-    """Taylor coefficients of all slots; `s` (slots, order + 1) holds the inputs' jets and the constants."""
+# Without memory management: counting references to the rows of `s` would take longer than the arithmetic.
+@linked(
+    "operations of a jet",
+    types.void(TAPE, MATRIX, VECTOR, VECTOR),
+    types.void(TAPE, COMPLEX_MATRIX, COMPLEX_VECTOR, COMPLEX_VECTOR),
+    _nrt=False,
+)
+def _run(tape: TapeData, s: Jets, u: Jets, w: Jets) -> None:
+    """The work of `run_jet`; `u` and `w` (order + 1,) are memory for its own use."""
     base = tape.n_inputs + tape.constants.shape[0]
     code = tape.code
     order = s.shape[1]
-    u = np.zeros_like(s[0])
-    w = np.zeros_like(s[0])
     table = row = count = passes = 0
     previous = np.inf
     i = 0
@@ -341,6 +347,12 @@ def run_jet(tape: TapeData, s: Jets) -> None:
                     _copy(s[base + i - unknowns + k], s[base + code[i, 1] + 1 + k])
                 i = code[i, 1] + unknowns
         i += 1
+
+
+@linked("jet", types.void(TAPE, MATRIX), types.void(TAPE, COMPLEX_MATRIX))
+def run_jet(tape: TapeData, s: Jets) -> None:
+    """Taylor coefficients of all slots; `s` (slots, order + 1) holds the inputs' jets and the constants."""
+    _run(tape, s, np.zeros_like(s[0]), np.zeros_like(s[0]))
 
 
 @jit

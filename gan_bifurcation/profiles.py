@@ -50,8 +50,7 @@ class Profile:
     mesh: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
-        phases, mesh = np.array(self.phases, dtype=float), np.array(self.mesh, dtype=float)
-        states = np.array(self.states, dtype=float)
+        phases, mesh, states = _kept(self.phases), _kept(self.mesh), _kept(self.states)
         if phases.ndim != 1 or states.ndim != 2 or len(states) != len(phases) or not len(phases):
             raise MisuseError(
                 f"A profile has a row of states for each phase; got {phases.shape} phases and {states.shape} states."
@@ -103,6 +102,13 @@ class Profile:
     def highest(self) -> FloatArray:
         """The greatest of each state among the points of the profile, shape (n,)."""
         return np.asarray(self.states.max(axis=0))
+
+
+def _kept(numbers: FloatArray) -> FloatArray:
+    """A copy, unless nobody can write to the array."""
+    if isinstance(numbers, np.ndarray) and numbers.dtype == float and numbers.base is None:
+        return np.array(numbers) if numbers.flags.writeable else numbers
+    return np.array(numbers, dtype=float)
 
 
 def packed(profiles: Sequence[Profile]) -> dict[str, NDArray[np.float64]]:

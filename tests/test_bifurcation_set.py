@@ -68,7 +68,7 @@ def test_generalised_henon_resonances_are_found_once_and_tie_the_curves(henon: B
         determinant = -1.0 if p.label == "LPPD" else 1.0
         assert p.state["x"] == pytest.approx(trace / (c - 2.0), abs=1e-8)
         assert p.parameters["b"] == pytest.approx(determinant + c * p.state["x"], abs=1e-8)
-    assert henon.starts_of("R1") == ["LP1", "NS1"]
+    assert [(henon[n].curve, henon[n].system.iterations) for n in henon.starts_of("R1")] == [("LP", 1), ("NS", 1)]
     # Fold and flip at once: both curves, and circles of period two from there on (theta < 0; Kuznetsov 2004, 9.6).
     assert henon.starts_of("LPPD")[:2] == ["LP1", "PD1"]
     assert {henon.graph.nodes[n]["period"] for n in henon.starts_of("LPPD")[2:]} == {2}

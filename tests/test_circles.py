@@ -384,7 +384,7 @@ def test_odd_tongues_of_a_symmetric_map_are_of_doubled_order(kernel: gb.Branch) 
 # -- rotation numbers and fractions -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.floats(0.0, 0.45), st.floats(1e-4, 0.05))
 def test_noble_numbers_are_far_from_rational(low: float, width: float) -> None:
     value = noble(low, low + width)

@@ -131,6 +131,16 @@ def test_map_saves_what_ask_reads(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert code == 0
     assert "converges" in out
     assert "NS" in call(capsys, "ask", tmp_path / "map", "--at", "eta_d=1.1")[1]
+    # The same again finds it there; another request makes it anew and says so; a stranger's folder is left alone.
+    kept = (tmp_path / "map" / "map.json").stat().st_mtime_ns
+    assert call(capsys, "map", "dirac_gan", *arguments, "--out", tmp_path / "map")[1:] == (out, "")
+    assert (tmp_path / "map" / "map.json").stat().st_mtime_ns == kept
+    code, _, err = call(capsys, "map", "dirac_gan", *arguments, "--seed", "2", "--out", tmp_path / "map")
+    assert (code, "made anew" in err) == (0, True)
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "one.txt").write_text("dear reader")
+    said = refused(capsys, "map", "dirac_gan", *arguments, "--out", tmp_path / "letters")
+    assert "holds other files and no map" in said
 
 
 def test_report_is_written_again(henon: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -465,7 +465,7 @@ def test_crossings_are_found_from_both_curves(label: str) -> None:
 def test_lorenz_84() -> None:
     equations_ = {"x": "-y**2 - z**2 - a*x + a*F", "y": "x*y - b*x*z - y + G", "z": "b*x*y + x*z - z"}
     system = equations("flow", equations_, parameters={"a": 0.25, "b": 4.0, "F": 3.0, "G": 0.5})
-    start = gb.find_equilibria(system, {"x": (-1, 4), "y": (-3, 3), "z": (-3, 3)}).points[0]
+    (start,) = gb.find_equilibria(system).points
     branch = gb.trace(start, {"F": (0, 6)})
     window = {"F": (-1, 6), "G": (-0.1, 6)}
     folds, hopf = gb.trace(branch["LP1"], window), gb.trace(branch["H1"], window)

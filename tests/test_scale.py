@@ -5,16 +5,16 @@ from dataclasses import replace
 import pytest
 
 import gan_bifurcation as gb
-from gan_bifurcation.regimes import RegimeMap
+from gan_bifurcation.regimes import RegimeMap, sampling
 from gan_bifurcation.studies.pools import pool
 
 
-def small(executor=None):
+def small(executor=None, **options):
     """The Dirac-GAN's map of R1 steps, with attractors."""
     system = gb.tie(gb.system(gb.models.dirac_gan(gamma=0.5), gb.Simultaneous()), eta_g="eta_d")
     window = {"eta_d": (0.5, 6.0), "gamma": (0.2, 2.0)}
     box = {"psi": (-1, 1), "theta": (-1, 1)}
-    return gb.regime_map(system, window, steps=200, tolerance=1e-3, attractors=8, box=box, executor=executor)
+    return gb.regime_map(system, window, steps=200, tolerance=1e-3, attractors=8, box=box, executor=executor, **options)
 
 
 def test_a_dask_cluster_of_several_processes_gives_the_same_graph(tmp_path) -> None:
@@ -26,6 +26,24 @@ def test_a_dask_cluster_of_several_processes_gives_the_same_graph(tmp_path) -> N
     with cluster, pool(dask=cluster.scheduler_address) as executor:
         there = small(executor)
     assert there.to_json() == small().to_json()
+
+
+def test_what_was_stopped_goes_on_from_its_finished_pieces(tmp_path, monkeypatch) -> None:
+    made: list[str] = []
+    whole = sampling._work
+    monkeypatch.setattr(sampling, "_work", lambda task: made.append(task[1]) or whole(task))
+    alone = small()
+    everything = list(made)
+    made.clear()
+    stopped = small(work=tmp_path, progress=lambda done, total, text: len(made) < len(everything) - 3)
+    assert not stopped.outcome.converged
+    # One file is cut off, as by a full disk: its piece is made again, and no other one.
+    first = min(tmp_path.glob("cells-*.json"))
+    first.write_text(first.read_text()[:100])
+    before = len(made)
+    assert small(work=tmp_path).to_json() == alone.to_json()
+    assert len(made) - 1 == len(everything)
+    assert before < len(everything)
 
 
 def test_no_scheduler_is_one_sentence(monkeypatch) -> None:

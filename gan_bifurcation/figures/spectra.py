@@ -1,6 +1,7 @@
 """Spectra along a branch: paths in the complex plane, and the size that decides stability."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ _PLACES = 320
 # Eigenvalues closer than this, relative to their size, are drawn as one with their number beside it.
 _SAME = 1e-6
 _ON = 1e-6
+# So often is a step halved in which eigenvalues leave the real axis: what is left of a square root is a hundredth.
+_HALVINGS = 14
 
 
 @styled
@@ -48,10 +51,10 @@ def spectrum_path(branch: Branch, *, colour_bar: bool = True, ax: Axes | None = 
     values, spectra = _dense_spectra(branch, name)
     logarithmic = looks_logarithmic(branch, name)
     norm = LogNorm(values.min(), values.max()) if logarithmic else Normalize(values.min(), values.max())
-    paths = _matched(spectra)
+    places = np.log(values) if logarithmic else values
+    paths = _matched(places, spectra)
     _threshold(ax, kind, paths)
     colours = colormaps["viridis"].resampled(256)
-    places = np.log(values) if logarithmic else values
     for path in _distinct(paths):
         points = np.column_stack([path.real, path.imag])
         pieces = np.stack([points[:-1], points[1:]], axis=1)
@@ -164,20 +167,39 @@ def _dense_spectra(branch: Branch, name: str) -> tuple[Any, Any]:
     if branch.profiles:
         return _of_profiles(branch, name)
     found = nodes(branch)
-    fine = max(1, _PLACES // max(len(found.index) - 1, 1))
+    fine = max(1, _PLACES // max(len(found.index) - 1, 1)) if branch.system.n <= 80 else 1
     logarithmic = looks_logarithmic(branch, name)
-    values, spectra = [], []
-    for k in range(len(found.index) - 1):
-        for j in range(fine if branch.system.n <= 80 else 1):
-            f = j / fine
-            a, b = found.parameters[k], found.parameters[k + 1]
-            p = a * (b / a) ** f if logarithmic else a + f * (b - a)
-            x = found.states[k] + f * (found.states[k + 1] - found.states[k])
-            values.append(float(p[0]))
-            spectra.append(spectrum_at(branch, p, x))
-    values.append(float(found.parameters[-1, 0]))
-    spectra.append(spectrum_at(branch, found.parameters[-1], found.states[-1]))
-    return np.array(values), np.array(spectra)
+
+    def at(place: float) -> tuple[float, Any]:
+        """The parameter and the spectrum some way between two points."""
+        k = min(int(place), len(found.index) - 2)
+        f = place - k
+        a, b = found.parameters[k], found.parameters[k + 1]
+        p = a * (b / a) ** f if logarithmic else a + f * (b - a)
+        return float(p[0]), spectrum_at(branch, p, found.states[k] + f * (found.states[k + 1] - found.states[k]))
+
+    if len(found.index) < 2:
+        return found.parameters[:, 0], np.array([spectrum_at(branch, found.parameters[0], found.states[0])])
+    places = (np.arange((len(found.index) - 1) * fine + 1) / fine).tolist()
+    known = {place: at(place) for place in places}
+    for low, high in pairwise(places):
+        # Where two real eigenvalues meet and leave the axis, they move like a square root: steps are halved there.
+        for _ in range(_HALVINGS if branch.system.n <= 80 else 0):
+            if _turning(known[low][1]) == _turning(known[high][1]):
+                break
+            middle = 0.5 * (low + high)
+            known[middle] = at(middle)
+            if _turning(known[middle][1]) == _turning(known[low][1]):
+                low = middle
+            else:
+                high = middle
+    ordered = [known[place] for place in sorted(known)]
+    return np.array([value for value, _ in ordered]), np.array([spectrum for _, spectrum in ordered])
+
+
+def _turning(spectrum: Any) -> int:
+    """How many eigenvalues are not real, apart from rounding of those that many share."""
+    return int(np.sum(np.abs(spectrum.imag) > _SAME * (1.0 + np.max(np.abs(spectrum)))))
 
 
 def _of_profiles(branch: Branch, name: str) -> tuple[Any, Any]:
@@ -190,14 +212,16 @@ def _of_profiles(branch: Branch, name: str) -> tuple[Any, Any]:
     return values, spectra[:, 1:]
 
 
-def _matched(spectra: Any) -> Any:
+def _matched(places: Any, spectra: Any) -> Any:
     """Columns that follow one eigenvalue each: nearest to where the last step points."""
     from scipy.optimize import linear_sum_assignment
 
     out = np.empty(spectra.shape, dtype=complex)
     out[0] = spectra[0][np.argsort(-spectra[0].imag, kind="stable")]
     for k in range(1, len(spectra)):
-        ahead = out[k - 1] if k == 1 else 2 * out[k - 1] - out[k - 2]
+        before = places[k - 1] - places[k - 2] if k > 1 else 0.0
+        stride = (places[k] - places[k - 1]) / before if before != 0.0 else 0.0
+        ahead = out[k - 1] + stride * (out[k - 1] - out[k - 2]) if k > 1 else out[k - 1]
         cost = np.abs(ahead[:, None] - spectra[k][None, :]) + np.abs(out[k - 1][:, None] - spectra[k][None, :])
         _, order = linear_sum_assignment(cost)
         out[k] = spectra[k][order]

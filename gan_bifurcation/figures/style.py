@@ -6,6 +6,7 @@ from functools import wraps
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -181,6 +182,37 @@ def as_svg(drawn: Figure) -> bytes:
     return buffer.getvalue().replace(b"</svg>", about.encode() + b"\n</svg>")
 
 
+# What was on a figure when it was laid out last: doing it again would take as long as drawing it.
+_laid_out: "WeakKeyDictionary[Figure, Any]" = WeakKeyDictionary()
+
+
+def lay_out(drawn: Figure) -> None:
+    """Give the axes their places, unless that was done for what the figure shows now."""
+    engine = drawn.get_layout_engine()
+    content = _content(drawn)
+    if engine is not None and _laid_out.get(drawn) != content:
+        engine.execute(drawn)
+        _laid_out[drawn] = content
+
+
+def stays_laid_out(drawn: Figure) -> None:
+    """What was added since lies inside the axes: their places are as good as before."""
+    if drawn in _laid_out:
+        _laid_out[drawn] = _content(drawn)
+
+
+def _content(drawn: Figure) -> Any:
+    """Whatever the places of axes depend on."""
+    rim: list[Any] = [*drawn.get_size_inches(), drawn.dpi, len(drawn.get_children()), len(drawn.legends)]
+    for ax in drawn.axes:
+        rim += [len(ax.get_children()), id(ax.get_legend())]
+        for text in (ax.title, ax.xaxis.label, ax.yaxis.label):
+            rim += [text.get_text(), text.get_fontsize()]
+        for axis in (ax.xaxis, ax.yaxis):
+            rim += [*(float(v) for v in axis.get_view_interval()), axis.get_scale(), axis.get_tick_params()]
+    return repr(rim)
+
+
 def save(drawn: Axes | Figure, path: str | Path) -> tuple[Path, Path]:
     """Write a figure as SVG and as PNG, each under a temporary name first.
 
@@ -206,8 +238,7 @@ def save(drawn: Axes | Figure, path: str | Path) -> tuple[Path, Path]:
     with mpl.rc_context({**STYLE, "figure.autolayout": False, "figure.constrained_layout.use": False}):
         # The layout is the same for both and takes longer than all the rest: made once, then none, or each of them
         # would draw twice.
-        if engine is not None:
-            engine.execute(whole)
+        lay_out(whole)
         whole.set_layout_engine(None)
         for suffix in (".svg", ".png"):
             target = base.with_name(base.name + suffix)

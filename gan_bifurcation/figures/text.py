@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
-from gan_bifurcation.figures.style import figure_of
+from gan_bifurcation.figures.style import figure_of, lay_out, stays_laid_out
 
 _SMALL: Final = ("alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "kappa", "mu", "nu", "xi", "pi", "rho")
 _GREEK: Final = frozenset((*_SMALL, "sigma", "tau", "phi", "chi", "psi", "omega"))
@@ -83,11 +83,10 @@ def place_labels(
     inside = _once(ax, inside)
     whole = figure_of(ax)
     # Where things are: the layout tells, without drawing anything.
-    engine = whole.get_layout_engine()
-    if engine is None:
+    if whole.get_layout_engine() is None:
         whole.draw_without_rendering()
     else:
-        engine.execute(whole)
+        lay_out(whole)
     frame = ax.get_window_extent()
     scale = whole.dpi / 72.0
     dense = [_dense(ax.transData.transform(np.asarray(o, float))) for o in obstacles if len(o)]
@@ -99,6 +98,7 @@ def place_labels(
     legend = ax.get_legend()
     if legend is not None:
         boxes.append(legend.get_window_extent())
+    within = True
     for (x, y, text, colour), anchor in zip(inside, anchors, strict=True):
         width, height = _extent(text, size, scale)
         best: tuple[float, tuple[float, float], Bbox] | None = None
@@ -115,6 +115,7 @@ def place_labels(
         assert best is not None
         _, (dx, dy), box = best
         boxes.append(box)
+        within = within and frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
         far = max(abs(dx), abs(dy)) > 10.0
         ax.annotate(
             text,
@@ -129,6 +130,8 @@ def place_labels(
             arrowprops={"arrowstyle": "-", "lw": 0.5, "color": colour, "shrinkA": 0, "shrinkB": 2.5} if far else None,
             bbox={"boxstyle": "square,pad=0.12", "fc": (1, 1, 1, 0.75), "ec": "none"},
         )
+    if within:
+        stays_laid_out(whole)
 
 
 def _once(ax: Axes, labels: Sequence[tuple[float, float, str, str]]) -> list[tuple[float, float, str, str]]:

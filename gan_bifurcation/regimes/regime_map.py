@@ -1,9 +1,11 @@
 """The regime map: where training converges, oscillates, stalls or diverges over one or two parameters."""
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from gan_bifurcation.continuation.events import Event
@@ -18,7 +20,8 @@ from gan_bifurcation.regimes.plane import CHORDS, plane_map
 from gan_bifurcation.regimes.regime import RegimeMap
 from gan_bifurcation.regimes.sampling import Evaluator, make_sampler
 from gan_bifurcation.regimes.sets_of_faces import with_attractors
-from gan_bifurcation.regimes.traced import curves_of_cycles, traced_lines
+from gan_bifurcation.regimes.traced import curves_of_oscillations, traced_lines
+from gan_bifurcation.regimes.work_units import WorkUnits
 from gan_bifurcation.system import System
 
 Progress = Callable[[int, int, str], Any]
@@ -47,6 +50,7 @@ def regime_map(
     curves: Any = (),
     depth: int = 0,
     progress: Progress | None = None,
+    work: str | os.PathLike[str] | None = None,
 ) -> RegimeMap:
     """Divide a window of one or two parameters into regimes, by exact curves where these explain the border.
 
@@ -87,9 +91,12 @@ def regime_map(
         Borders besides those that the map finds: curves of cycles or circles, edges of tongues.
     depth : int
         How many flips may follow one another: curves of what is born there are borders, too; from 1 on also curves of
-        the cycles that are born at Hopf points.
+        the cycles that are born at Hopf points, and of the circles at Neimark-Sacker points.
     progress : callable, optional
         Called with (done, total, text); if it returns False, what is left to do is left out and the outcome says so.
+    work : path, optional
+        A folder for finished pieces of the work: a run that was killed goes on from what it holds, with the same
+        result. Maps of other requests do not find each other's pieces. What is in it can go when the map is saved.
 
     Returns
     -------
@@ -135,7 +142,7 @@ def regime_map(
         )
     if window.dimension == 1 and (depth or not isinstance(curves, Sequence) or len(curves)):
         raise MisuseError("A map over one parameter takes no curves and no depth; leave them out.")
-    lines = traced_lines(curves, window) if window.dimension == 2 else []
+    lines = traced_lines(curves, window, CHORDS * tolerance) if window.dimension == 2 else []
     ranges = box_of(system, box)
     collected = collect(
         system,
@@ -151,14 +158,15 @@ def regime_map(
         report=lambda text: report(0, 0, text),
     )
     notes: list[str] = []
-    if depth and system.kind == "flow" and window.dimension == 2:
-        more, notes = curves_of_cycles(collected.branches, window, lambda text: report(0, 0, text))
+    if depth and window.dimension == 2:
+        more, notes = curves_of_oscillations(collected, window, CHORDS * tolerance, lambda text: report(0, 0, text))
         lines += more
     samples = (_SAMPLES if lines or depth else 0) if attractors is None else int(attractors)
     sampler = make_sampler(
         system, window, collected.branches, collected.families, initial, steps, seed, samples=samples, box=ranges
     )
-    evaluator = Evaluator(sampler, executor, report)
+    units = None if work is None else WorkUnits(Path(work), sampler)
+    evaluator = Evaluator(sampler, executor, report, units)
     if any("Interrupted" in note for note in collected.notes):
         evaluator.stopped = True
     if window.dimension == 1:

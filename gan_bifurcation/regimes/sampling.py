@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -274,10 +274,21 @@ def _work(task: tuple[Sampler, str, FloatArray]) -> list[Any]:
     return list(sampler.runs(units) if what == "runs" else sampler.escapes(units))
 
 
+class Store(Protocol):
+    """Where finished pieces of work are kept."""
+
+    def find(self, what: str, points: FloatArray) -> list[Any] | None: ...
+    def keep(self, what: str, points: FloatArray, found: Sequence[Any]) -> None: ...
+
+
 class Evaluator:
     """Evaluates many points, each once, on any executor; results do not depend on the number of workers."""
 
-    def __init__(self, sampler: Sampler, executor: Executor | None, report: Callable[[int, int, str], bool]) -> None:
+    def __init__(
+        self, sampler: Sampler, executor: Executor | None, report: Callable[[int, int, str], bool],
+        store: Store | None = None,
+    ) -> None:  # fmt: skip
+        self.store = store
         self.sampler = sampler
         self.executor = executor
         self.report = report
@@ -293,9 +304,14 @@ class Evaluator:
         size = 1 if what == "attractors" else CHUNK
         tasks = [(self.sampler, what, np.array(new[i : i + size])) for i in range(0, len(new), size)]
         if not self.stopped and tasks:
-            results = map(_work, tasks) if self.executor is None else self.executor.map(_work, tasks)
+            kept = [None if self.store is None else self.store.find(what, points) for _, _, points in tasks]
+            left = [task for task, found in zip(tasks, kept, strict=True) if found is None]
+            results = iter(map(_work, left) if self.executor is None else self.executor.map(_work, left))
             done = 0
-            for (_, _, points), found in zip(tasks, results, strict=True):
+            for (_, _, points), before in zip(tasks, kept, strict=True):
+                found = next(results) if before is None else before
+                if self.store is not None and before is None:
+                    self.store.keep(what, points, found)
                 known.update({tuple(p.tolist()): c for p, c in zip(points, found, strict=True)})
                 done += len(points)
                 if not self.report(done, len(new), text):

@@ -1,7 +1,7 @@
 """Curves of cycles, of circles and of iterates as borders: polylines through exact points, from wherever they come."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.continuation.bifurcation_set import BifurcationSet
+from gan_bifurcation.continuation.circle_starts import neimark_sacker_to_circles
+from gan_bifurcation.continuation.codimension_two_circles import folds_of_circles
 from gan_bifurcation.continuation.collocation_starts import hopf_to_cycles
 from gan_bifurcation.continuation.set_curves import nearest_on_polyline
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.continuation.tongues import Tongue
 from gan_bifurcation.continuation.trace import trace
 from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.regimes.borders import Collected
 
 FloatArray = NDArray[np.float64]
 
@@ -28,10 +31,15 @@ _logger = logging.getLogger(__name__)
 _BEGINS: Final = 0.03
 # Two parts of a curve that are nowhere farther apart are one.
 _SAME: Final = 1e-5
+# Chords between which a curve turns by more have no points put between them, nor those of so different lengths.
+_SHARP: Final = 0.5
+_UNEVEN: Final = 8.0
+_MOST_BETWEEN: Final = 32
 _CYCLE_POINTS: Final = 160
 _CURVE_POINTS: Final = 240
 _MOST_CURVES: Final = 8
-_OF_CYCLES: Final = ("LPC", "PD", "NS")
+_CIRCLE_POINTS: Final = 60
+_OF_CYCLES: Final = ("LPC", "LP", "PD", "NS")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +49,7 @@ class TracedLine:
     Attributes
     ----------
     label : str
-        LPC, PD, NS, LP, ...; of the edge of a tongue "tongue 1/6".
+        LPC, PD, NS, LP, ...; "LP of circles", "PD of circles"; of the edge of a tongue "tongue 1/6".
     branch : Branch
     unit : array (N, 2)
         In unit coordinates, inside the window.
@@ -75,8 +83,8 @@ class TracedLine:
         return self.window.to_unit(np.column_stack([self.branch.column(n) for n in self.window.names]))
 
 
-def traced_lines(given: Any, window: Window) -> list[TracedLine]:
-    """The lines of curves, tongues and bifurcation sets over the window's two parameters.
+def traced_lines(given: Any, window: Window, tolerance: float) -> list[TracedLine]:
+    """The lines of curves, tongues and bifurcation sets over the window's two parameters, of chords within a tolerance.
 
     Raises
     ------
@@ -91,19 +99,19 @@ def traced_lines(given: Any, window: Window) -> list[TracedLine]:
                 "curves that were traced over the map's two parameters."
             )
         at = None if tip is None else window.to_unit([tip.parameters[n] for n in window.names])
-        lines += [replace(line, tip=at, order=order) for line in _lines_of(branch, label, window)]
+        lines += [replace(line, tip=at, order=order) for line in _lines_of(branch, label, window, tolerance)]
     return lines
 
 
 def _branches(given: Any) -> Iterable[tuple[Branch, str, Point | None, int]]:
     if isinstance(given, Branch):
-        yield given, given.curve, None, 0
+        yield given, _label(given), None, 0
     elif isinstance(given, Tongue):
         for edge in given.edges:
             yield edge, f"tongue {given.rotation}", given.tip, given.rotation.denominator
     elif isinstance(given, BifurcationSet):
         for curve in given.curves:
-            yield curve, curve.curve, None, 0
+            yield curve, _label(curve), None, 0
     elif isinstance(given, Sequence) and not isinstance(given, str):
         for item in given:
             yield from _branches(item)
@@ -113,7 +121,12 @@ def _branches(given: Any) -> Iterable[tuple[Branch, str, Point | None, int]]:
         )
 
 
-def _lines_of(branch: Branch, label: str, window: Window) -> list[TracedLine]:
+def _label(curve: Branch) -> str:
+    circles = curve.profiles and curve.system.kind == "map"
+    return f"{curve.curve} of circles" if circles else curve.curve
+
+
+def _lines_of(branch: Branch, label: str, window: Window, tolerance: float) -> list[TracedLine]:
     """A curve inside the window, without parts that it runs through twice."""
     if len(branch) < 2:
         return []
@@ -135,6 +148,7 @@ def _lines_of(branch: Branch, label: str, window: Window) -> list[TracedLine]:
         part = whole[a : b + 1]
         if len(part) > 1 and not any(_covers(known, part) for known in parts):
             parts.append(part)
+    parts = [rounded(part, tolerance) for part in parts]
     frame = shapely.box(0.0, 0.0, 1.0, 1.0)
     return [
         TracedLine(label, branch, shapely.get_coordinates(piece), window)
@@ -142,6 +156,37 @@ def _lines_of(branch: Branch, label: str, window: Window) -> list[TracedLine]:
         for piece in shapely.get_parts(shapely.LineString(part).intersection(frame))
         if piece.geom_type == "LineString" and piece.length > 1e-9
     ]
+
+
+def rounded(points: FloatArray, tolerance: float) -> FloatArray:
+    """A polyline through exact points of a smooth curve, with points between them where chords lie off by more.
+
+    These come from the cubic through the four points around a chord; where the curve turns sharply (a cusp, a tip) or
+    steps are of very different lengths, the chord stays.
+    """
+    chords = np.diff(points, axis=0)
+    length = np.linalg.norm(chords, axis=1)
+    if len(points) < 4 or not np.all(length > 0.0):
+        return points
+    place = np.concatenate([[0.0], np.cumsum(length)])
+    direction = np.unwrap(np.arctan2(chords[:, 1], chords[:, 0]))
+    turn = np.abs(np.diff(direction))
+    rows: list[FloatArray] = []
+    for k in range(len(chords)):
+        rows.append(points[k : k + 1])
+        first = min(max(k - 1, 0), len(points) - 4)
+        bends, sizes = turn[first : first + 2], length[first : first + 3]
+        sag = float(length[k] * np.max(bends)) / 8.0
+        if sag <= tolerance or np.max(bends) > _SHARP or np.max(sizes) > _UNEVEN * np.min(sizes):
+            continue
+        count = min(int(np.ceil(np.sqrt(sag / tolerance))), _MOST_BETWEEN)
+        at = place[k] + length[k] * np.arange(1, count) / count
+        known = place[first : first + 4]
+        weights = np.array([
+            np.prod([(at - known[j]) / (known[i] - known[j]) for j in range(4) if j != i], axis=0) for i in range(4)
+        ])  # fmt: skip
+        rows.append(weights.T @ points[first : first + 4])
+    return np.vstack([*rows, points[-1:]])
 
 
 def _covers(known: FloatArray, part: FloatArray) -> bool:
@@ -172,10 +217,10 @@ def joined(lines: Sequence[TracedLine], marks: Sequence[FloatArray]) -> list[Flo
     return made
 
 
-def curves_of_cycles(
-    branches: Sequence[Branch], window: Window, report: Callable[[str], bool]
+def curves_of_oscillations(
+    collected: Collected, window: Window, tolerance: float, report: Callable[[str], bool]
 ) -> tuple[list[TracedLine], list[str]]:
-    """Follow the cycles that are born at Hopf points of the cuts, and the curves where they change.
+    """Follow the cycles or circles that are born at Hopf and Neimark-Sacker points, and the curves where they change.
 
     Returns
     -------
@@ -183,38 +228,43 @@ def curves_of_cycles(
     """
     lines: list[TracedLine] = []
     notes: list[str] = []
-    for begin in (p for b in branches for p in b.special_points if p.label == "H" and not p.level):
+    for p in _changes(collected, window, report, notes):
         if len(lines) >= _MOST_CURVES:
-            notes.append("Not all curves of cycles were followed.")
+            notes.append("Not all curves of cycles or circles were followed.")
             break
-        name = begin.free[0]
-        if not report(f"cycles over {name}"):
-            break
-        for p in _changes(begin, window, notes):
-            at = window.to_unit([p.parameters[n] for n in window.names])
-            if any(line.label == p.label and nearest_on_polyline(line.unit, at)[0] < 2e-3 for line in lines):
-                continue
-            try:
-                curve = trace(p, dict(window.ranges), max_points=_CURVE_POINTS)
-            except (MisuseError, np.linalg.LinAlgError) as error:
-                notes.append(f"The curve of {p.name} was not followed: {error}")
-                continue
-            lines += _lines_of(curve, p.label, window)
+        at = window.to_unit([p.parameters[n] for n in window.names])
+        label = f"{p.label} of circles" if p.kind == "circle" else p.label
+        if any(line.label == label and nearest_on_polyline(line.unit, at)[0] < 2e-3 for line in lines):
+            continue
+        try:
+            curve = trace(p, dict(window.ranges), max_points=_CURVE_POINTS)
+        except (MisuseError, np.linalg.LinAlgError) as error:
+            notes.append(f"The curve of {p.name} was not followed: {error}")
+            continue
+        lines += _lines_of(curve, label, window, tolerance)
     return lines, notes
 
 
-def _changes(begin: Point, window: Window, notes: list[str]) -> list[Point]:
-    """Points of the cycles from a Hopf point at which something that attracts changes."""
-    name = begin.free[0]
-    try:
-        cycles = trace(hopf_to_cycles(begin), {name: window.ranges[name]}, max_points=_CYCLE_POINTS)
-    except (MisuseError, np.linalg.LinAlgError) as error:
-        notes.append(f"The cycles from {begin.name} were not followed: {error}")
-        return []
-    found = []
-    for p in cycles.special_points:
-        k = int(np.floor(p.index))
-        around = cycles.unstable[max(k, 0) : k + 2]
-        if p.label in _OF_CYCLES and len(around) and int(np.min(around)) == 0:
-            found.append(p)
-    return found
+def _changes(collected: Collected, window: Window, report: Callable[[str], bool], notes: list[str]) -> Iterator[Point]:
+    """Points of cycles or circles at which something that attracts changes."""
+    # The folds of circles that begin at a CH point come first: they are found at once.
+    for p in (p for c in collected.curves for p in c.branch.special_points if p.label == "CH" and not p.level):
+        if report("folds of circles"):
+            yield from folds_of_circles(p)
+    for begin in (p for b in collected.branches for p in b.special_points if p.label in ("H", "NS") and not p.level):
+        name = begin.free[0]
+        start = hopf_to_cycles if begin.label == "H" else neimark_sacker_to_circles
+        what = "cycles" if begin.label == "H" else "circles"
+        if not report(f"{what} over {name}"):
+            return
+        try:
+            most = _CYCLE_POINTS if begin.label == "H" else _CIRCLE_POINTS
+            found = trace(start(begin), {name: window.ranges[name]}, max_points=most)
+        except (MisuseError, np.linalg.LinAlgError) as error:
+            notes.append(f"The {what} from {begin.name} were not followed: {error}")
+            continue
+        for p in found.special_points:
+            k = int(np.floor(p.index))
+            around = found.unstable[max(k, 0) : k + 2]
+            if p.label in _OF_CYCLES and len(around) and int(np.min(around)) == 0:
+                yield p

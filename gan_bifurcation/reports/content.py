@@ -7,7 +7,7 @@ import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.figures.bands import is_tongue
-from gan_bifurcation.reports.answers import answers
+from gan_bifurcation.reports.answers import answers, plain
 from gan_bifurcation.reports.equations import equations_of
 from gan_bifurcation.reports.facts import citation_or_empty, first_sentence, paper_line, short_name
 from gan_bifurcation.reports.turning import gaps, tongues, turning, turns
@@ -195,13 +195,15 @@ def _map(name: str, rmap: Any) -> dict[str, Any]:
     borders = [
         {
             "label": b.label, "criticality": b.criticality, "between": f"{b.faces[0]} and {b.faces[1]}",
-            "length": f"{b.length:.3g}", "special": ", ".join(str(s["label"]) for s in b.special),
+            "length": f"{b.length:.3g}", "at": _value(rmap, b.points),
+            "special": ", ".join(str(s["label"]) for s in b.special),
         }
         for b in rmap.borders
     ]  # fmt: skip
     return {
         "name": name,
         "over": ", ".join(rmap.window.names),
+        "line": rmap.window.dimension == 1,
         "flow": rmap.system.kind == "flow",
         "faces": faces,
         "borders": borders,
@@ -228,13 +230,24 @@ def _asked(rmap: Any) -> list[str]:
     found = answers(rmap)["largest circle"]
     texts = [str(found["text"])]
     if "centre" in found:
-        texts.append("From its centre: " + str(answers(rmap, found["centre"], circle=False)["nearest border"]["text"]))
+        texts.append(_after("From its centre", answers(rmap, found["centre"], circle=False)["nearest border"]["text"]))
     others = [f for f in rmap.faces if f.verdict != "converges"]
     if others and any(f.verdict == "converges" for f in rmap.faces):
         worst = max(others, key=lambda f: f.area)
         asked = answers(rmap, worst.point, circle=False)
         texts += [str(asked["regime"]["text"]), str(asked["smallest change"]["text"])]
     return texts
+
+
+def _value(rmap: Any, points: Any) -> str:
+    """Where a border over one parameter lies."""
+    return f"{plain(rmap, rmap.window.names[0], float(np.ravel(points)[0])):.10g}"
+
+
+def _after(first: str, sentence: Any) -> str:
+    """A sentence that goes on after other words."""
+    text = str(sentence)
+    return f"{first}, {text[:1].lower()}{text[1:]}"
 
 
 def _orbit(name: str, data: Mapping[str, Any]) -> dict[str, str]:

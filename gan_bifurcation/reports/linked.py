@@ -169,22 +169,20 @@ def _read(figure: Figure) -> bytes | None:
 
 def _svg(draw: Callable[[Any], Any], aspect: float) -> bytes:
     from gan_bifurcation import figures
-    from gan_bifurcation.figures.style import as_svg
+    from gan_bifurcation.figures.style import as_svg, lay_out
 
     made, ax = figures.figure("column", aspect)
     draw(ax)
-    engine = made.get_layout_engine()
-    if engine is not None:
-        # Laid out once, or it would be drawn twice.
-        engine.execute(made)
-        made.set_layout_engine(None)
+    # Laid out once, or it would be drawn twice.
+    lay_out(made)
+    made.set_layout_engine(None)
     return as_svg(made)
 
 
 def _missing_map(rmap: Any) -> tuple[bytes, str, dict[str, Any]]:
     from gan_bifurcation import figures
 
-    aspect = 0.95 if rmap.window.dimension == 2 else 0.4
+    aspect = 0.95 if rmap.window.dimension == 2 else 0.5
     return _svg(lambda ax: figures.regime_map(rmap, ax=ax), aspect), "The regimes, drawn for this page.", {}
 
 

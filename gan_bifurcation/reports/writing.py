@@ -3,8 +3,14 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from importlib import resources
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +29,7 @@ _MOST_BYTES: Final = 1 << 20
 _MOST_OF_ALL: Final = 12 << 20
 
 
-def write_report(results: Results, folder: str | Path | None = None) -> Path:
+def write_report(results: Results, folder: str | Path | None = None, jobs: int = 1) -> Path:
     """Write ``report.html`` and ``report.md`` of a study's results.
 
     Parameters
@@ -32,6 +38,8 @@ def write_report(results: Results, folder: str | Path | None = None) -> Path:
         Of :func:`gan_bifurcation.run_study` or :func:`gan_bifurcation.load`.
     folder : path, optional
         That of the results by default.
+    jobs : int
+        With more than one, what is drawn for the page is drawn in a second process, where processes can be forked.
 
     Returns
     -------
@@ -44,10 +52,11 @@ def write_report(results: Results, folder: str | Path | None = None) -> Path:
         If the folder cannot be written, or a figure is missing.
     """
     where = Path(folder) if folder is not None else results.folder
-    said = content(results)
+    with _beside_this(results, jobs) as linked_later:
+        said = content(results)
+        linked = linked_later()
     html = _environment(escape=True).get_template("report.html.jinja")
     markdown = _environment(escape=False).get_template("report.md.jinja")
-    linked = groups(results)
     placed = {key: d.identifier for g in linked.values() for d in g.drawings for key in d.about.get("figure", ())}
     images: dict[str, str] = {}
     for figure in said["figures"]:
@@ -58,6 +67,30 @@ def write_report(results: Results, folder: str | Path | None = None) -> Path:
     write_atomically(where / "report.html", page.encode())
     write_atomically(where / "report.md", markdown.render(**said, beside=_beside(results, where, "figures")).encode())
     return where / "report.html"
+
+
+# What a forked process shares.
+_shared: dict[str, Results] = {}
+
+
+def _shared_groups() -> dict[str, Group]:
+    return groups(_shared["results"])
+
+
+@contextmanager
+def _beside_this(results: Results, jobs: int) -> Iterator[Callable[[], dict[str, Group]]]:
+    """The groups of the page, made by a second process that has all that is loaded here, or when they are asked for."""
+    if jobs < 2 or not results.maps or sys.platform != "linux" or threading.active_count() > 1:
+        yield lambda: groups(results)
+        return
+    _shared["results"] = results
+    try:
+        with warnings.catch_warnings(), ProcessPoolExecutor(1, get_context("fork")) as pool:
+            # Python also counts the idle threads of the linear algebra, which do not mind.
+            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+            yield pool.submit(_shared_groups).result
+    finally:
+        _shared.clear()
 
 
 def _live(linked: Mapping[str, Group], results: Results) -> dict[str, Any]:

@@ -114,8 +114,9 @@ class Workshop:
         elif part.kind == "map":
             assert system is not None
             lines = [self.get(need, part.system) for need in part.needs]
-            made = _regime_map(part.section, system, self.seed, tell, lines, self.executor)
+            made = _regime_map(part.section, system, self.seed, tell, lines, self.executor, base / "work")
             made.save(base)
+            _clear(base / "work")
         elif part.kind == "orbit":
             assert system is not None
             made = _orbit(part.section, system, base)
@@ -261,7 +262,7 @@ def _guess(system: System, start: Mapping[str, float] | None) -> Any:
 
 def _regime_map(
     section: MapSpec, system: System, seed: int, tell: Tell | None, lines: Sequence[Any] = (),
-    executor: Executor | None = None,
+    executor: Executor | None = None, work: Path | None = None,
 ) -> Any:  # fmt: skip
     from gan_bifurcation.regimes.regime_map import regime_map
 
@@ -271,8 +272,14 @@ def _regime_map(
         system, dict(section.free), initial=initial, steps=section.steps, tolerance=section.tolerance,
         box=dict(section.box) or None, seed=seed if section.seed is None else section.seed, progress=tell,
         attractors=section.attractors, curves=lines, depth=section.depth, executor=executor,
-        endings=tuple(section.endings.items()),
+        endings=tuple(section.endings.items()), work=work,
     )  # fmt: skip
+
+
+def _clear(work: Path) -> None:
+    from gan_bifurcation.regimes.work_units import clear
+
+    clear(work)
 
 
 def _orbit(section: OrbitSpec, system: System, base: Path) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Drawer:
             _demand(section, parts, "a map", lambda part: not isinstance(part, Branch | Table | dict | list))
         else:
             _demand(section, parts, "orbits", _is_orbit)
-        figure, ax = figures.figure(section.width, _aspect(section))
+        figure, ax = _figure(section.width, _aspect(section))
         if section.kind == "bifurcation_diagram":
             figures.bifurcation_diagram(several, section.state, amplitude=section.amplitude, ax=ax)
         elif section.kind == "spectral_radius":
@@ -96,7 +96,7 @@ class Drawer:
         table, over = next(iter(parts.values())), dict(list(parts.items())[1:])
         if section.kind == "landscape":
             _demand(section, over, "orbits or branches", lambda part: isinstance(part, Branch) or _is_orbit(part))
-            figure, ax = figures.figure(section.width, _aspect(section))
+            figure, ax = _figure(section.width, _aspect(section))
             items = {k: v if isinstance(v, Branch) else self._orbit(k, v) for k, v in over.items()}
             figures.landscape(table, section.field, items, x=section.x, log=section.log, labels=section.labels, ax=ax)
             if section.title:
@@ -106,7 +106,7 @@ class Drawer:
         # Panels are as high as three of them side by side are wide.
         rows, across = panel_grid(len(fields))
         aspect = _aspect(section) if len(fields) == 1 else 1.32 * rows / max(across, 2)
-        figure, axes = figures.figure(section.size, aspect, rows, across)
+        figure, axes = _figure(section.size, aspect, rows, across)
         curves = {field: [self.get(name) for name in names] for field, names in section.panels.items()}
         for group in curves.values():
             _demand(section, dict(enumerate(group)), "curves in its panels", lambda part: isinstance(part, Branch))
@@ -121,7 +121,7 @@ class Drawer:
         runs = {name: self._orbit(name, part) for name, part in parts.items()}
         count = len(section.states or next(iter(runs.values())).names[:6]) if len(runs) > 1 else 1
         size = 0.62 if count == 1 else 0.3 + 0.32 * count
-        figure, axes = figures.figure(section.width, size * (0.62 if section.width == "page" else 1.0), count, 1)
+        figure, axes = _figure(section.width, size * (0.62 if section.width == "page" else 1.0), count, 1)
         given = runs if len(runs) > 1 else next(iter(runs.values()))
         figures.time_series(
             given, section.states, log=section.log, labels=section.labels, window=section.window,
@@ -142,13 +142,13 @@ def _profiles(section: FigureSpec, parts: Mapping[str, Any]) -> Any:
     if section.kind == "tongues":
         _demand(section, parts, "tongues, and curves", lambda part: isinstance(part, Branch | list))
         found = [tongue for part in parts.values() if isinstance(part, list) for tongue in part]
-        figure, ax = figures.figure(section.width, _aspect(section))
+        figure, ax = _figure(section.width, _aspect(section))
         figures.tongues(found, [part for part in parts.values() if isinstance(part, Branch)], ax=ax)
     else:
         _demand(section, parts, "branches of cycles or circles", _turns)
         several = list(parts.values())
         columns = 2 if section.kind == "profiles" else 1
-        figure, axes = figures.figure(section.size, _aspect(section), 1, columns)
+        figure, axes = _figure(section.size, _aspect(section), 1, columns)
         ax = axes if columns == 1 else axes[0]
         if section.kind == "profiles":
             figures.profiles(several, plane, count=section.count, axes=axes)
@@ -166,7 +166,7 @@ def _lines(section: FigureSpec, parts: Mapping[str, Any]) -> Any:
     if section.panel:
         ax = None
     else:
-        _, ax = figures.figure(section.width, _aspect(section))
+        _, ax = _figure(section.width, _aspect(section))
     drawn = figures.lines(
         parts, section.x, section.y, group=section.group, panel=section.panel, log=section.log, labels=section.labels,
         window=section.window, reference=section.reference, width=section.size, ax=ax,
@@ -174,6 +174,13 @@ def _lines(section: FigureSpec, parts: Mapping[str, Any]) -> Any:
     if section.title and ax is not None:
         ax.set_title(section.title)
     return drawn
+
+
+def _figure(*wanted: Any) -> tuple[Any, Any]:
+    """A figure as fine as its PNG file: text that was measured for the layout is not measured again."""
+    made, axes = figures.figure(*wanted)
+    made.set_dpi(figures.style.STYLE["savefig.dpi"])
+    return made, axes
 
 
 def _aspect(section: FigureSpec) -> float:
