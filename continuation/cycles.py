@@ -30,6 +30,7 @@ from gan_bifurcation.errors import MisuseError, Outcome
 from gan_bifurcation.ranges import Range
 
 FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
 
 # Steps are fractions of a window, of the amplitude of a state, of the period.
 DEFAULT_CONTROL: Final = StepControl(first=1e-2, smallest=1e-8, largest=6e-2, angle=0.3)
@@ -46,6 +47,12 @@ _KINKS: Final = (
     "The field has kinks, which polynomials approximate poorly: special points may be the mesh's own, and there are no "
     "coefficients; gb.poincare follows such cycles through the kinks exactly."
 )
+_FAMILY: Final = (
+    "The cycles have a second multiplier at 1: at the same value of '{0}' there is a family of them, as where a "
+    "quantity is conserved or a symmetry is continuous, so that they are no branch over '{0}'."
+)
+# So many points tell a family from a fold.
+_SOME: Final = 5
 # So many points are computed at once.
 _CHUNK: Final = 64
 
@@ -129,6 +136,11 @@ def prepare(
     return c
 
 
+def _neutral(spectrum: ComplexArray, tolerance: float) -> bool:
+    """Whether another multiplier than the trivial one is 1."""
+    return bool(np.min(np.abs(spectrum[1:] - 1.0), initial=np.inf) < tolerance)
+
+
 class _Run:
     """A trace of cycles on its way."""
 
@@ -179,7 +191,7 @@ class _Run:
                 if c.solve(float(c.b[index]), most=20):
                     break
             else:
-                raise MisuseError(
+                raise self._refused(
                     f"Newton's method did not converge from the given cycle ({c.intervals} intervals of degree "
                     f"{c.degree}); give more intervals, or start from an orbit that is closer to the cycle."
                 )
@@ -201,11 +213,18 @@ class _Run:
         target = float(steps.height(c.state, c.u, c.b))
         c.trial[:], c.trial_b[:] = c.u, c.b
         if not c.solve(target, most=20):
-            raise MisuseError(
+            raise self._refused(
                 f"Newton's method did not converge from the predicted cycle ({c.intervals} intervals of degree "
                 f"{c.degree}); give more intervals, or a smaller amplitude."
             )
         c.u[:], c.b[:] = c.trial, c.trial_b
+
+    def _refused(self, words: str) -> MisuseError:
+        """Why there is no first point: cycles come in families if the present one has a second multiplier at 1."""
+        c = self.c
+        steps.set_row(c.state, c.t, c.tb, c.u)
+        steps.settle(c.state, c.which, c.u, c.b, c.spectrum)
+        return MisuseError(_FAMILY.format(self.name) if _neutral(c.spectrum, 1e-3) else words)
 
     def _check(self) -> None:
         error = abs(self.c.spectrum[0] - 1.0)
@@ -243,7 +262,8 @@ class _Run:
         if resolve:
             # A first adapted mesh, solved upon, shows what the next should be.
             for _ in range(2):
-                index = int(np.argmax(np.abs(tb[1 : new.nb]))) + 1 if not new.t.any() else None
+                # The first point is solved with one unknown held, which says what its tangent is.
+                index = int(np.argmax(np.abs(tb[: new.nb]))) if not new.t.any() else None
                 if index is None:
                     self._solve_in_plane()
                 else:
@@ -251,7 +271,7 @@ class _Run:
                     new.hold(index)
                     new.trial[:], new.trial_b[:] = new.u, new.b
                     if not new.solve(float(new.b[index]), most=20):
-                        raise MisuseError(
+                        raise self._refused(
                             f"The mesh of {new.intervals} intervals is too coarse for this cycle; take more intervals."
                         )
                     new.u[:], new.b[:] = new.trial, new.trial_b
@@ -268,8 +288,13 @@ class _Run:
         records = [first]
         points: list[Point] = []
         shortest = float(first.b[0])
+        isolated = False
         while True:
             c = self.c
+            if not isolated and len(records) >= _SOME:
+                if all(_neutral(r.spectrum, max(1e-6, 10.0 * abs(r.spectrum[0] - 1.0))) for r in records):
+                    return Side(records, [], Outcome("family", _FAMILY.format(self.name), True))
+                isolated = True
             if len(records) >= self.ends.max_points:
                 words = f"Stopped after {len(records)} points at {self._where()}; raise max_points to go on."
                 return Side(records, points, Outcome("points", words, True))
