@@ -271,8 +271,8 @@ def find_equilibria(
     >>> [round(p.state["x"], 6) for p in gb.find_equilibria(s, {"x": (-3, 3)}).points]
     [-1.0, 0.0, 1.0]
     """
-    if starts < 1:
-        raise MisuseError(f"A search needs at least one start, got {starts}.")
+    if isinstance(starts, bool) or not isinstance(starts, int | np.integer) or starts < 1:
+        raise MisuseError(f"A search needs a number of starts, 1 or more, got {starts!r}.")
     from gan_bifurcation.continuation.equilibrium_search import Search
 
     search = Search(system, box or {}, seed)
