@@ -10,7 +10,7 @@ from gan_bifurcation.figures.bands import is_tongue
 from gan_bifurcation.reports.answers import answers, plain
 from gan_bifurcation.reports.equations import equations_of
 from gan_bifurcation.reports.facts import citation_or_empty, first_sentence, paper_line, short_name
-from gan_bifurcation.reports.turning import gaps, tongues, turning, turns
+from gan_bifurcation.reports.turning import gaps, ten_digits, tongues, turning, turns
 from gan_bifurcation.studies.claims import criticality_along
 from gan_bifurcation.studies.results import Results
 from gan_bifurcation.tables import Table
@@ -114,7 +114,7 @@ def _points(name: str, points: Sequence[Point], badges: Mapping[str, str]) -> li
 
 
 def _where(point: Point) -> str:
-    return ", ".join(f"{name} = {point.parameters[name]:.10g}" for name in point.free)
+    return ", ".join(f"{name} = {ten_digits(point.parameters[name])}" for name in point.free)
 
 
 def coefficient(point: Point) -> str:
