@@ -91,8 +91,9 @@ def hopf_to_cycles(point: Point, *, intervals: int = INTERVALS, degree: int = DE
     form = dict(point.normal_form) or normal_form(point)
     if "c1" not in form or form["l1"] == 0.0:
         raise MisuseError(
-            f"The first Lyapunov coefficient of {name} vanishes within rounding, so the normal form does not tell "
-            "where its cycles are; start from a Hopf point nearby, or from an orbit with gb.orbit_to_cycle."
+            f"The first Lyapunov coefficient of {name} vanishes within rounding: it is degenerate, or a centre whose "
+            "cycles all lie at this parameter value, as where a quantity is conserved; start from a Hopf point nearby, "
+            "or from an orbit with gb.orbit_to_cycle."
         )
     parameter = point.free[0] if len(point.free) == 1 else ""
     speeds = form.get("speed", {})
