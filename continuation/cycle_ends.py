@@ -20,6 +20,8 @@ HOPELESS: Final = 0.1
 # A period so many times the smallest one, that hardly depends on the parameter any more, goes to infinity.
 LONG: Final = 8.0
 _STEEP: Final = 1e-4
+# A cycle that stands still somewhere goes no further than this part of its size, at its slowest speed, in a period.
+_STILL: Final = 0.1
 # So many points tell a family from a fold.
 SOME: Final = 5
 FAMILY: Final = (
@@ -88,7 +90,7 @@ def beyond(c: Collocation, r: Record, ends: Ends, limit: float) -> Outcome | Non
 
 
 def long(c: Collocation, records: list[Record]) -> Outcome | None:
-    """Whether the period goes to infinity."""
+    """Whether the period goes to infinity, because the cycle comes close to an equilibrium and stays there."""
     if len(records) < 6:
         return None
     periods = np.array([r.b[0] for r in records])
@@ -97,13 +99,18 @@ def long(c: Collocation, records: list[Record]) -> Outcome | None:
     late = list(records[-6:])
     growth = np.log(late[-1].b[0] / late[0].b[0])
     slope = abs(late[-1].b[1] - late[0].b[1]) / growth if growth > 0.0 else np.inf
-    if slope < _STEEP and all(b.b[0] > a.b[0] for a, b in itertools.pairwise(late)):
-        words = (
-            f"The period grows without bound at {where(c, c.b)} (it is {periods[-1]:.6g} there): the cycles "
-            "approach a homoclinic orbit or a heteroclinic cycle."
-        )
-        return Outcome("homoclinic", words, True)
-    return None
+    if not (slope < _STEEP and all(b.b[0] > a.b[0] for a, b in itertools.pairwise(late))):
+        return None
+    # In an explosion of canards the period grows at one parameter value too, but they are nowhere at rest.
+    states, at = records[-1].profile.states, c.at(records[-1].b)
+    speeds = np.array([at.rhs(x) for x in states]) / np.maximum(np.ptp(states, axis=0), 1e-300)
+    if not np.min(np.linalg.norm(speeds, axis=1)) * periods[-1] < _STILL:
+        return None
+    words = (
+        f"The period grows without bound at {where(c, c.b)} (it is {periods[-1]:.6g} there): the cycles approach a "
+        "homoclinic orbit or a heteroclinic cycle."
+    )
+    return Outcome("homoclinic", words, True)
 
 
 def closed(c: Collocation, records: list[Record], r: Record) -> bool:

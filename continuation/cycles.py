@@ -278,6 +278,18 @@ class _Run:
         self.c.begin()
         del t
 
+    def _refined(self, latest: Record, before: Record) -> bool:
+        """Back to the point before, on a finer mesh, where the mesh was too coarse for the step."""
+        c = self.c
+        if abs(latest.spectrum[0] - 1.0) < HOPELESS or 2 * c.intervals > _MOST_INTERVALS:
+            return False
+        c.u[:], c.b[:], c.t[:], c.tb[:] = c.before, c.before_b, c.before_t, c.before_tb
+        c.spectrum[:] = before.spectrum
+        self.c = c.on_mesh(c.adapted_mesh(2 * c.intervals), c.scale)
+        self.c.step[steps.STEP] *= 0.5
+        self.c.begin()
+        return True
+
     # -- one direction ----------------------------------------------------------------------------------------------
 
     def _follow(self, first: Record) -> Side:
@@ -312,6 +324,8 @@ class _Run:
             if strides.reason != steps.TOO_SMALL:
                 latest = made.pop()
             records += made
+            if strides.reason != steps.TOO_SMALL and self._refined(latest, records[-1]):
+                continue
             shortest = min([shortest, *(float(r.b[0]) for r in made)])
             if strides.reason == steps.TOO_SMALL:
                 words = (
@@ -323,6 +337,9 @@ class _Run:
             if side is not None:
                 return side
             shortest = min(shortest, float(latest.b[0]))
+            if latest.b[0] > LONG * shortest:
+                # No homoclinic orbit yet: it is looked at again further on.
+                shortest = 1.25 * float(latest.b[0]) / LONG
             if len(records) % steps.EVERY == 0:
                 self._adapt()
 

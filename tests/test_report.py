@@ -107,7 +107,7 @@ def test_everything_that_was_found_is_in_the_report(page: Reader) -> None:
     text = " ".join(page.text.split())
     for piece in (
         "NS1", "eta_d = 1.2", "supercritical", "Reached the edge of the window", "converges", "oscillates",
-        "largest circle", "nearest border", "1 of 1 claims agree",
+        "largest interval", "nearest border", "1 of 1 claims agree",
         "gan-bifurcation run study", "numpy", "Mescheder", "The orbit reached",
     ):  # fmt: skip
         assert piece in text
