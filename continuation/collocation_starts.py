@@ -110,7 +110,9 @@ def hopf_to_cycles(point: Point, *, intervals: int = INTERVALS, degree: int = DE
     # r' = (speed dp) r + Re(c1) r^3 for x = x0 + 2 Re(r e^{i omega t} q)
     strength = -speed / float(np.real(form["c1"]))
     value = point.system.parameters[parameter]
-    scale = min(abs(value) if value else np.inf, omega / abs(speed))
+    # A parameter that is nothing but rounding tells no scale, and where damping is weak its own is far away.
+    scale = omega / abs(speed)
+    scale = min(scale, abs(value) if abs(value) > 1e-6 * scale else 1.0)
     radius = float(np.sqrt(_NEAR * scale * abs(strength)))
     phases = nodes_of(mesh, degree)
     wave = 2.0 * np.real(np.exp(2j * np.pi * phases)[:, None] * q[None, :])
@@ -198,6 +200,14 @@ def orbit_to_cycle(
     best = min(d for _, d in returns)
     # The first return that is about as close as the closest one.
     period = float(next(t for t, d in returns if d <= 3.0 * best + 1e-6 * extent))
+    # If the orbit goes on to settle: where multipliers are close to -1, two turns come closer than one at first.
+    near = np.append(True, distance < 0.05 * extent)
+    times, places = np.append(0.0, run.event_times)[near], np.vstack([x, run.event_states])[near]
+    for turns in range(1, len(times) // 3):
+        first, last = (float(np.linalg.norm(places[k] - places[k - turns])) for k in (turns, -1))
+        if last <= 1e-2 * first + 1e-9 * extent:
+            x, period = places[-1 - turns], float(times[-1] - times[-1 - turns])
+            break
     phases = nodes_of(mesh, degree)
     course = integrate(system, x, period, times=phases * period)
     states = course.states.copy()

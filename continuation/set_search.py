@@ -1,6 +1,7 @@
 """Where a bifurcation set begins: the equilibria that are given, known or found by a search."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +19,9 @@ from gan_bifurcation.system import System
 FloatArray = NDArray[np.float64]
 
 _STARTS: Final = 16
+# Where in the window to look for an equilibrium, if there is none at the system's own parameters; a second parameter
+# takes twice the part.
+_ELSEWHERE: Final = (0.8, 0.3, 0.95, 0.1)
 # Beyond this many states, a search would look at a vanishing part of the space.
 MOST_SEARCHED: Final = 40
 # On a plateau the field is rounding and its derivative vanishes as well: no equilibrium, wherever Newton's method ends.
@@ -67,8 +71,7 @@ def starting_points(
         if all(p.system.parameters != at.parameters or not known(p, x) for p in found) and in_domain(at, x):
             found.append(Point(at, x, compute_spectrum(at, x)))
 
-    given = [] if start is None else (list(start) if isinstance(start, Sequence) else [start])
-    for p in given:
+    for p in _given(start, inside.n):
         x, _, converged = damped_newton(inside, p.x if isinstance(p, Point) else inside.state_vector(p))
         if not converged:
             raise MisuseError("A start is no equilibrium at its parameters; take one from gb.point.")
@@ -81,12 +84,33 @@ def starting_points(
         points, said = searched(inside, box, seed, starts)
         for p in points:
             keep(p.x)
+    # What is no equilibrium at one place, or a degenerate one, may be one elsewhere in the window.
+    for other in _ELSEWHERE if not found else ():
+        there = placed(system, window, [(f * (k + 1)) % 1.0 for k, f in enumerate([other] * window.dimension)])
+        guess = there.equilibrium_guess()
+        if guess is not None:
+            x, _, converged = damped_newton(there, guess)
+            if converged:
+                keep(x, there)
+        if inside.n <= MOST_SEARCHED and not found:
+            for p in searched(there, box, seed, starts)[0]:
+                keep(p.x, there)
+        if found:
+            break
     if not found and needed:
         raise MisuseError(
             f"'{system.name}' has no known equilibrium in this window and a search found none; give "
             "start=gb.point(system, guess); a regime map can also be made by runs alone, with initial=state."
         )
     return found, said
+
+
+def _given(start: Any, n: int) -> list[Any]:
+    """One start or several; a plain list of numbers is one state, unless there is only one number in a state."""
+    if start is None:
+        return []
+    several = isinstance(start, Sequence) and (n == 1 or not all(isinstance(s, Real) for s in start))
+    return list(start) if several else [start]
 
 
 def searched(system: System, box: Mapping[str, Any] | None, seed: int, starts: int) -> tuple[list[Point], str]:

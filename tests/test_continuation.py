@@ -310,6 +310,13 @@ def test_user_points_stop_and_bounds() -> None:
     assert bounded.column("x").min() >= -0.5
     assert bounded.column("x").max() <= 0.9
     assert {o.code for o in bounded.outcome} == {"bounds"}
+    with pytest.raises(gb.MisuseError, match="whole number"):
+        gb.trace(start, {"a": (-1, 1)}, max_points=7.5)
+    with pytest.raises(gb.MisuseError, match="expected finite"):
+        gb.trace(start, {"a": (-1, 1)}, at="0.5")
+    # One value needs no list; an event is nowhere where its function is not defined.
+    once = gb.trace(start, {"a": (-1, 1)}, at=0.25, events=[gb.Event.function("log(a - 0.5) + 1")])
+    assert sorted(p.label for p in once.special_points) == ["LP", "UZ", "UZ", *2 * ["log(a - 0.5) + 1"]]
     short = gb.trace(start, {"a": (-1, 1)}, max_points=7)
     assert "points" in {o.code for o in short.outcome}
     assert len(short) <= 13  # at most seven in each direction, which share the start
@@ -368,12 +375,33 @@ def test_bad_starts_are_refused() -> None:
         gb.point(FOLD, [np.nan])
     with pytest.raises(gb.MisuseError, match="found no"):
         gb.point(FOLD.with_parameters(a=-1), [0.7])
+    with pytest.raises(gb.MisuseError, match="tail"):
+        gb.point(equations("flow", {"x": "exp(-x)"}), [0.0])
     with pytest.raises(gb.MisuseError, match="does not solve"):
         gb.trace(gb.Point(FOLD, np.array([3.0]), np.zeros(1, complex)), {"a": (-1, 1)})
     with pytest.raises(gb.MisuseError, match="labelled PD"):
         gb.flip_to_period_two(gb.point(FOLD, [0.7]))
+    # x -> -a x: at a = 1 every x has period two, and the normal form says nothing of where.
+    linear = gb.trace(gb.point(equations("map", {"x": "-a*x"}, {"a": 0.5}), [0.0]), {"a": (0.1, 2)})
+    with pytest.raises(gb.MisuseError, match="coefficient b vanishes"):
+        gb.flip_to_period_two(linear["PD1"])
+    with pytest.raises(gb.MisuseError, match="number of starts"):
+        gb.find_equilibria(FOLD, starts=[0.0])
+    with pytest.raises(gb.MisuseError, match="A state is 1 numbers"):
+        gb.point(FOLD, "half")
     with pytest.raises(gb.MisuseError, match="Step sizes"):
         gb.StepControl(first=float("nan"))
+
+
+def test_a_plain_list_of_numbers_is_one_start() -> None:
+    from gan_bifurcation.continuation.set_search import starting_points
+    from gan_bifurcation.continuation.set_window import Window
+
+    saddle = equations("flow", {"x": "x - a", "y": "b - y"}, {"a": 0.5, "b": 0.5})
+    window = Window.of(saddle, {"a": (0, 1), "b": (0, 1)})
+    for start in ([0.4, 0.4], (0, 1), [[0.4, 0.4], {"x": 0, "y": 1}], np.zeros(2)):
+        found, _ = starting_points(saddle, window, start, None, 0)
+        assert [p.x.tolist() for p in found] == [[0.5, 0.5]]  # the only equilibrium is (a, b)
 
 
 # -- properties -------------------------------------------------------------------------------------------------------

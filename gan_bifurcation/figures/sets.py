@@ -44,7 +44,7 @@ _CURVES: Final[Mapping[str, tuple[str, str]]] = {
     "global": (BLACK, "found by runs"),
 }
 # Borders at which no attractor changes.
-_NO_CHANGE: Final[Mapping[str, Any]] = {"focus": (0, (1, 1.3)), "mode": (0, (1, 3))}
+_NO_CHANGE: Final[Mapping[str, Any]] = {"focus": (0, (1, 1.3)), "mode": (0, (9, 2.2, 1, 2.2, 1, 2.2))}
 _WORDS: Final = ("supercritical", "subcritical", "structural")
 _DASHES: Final[Mapping[str, Any]] = {
     "supercritical": "-",
@@ -85,8 +85,8 @@ def bifurcation_set(
     Returns
     -------
     Axes
-        Supercritical parts solid, subcritical parts dashed, dotted where no attractor changes (node-focus borders).
-        Points of codimension two are marked and named.
+        Supercritical parts solid, subcritical parts dashed, and grey where no attractor changes (node-focus borders
+        dotted). Points of codimension two are marked and named.
     """
     given = curves.curves if isinstance(curves, BifurcationSet) else curves
     return _draw(as_list(given, Branch), regime_map, fill, legend, False, ax)

@@ -77,10 +77,14 @@ def plain(rmap: Any, name: str, value: float) -> float:
     return 0.0 if tiny else value
 
 
-def _signed(values: Mapping[str, float], at: Mapping[str, float]) -> str:
+def _signed(rmap: Any, values: Mapping[str, float], at: Mapping[str, float]) -> str:
     """Changes in words, without those that are rounding."""
-    kept = {name: value for name, value in values.items() if abs(value) > _ROUNDING * abs(at[name])}
-    return ", ".join(f"{name} by {value:+.4g}" for name, value in (kept or values).items())
+    kept = {
+        name: value
+        for name, value in values.items()
+        if abs(value) > _ROUNDING * abs(at[name]) and plain(rmap, name, value) != 0.0
+    }
+    return ", ".join(f"{name} by {value:+.4g}" for name, value in kept.items()) or "by less than rounding"
 
 
 def _regime(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
@@ -97,7 +101,7 @@ def _nearest(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
     kind = f"{near.label}{f', {near.criticality}' if near.criticality else ''}"
     text = (
         f"The nearest border ({kind}) is at {_named(rmap, near.parameters)}, "
-        f"{100 * near.distance:.3g} % of the window away: {_signed(near.change, near.parameters)}"
+        f"{100 * near.distance:.3g} % of the window away: {_signed(rmap, near.change, near.parameters)}"
         f"{'' if near.exact else ' (as exact as the map)'}."
     )
     return {"text": text, **asdict(near)}
@@ -109,7 +113,7 @@ def _change(rmap: Any, at: Mapping[str, float], verdict: str) -> dict[str, Any]:
         text = f"At {_named(rmap, at)}, training {verdict} already."
     else:
         crossed = f"across {change.label} at {_named(rmap, change.parameters)}"
-        moved = _signed(change.change, change.parameters)
+        moved = _signed(rmap, change.change, change.parameters)
         text = f"The smallest change after which training {verdict}: {moved}, {crossed}."
     return {"text": text, **asdict(change)}
 
@@ -141,7 +145,10 @@ def _best(rmap: Any) -> dict[str, Any]:
 
 def _circle(rmap: Any, verdict: str) -> dict[str, Any]:
     circle = rmap.largest_safe_circle(verdict)
-    spans = ", ".join(f"{name} from {low:.4g} to {high:.4g}" for name, (low, high) in circle.extent.items())
+    spans = ", ".join(
+        f"{name} from {plain(rmap, name, low):.4g} to {plain(rmap, name, high):.4g}"
+        for name, (low, high) in circle.extent.items()
+    )
     shape, size = ("circle", "radius") if rmap.window.dimension > 1 else ("interval", "half width")
     text = (
         f"The largest {shape} in which training {verdict} has its centre at {_named(rmap, circle.centre)} and the "
