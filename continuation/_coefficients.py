@@ -13,7 +13,7 @@ from gan_bifurcation.compiling import inner, jit, leaf
 from gan_bifurcation.continuation._spectrum import balance
 from gan_bifurcation.evaluation import jacobian, second
 from gan_bifurcation.jets import run_jet
-from gan_bifurcation.kernels import COMPLEX_MATRIX, COMPLEX_VECTOR, INDEX, MATRIX, FloatArray, n_slots, types
+from gan_bifurcation.kernels import COMPLEX_MATRIX, COMPLEX_VECTOR, INDEX, MATRIX, VECTOR, FloatArray, n_slots, types
 from gan_bifurcation.linking import linked
 
 ComplexArray = NDArray[np.complex128]
@@ -124,16 +124,17 @@ def _shifted(a: FloatArray, shift: complex, sign: float, out: ComplexArray) -> N
         out[i, i] -= sign * shift
 
 
-@linked("null vectors", types.void(MATRIX, types.complex128, COMPLEX_VECTOR, COMPLEX_VECTOR))
-def _null_vectors(a: FloatArray, eigenvalue: complex, q: ComplexArray, w: ComplexArray) -> None:
-    """Unit right and left null vectors of A - eigenvalue I: its singular vectors of the least singular value.
+@linked("null vectors", types.void(MATRIX, types.complex128, COMPLEX_VECTOR, COMPLEX_VECTOR, VECTOR))
+def _null_vectors(a: FloatArray, eigenvalue: complex, q: ComplexArray, w: ComplexArray, scale: FloatArray) -> None:
+    """Unit right and left null vectors of A - eigenvalue I, and `scale`, the units of the states that they live in.
+
+    These are its singular vectors of the least singular value.
 
     By inverse iteration with the factors of the matrix and of its adjoint in turn, in units in which the matrix is
     balanced: vectors whose components differ by many orders of magnitude are right in each of them.
     """
     n = q.shape[0]
     balanced = np.empty((n, n))
-    scale = np.empty(n)
     largest = 0.0
     for i in range(n):
         for j in range(n):
@@ -199,19 +200,19 @@ def third(e: Any, z: FloatArray, directions: FloatArray, out: FloatArray) -> Non
 
 
 @inner
-def _dot(w: ComplexArray, v: ComplexArray, out: ComplexArray) -> None:
+def _dot(w: ComplexArray, v: ComplexArray, scale: FloatArray, out: ComplexArray) -> None:
     """out[0] += <w, v>; out[1] += the size that the rounding of that product is to be seen against.
 
     The size is that of the products of components, so in any units of the states: a coefficient that vanishes by
     structure is the product of orthogonal vectors, each of them large. Where w and v live on other components, what
-    remains is rounding of the vectors themselves, some digits below their lengths.
+    remains is rounding of the vectors themselves, some digits below their lengths in units that balance the matrix.
     """
     size = lw = lv = 0.0
     for i in range(w.shape[0]):
         out[0] += w[i].conjugate() * v[i]
         size += abs(w[i]) * abs(v[i])
-        lw += abs(w[i]) ** 2
-        lv += abs(v[i]) ** 2
+        lw += (abs(w[i]) * scale[i]) ** 2
+        lv += (abs(v[i]) / scale[i]) ** 2
     out[1] += size + 1e-4 * np.sqrt(lw * lv)
 
 
@@ -260,7 +261,8 @@ def coefficient(
     hr = np.zeros((n, nm))
     hi = np.zeros((n, nm))
     jacobian(e, z, f, j)
-    _null_vectors(j, eigenvalue, q, w)
+    scale = np.empty(n)
+    _null_vectors(j, eigenvalue, q, w, scale)
     out[0] = out[1] = out[2] = 0.0
     for i in range(n):
         out[2] += w[i].conjugate() * q[i]
@@ -275,7 +277,7 @@ def coefficient(
     if kind == FOLD:
         for i in range(n):
             bqq[i] *= 0.5
-        _dot(w, bqq, out)
+        _dot(w, bqq, scale, out)
         return True
     m = np.empty((n, n), dtype=np.complex128)
     pivots = np.empty(n, dtype=np.int64)
@@ -294,7 +296,7 @@ def coefficient(
     if kind == FLIP:
         for i in range(n):
             cubic[i] = cubes[0, i]
-        _dot(w, cubic, out)
+        _dot(w, cubic, scale, out)
         # h2 = (I - A)^-1 B(q, q)
         _shifted(j, 1.0 + 0.0j, -1.0, m)
         singular = _factor(m, pivots) == 0.0
@@ -302,7 +304,7 @@ def coefficient(
         _apply(hr, hi, 1.0, bqq, v)
         for i in range(n):
             v[i] *= 3.0
-        _dot(w, v, out)
+        _dot(w, v, scale, out)
         return not singular
     # Along Re(q e^{i phi}), the third derivative is (e^{3 i phi} C(q,q,q) + 3 e^{i phi} C(q,q,q*) + c.c.) / 8; four
     # angles k pi/4 separate the harmonics.
@@ -313,13 +315,13 @@ def coefficient(
             + cubes[2, i] * complex(0.0, -1.0)
             + cubes[3, i] * complex(-_SQRT_HALF, -_SQRT_HALF)
         )
-    _dot(w, cubic, out)
+    _dot(w, cubic, scale, out)
     # h20 = (mu^2 - A)^-1 B(q, q), with 2 i omega for mu^2 in a flow.
     _shifted(j, eigenvalue * eigenvalue if is_map else 2.0 * eigenvalue, -1.0, m)
     singular = _factor(m, pivots) == 0.0
     _solve(m, pivots, bqq)
     _apply(hr, hi, -1.0, bqq, v)
-    _dot(w, v, out)
+    _dot(w, v, scale, out)
     # h11 = (1 - A)^-1 B(q, q*), with 0 for 1 in a flow.
     for i in range(n):
         v[i] = q[i].conjugate()
@@ -330,5 +332,5 @@ def coefficient(
     _apply(hr, hi, 1.0, bqq, v)
     for i in range(n):
         v[i] *= 2.0
-    _dot(w, v, out)
+    _dot(w, v, scale, out)
     return not singular

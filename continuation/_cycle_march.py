@@ -20,14 +20,22 @@ from gan_bifurcation.continuation._cycle_factors import (
 )
 from gan_bifurcation.continuation._cycle_linear import copy
 from gan_bifurcation.continuation._cycle_memory import (
+    ANGLE,
     BEFORE,
     BEFORE_TANGENT,
+    LARGEST,
+    LAST,
     MEMORY,
     PRESENT,
     REMEMBERED,
+    SIGN,
+    SMALLEST,
     SOLUTION,
     SPARE,
+    STEP,
+    STEP_SIZES,
     TANGENT,
+    TOLERANCE,
     TRIAL,
     Layout,
 )
@@ -39,6 +47,7 @@ from gan_bifurcation.continuation._cycle_system import (
     inner_product,
     row_times,
 )
+from gan_bifurcation.continuation._cycle_watch import look, record, uneven
 from gan_bifurcation.continuation._packs import (
     LANES,
     ONE,
@@ -57,10 +66,6 @@ from gan_bifurcation.kernels import FloatArray
 
 IntArray = NDArray[np.int64]
 
-# Places in the array of a step.
-STEP, SMALLEST, LARGEST, ANGLE, LAST, SIGN, TOLERANCE = range(7)
-STEP_SIZES: Final = 7
-
 # What `act` does.
 (
     EVALUATE, FACTORS, NEWTON, SETTLE, ACCEPT, MARCH, PHASE_ROW, PRODUCT_ROW, BORDER, REDUCE_ROW, ROW_TIMES, FINAL,
@@ -75,7 +80,6 @@ FULL, TOO_SMALL, LOOK, MESH = range(4)
 # The predictor may be off by this part of the step; beyond it the corrector may have found another curve.
 _OFF: Final = 0.4
 _GROWTH: Final = 1.6
-_REAL: Final = 1e-9
 # With old factors no correction is trusted to leave less than this part of itself.
 _SLOW: Final = 0.1
 # How often the mesh is looked at.
@@ -185,73 +189,6 @@ def _predict(p: Layout, w: FloatArray, ds: float, before: float) -> float:
     return float(target)
 
 
-@leaf
-def _outside(spectrum: NDArray[np.complex128], kind: int) -> int:
-    """How many multipliers, the trivial one left out, lie outside the unit circle: above 1, below -1, pairs."""
-    apart()
-    count = 0
-    for i in range(1, spectrum.shape[0]):
-        mu = spectrum[i]
-        if abs(mu) > 1.0:
-            real = abs(mu.imag) <= _REAL * abs(mu)
-            if (kind == 2 and not real and mu.imag > 0.0) or (kind < 2 and real and (mu.real > 0.0) == (kind == 0)):
-                count += 1
-    return count
-
-
-@leaf
-def _look(
-    p: Layout, w: FloatArray, spectrum: NDArray[np.complex128], old: NDArray[np.complex128],
-    limits: FloatArray, first: FloatArray, count: int, low: FloatArray, high: FloatArray,
-) -> bool:  # fmt: skip
-    """Whether the point just accepted is one of those that are looked at: something changed, or may have ended.
-
-    `limits`: the sign of the determinant before; the longest period, the largest trivial error, the largest state that
-    are let pass; then values of the parameter to stop at, in its window.
-    """
-    apart()
-    at, step = p.vectors, p.vector
-    b0, b1 = at + PRESENT * step + p.border, at + BEFORE * step + p.border
-    tb, tb1 = at + TANGENT * step + p.border, at + BEFORE_TANGENT * step + p.border
-    if w[p.step + SIGN] * limits[0] < 0.0 or w[tb + 1] * w[tb1 + 1] < 0.0:
-        return True
-    if w[b0] > limits[1] or not abs(spectrum[0] - 1.0) < limits[2]:
-        return True
-    for i in range(1, p.nb):
-        if not 0.0 <= w[b0 + i] <= 1.0:
-            return True
-    for kind in range(3):
-        if _outside(spectrum, kind) != _outside(old, kind):
-            return True
-    for c in range(p.n):
-        if not max(abs(low[c]), abs(high[c])) * w[p.scale + c] < limits[3]:
-            return True
-    for i in range(4, limits.shape[0]):
-        if min(w[b0 + 1], w[b1 + 1]) <= limits[i] <= max(w[b0 + 1], w[b1 + 1]):
-            return True
-    # Beyond the equilibrium that a cycle shrank to, it is upside down.
-    product = 0.0
-    points = p.intervals * p.m + 1
-    for c in range(p.n):
-        mean = mean1 = total = 0.0
-        for i in range(points):
-            x, y = take(w, at + PRESENT * step + i * p.n + c), take(w, at + BEFORE * step + i * p.n + c)
-            mean += x
-            mean1 += y
-            total += x * y
-        product += total - mean * mean1 / points
-    if not product > 0.0:
-        return True
-    if count < 8:
-        return False
-    for i in range(p.nb):
-        x, y = w[b0 + i], w[b1 + i]
-        slack = 0.5 * abs(x - y) + 1e-9
-        if not min(x, y) - slack <= first[i] <= max(x, y) + slack:
-            return False
-    return True
-
-
 @inlined
 def _wanted(p: Layout, w: FloatArray, target: float, period: float) -> None:
     """What the border rows are to change by at the trial point, whose states are in `ul`."""
@@ -268,40 +205,6 @@ def _wanted(p: Layout, w: FloatArray, target: float, period: float) -> None:
         w[p.right + p.n + r] = wanted
 
 
-@inlined
-def _record(p: Layout, w: FloatArray, records: FloatArray, at: int, d: FloatArray) -> None:
-    """The present point: the step, the sign of the determinant, border unknowns, their tangent, extrema, states."""
-    n, nb = p.n, p.nb
-    point, tangent = p.vectors + PRESENT * p.vector, p.vectors + TANGENT * p.vector
-    records[at] = w[p.step + LAST]
-    records[at + 1] = w[p.step + SIGN]
-    for c in range(nb):
-        put(records, at + 2 + c, take(w, point + p.border + c))
-        put(records, at + 2 + nb + c, take(w, tangent + p.border + c))
-    at += 2 + 2 * nb
-    extrema(w, point, n, p.m, p.intervals, records[at : at + n], records[at + n : at + 2 * n], d)
-    for c in range(p.states):
-        put(records, at + 2 * n + c, take(w, point + c))
-
-
-@inlined
-def _uneven(
-    p: Layout, w: FloatArray, h: FloatArray, top: FloatArray, limits: FloatArray, trivial: float, low: FloatArray,
-    high: FloatArray,
-) -> bool:  # fmt: skip
-    """Whether the mesh and the sizes of the states are to be looked at."""
-    # What is remembered of corrections is not needed here.
-    at = p.vectors + MEMORY * p.vector
-    shares = w[at : at + p.intervals]
-    result: bool = trivial > limits[1]
-    if density(h, w, p.vectors + PRESENT * p.vector, p.n, top, shares) > limits[0]:
-        result = True
-    for c in range(p.n):
-        if high[c] - low[c] > 2.0:
-            result = True
-    return result
-
-
 @jit
 def act(
     s: Any, what: int, k: int, x: float, y: float, which: IntArray, rows: IntArray, u: FloatArray, t: FloatArray,
@@ -311,7 +214,7 @@ def act(
 
     To march, `k` is how many points of the branch are known, `x` a period that is held, `u` the lengths of the
     intervals, `t` the derivative for the mesh; `b` begins with the largest share in the error and the largest trivial
-    error of a mesh that is kept, and the border unknowns of the first point of the branch (see `_look` for the others).
+    error of a mesh that is kept, and the border unknowns of the first point of the branch (see `look` for the others).
     `out` takes the records, `spectra` the multipliers, after those of the present point. It answers with why it came
     back, and how many points there are.
     """
@@ -534,14 +437,14 @@ def act(
         step[STEP] = min(max(ds * growth, step[SMALLEST]), step[LARGEST])
         _accept(p, w, final, pivots, which, ONE)
         at = count * width
-        _record(p, w, out, at, differences)
+        record(p, w, out, at, differences)
         at += 2 + 2 * nb
         low, high = out[at : at + n], out[at + n : at + 2 * n]
         count += 1
-        if _look(p, w, spectra[count], spectra[count - 1], b[2 + nb :], b[2 : 2 + nb], k + count - 1, low, high):
+        if look(p, w, spectra[count], spectra[count - 1], b[2 + nb :], b[2 : 2 + nb], k + count - 1, low, high):
             return 0.0, LOOK, count, 0.0
         b[2 + nb] = step[SIGN]
-        if (k + count) % EVERY == 0 and _uneven(p, w, u, t, b, abs(spectra[count, 0] - 1.0), low, high):
+        if (k + count) % EVERY == 0 and uneven(p, w, u, t, b, abs(spectra[count, 0] - 1.0), low, high):
             return 0.0, MESH, count, 0.0
         attempt = 0
         stage = _PREDICT

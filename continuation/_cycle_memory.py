@@ -89,6 +89,9 @@ SIZES: Any = _typeof(np.zeros(1, dtype=LAYOUT)).dtype
 Layout = Any
 
 
+# Places in the array of a step.
+STEP, SMALLEST, LARGEST, ANGLE, LAST, SIGN, TOLERANCE = range(7)
+STEP_SIZES: Final = 7
 # The vectors: present point and tangent, the last point and its tangent, trial point, solution, another one, and
 # corrections that are remembered.
 PRESENT, TANGENT, BEFORE, BEFORE_TANGENT, TRIAL, SOLUTION, SPARE, MEMORY = range(8)
@@ -123,7 +126,7 @@ def layout(
         "ends": (turns + 1) * n * LANES, "work": max(q, 2 * n) * LANES, "work2": max(q, 2 * n) * LANES, "sign": 1,
         "whole": 1, "period": 1,
         "pencil": 2 * n * n, "right": n + k, "last": n,
-        "weights": k, "step": 16, "vectors": VECTORS * vector,
+        "weights": k, "step": STEP_SIZES, "vectors": VECTORS * vector,
     }  # fmt: skip
     places, at = {}, 0
     for name, count in counts.items():

@@ -6,37 +6,37 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation import _cycle_march as march
 from gan_bifurcation.continuation._cycle_kernels import System, do, phase_row, row_times
 from gan_bifurcation.continuation._cycle_march import (
-    ANGLE as ANGLE,
-)
-from gan_bifurcation.continuation._cycle_march import (
     EVERY as EVERY,
 )
 from gan_bifurcation.continuation._cycle_march import (
     FULL as FULL,
 )
 from gan_bifurcation.continuation._cycle_march import (
+    TOO_SMALL as TOO_SMALL,
+)
+from gan_bifurcation.continuation._cycle_memory import (
+    ANGLE as ANGLE,
+)
+from gan_bifurcation.continuation._cycle_memory import (
     LARGEST as LARGEST,
 )
-from gan_bifurcation.continuation._cycle_march import (
+from gan_bifurcation.continuation._cycle_memory import (
     LAST as LAST,
 )
-from gan_bifurcation.continuation._cycle_march import (
+from gan_bifurcation.continuation._cycle_memory import (
     SIGN as SIGN,
 )
-from gan_bifurcation.continuation._cycle_march import (
+from gan_bifurcation.continuation._cycle_memory import (
     SMALLEST as SMALLEST,
 )
-from gan_bifurcation.continuation._cycle_march import (
+from gan_bifurcation.continuation._cycle_memory import (
     STEP as STEP,
 )
-from gan_bifurcation.continuation._cycle_march import (
+from gan_bifurcation.continuation._cycle_memory import (
     STEP_SIZES as STEP_SIZES,
 )
-from gan_bifurcation.continuation._cycle_march import (
+from gan_bifurcation.continuation._cycle_memory import (
     TOLERANCE as TOLERANCE,
-)
-from gan_bifurcation.continuation._cycle_march import (
-    TOO_SMALL as TOO_SMALL,
 )
 from gan_bifurcation.continuation._packs import LANES as LANES
 from gan_bifurcation.kernels import FloatArray

@@ -90,7 +90,7 @@ class Gradient:
         self.slopes = slopes
 
     def __add__(self, other: Any) -> Any:
-        if isinstance(other, Series):
+        if isinstance(other, Series | Polynomial):
             return NotImplemented
         if not isinstance(other, Gradient):
             return Gradient(self.value + other, self.slopes)
@@ -108,7 +108,7 @@ class Gradient:
         return -self + other
 
     def __mul__(self, other: Any) -> Any:
-        if isinstance(other, Series):
+        if isinstance(other, Series | Polynomial):
             return NotImplemented
         if not isinstance(other, Gradient):
             return Gradient(self.value * other, [a * other for a in self.slopes])
@@ -118,7 +118,7 @@ class Gradient:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Any:
-        if isinstance(other, Series):
+        if isinstance(other, Series | Polynomial):
             return NotImplemented
         if not isinstance(other, Gradient):
             return Gradient(self.value / other, [a / other for a in self.slopes])
@@ -137,6 +137,88 @@ class Gradient:
         """A function of it, by the chain rule."""
         slope = _SLOPES[name](self.value)
         return Gradient(getattr(FUNCTIONS, name)(self.value), [slope * a for a in self.slopes])
+
+
+class Polynomial:
+    """A polynomial in several variables, cut off above a degree; its coefficients are scalars of any one kind.
+
+    >>> x = Polynomial({(0,): 2.0, (1,): 1.0}, 2)
+    >>> (x * x).terms
+    {(0,): 4.0, (1,): 4.0, (2,): 1.0}
+    """
+
+    __slots__ = ("degree", "terms")
+
+    def __init__(self, terms: dict[tuple[int, ...], Any], degree: int) -> None:
+        self.terms, self.degree = terms, degree
+
+    @property
+    def constant(self) -> Any:
+        return self.terms[self._zero]
+
+    @property
+    def _zero(self) -> tuple[int, ...]:
+        return (0,) * len(next(iter(self.terms)))
+
+    def __add__(self, other: Any) -> "Polynomial":
+        terms = dict(self.terms)
+        for e, a in other.terms.items() if isinstance(other, Polynomial) else ((self._zero, other),):
+            terms[e] = terms[e] + a if e in terms else a
+        return Polynomial(terms, self.degree)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> "Polynomial":
+        return Polynomial({e: -a for e, a in self.terms.items()}, self.degree)
+
+    def __sub__(self, other: Any) -> "Polynomial":
+        return self + -1 * other
+
+    def __rsub__(self, other: Any) -> "Polynomial":
+        return -self + other
+
+    def __mul__(self, other: Any) -> "Polynomial":
+        if not isinstance(other, Polynomial):
+            return Polynomial({e: a * other for e, a in self.terms.items()}, self.degree)
+        terms: dict[tuple[int, ...], Any] = {}
+        for e, a in self.terms.items():
+            left = self.degree - sum(e)
+            for f, b in other.terms.items():
+                if sum(f) <= left:
+                    key = tuple(i + j for i, j in zip(e, f, strict=True))
+                    terms[key] = terms[key] + a * b if key in terms else a * b
+        return Polynomial(terms, self.degree)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> "Polynomial":
+        if not isinstance(other, Polynomial):
+            return Polynomial({e: a / other for e, a in self.terms.items()}, self.degree)
+        first = 1.0 / other.constant
+        coefficients = [first]
+        for _ in range(self.degree):
+            coefficients.append(-coefficients[-1] * first)
+        return self * other._with(coefficients)
+
+    def __rtruediv__(self, other: Any) -> "Polynomial":
+        return Polynomial({self._zero: other + 0.0 * self.constant}, self.degree) / self
+
+    def __pow__(self, exponent: Any) -> Any:
+        return _power(self, exponent)
+
+    def _with(self, coefficients: list[Any]) -> "Polynomial":
+        """The series with these Taylor coefficients at the constant term."""
+        zero = self._zero
+        rest = Polynomial({e: a for e, a in self.terms.items() if e != zero}, self.degree)
+        total = Polynomial({zero: coefficients[-1]}, self.degree)
+        for c in coefficients[-2::-1]:
+            total = (total * rest if rest.terms else Polynomial({zero: 0.0 * c}, self.degree)) + c
+        return total
+
+    def composed(self, name: str) -> "Polynomial":
+        """A function of it, by its Taylor series at the constant term."""
+        line = Series([self.constant, 1.0 + 0.0 * self.constant, *([0.0 * self.constant] * (self.degree - 1))])
+        return self._with(line.composed(name).terms)
 
 
 def _sum(values: Any) -> Any:
@@ -161,7 +243,7 @@ def _power(base: Any, exponent: Any) -> Any:
 
 def _function(name: str, of_ball: Callable[[Any], Any] | None = None) -> Callable[[Any], Any]:
     def function(x: Any) -> Any:
-        if isinstance(x, Series | Gradient):
+        if isinstance(x, Series | Gradient | Polynomial):
             return x.composed(name)
         return of_ball(x) if of_ball is not None else getattr(x, name)()
 

@@ -1,6 +1,6 @@
 """Certificates: what a computed point is for certain, proved in interval arithmetic."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
@@ -40,6 +40,8 @@ class Certificate:
         not counted; None if it was not proved.
     coefficient : (low, high) or None
         Enclosure of the normal-form coefficient that decides: a, l1, b or Re d.
+    coefficients : mapping of str to (low, high)
+        Enclosures of all coefficients of a point of codimension two, under the letters of `normal_form`.
     """
 
     proved: bool
@@ -48,9 +50,11 @@ class Certificate:
     enclosure: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     unstable: int | None = None
     coefficient: tuple[float, float] | None = None
+    coefficients: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "box", MappingProxyType(dict(self.box)))
+        object.__setattr__(self, "coefficients", MappingProxyType(dict(self.coefficients)))
         object.__setattr__(self, "enclosure", MappingProxyType(dict(self.enclosure)))
 
     def __repr__(self) -> str:
@@ -62,18 +66,20 @@ class Certificate:
         return "proved" if self.proved else "not proved"
 
 
-def certify(point: Point, free: str | None = None) -> Certificate:
+def certify(point: Point, free: str | Sequence[str] | None = None) -> Certificate:
     """Prove what a computed point is.
 
     Of an equilibrium or fixed point: that it exists and is the only one in a box, and how many eigenvalues or
     multipliers are unstable. Of LP, H, PD and NS: that the bifurcation happens at exactly one value of the free
-    parameter in an interval, what the other eigenvalues do, and the sign of the normal-form coefficient.
+    parameter in an interval, what the other eigenvalues do, and the sign of the normal-form coefficient. Of points of
+    codimension two: that there is exactly one in a box of states and two parameters, that the curves through it cross
+    with different speeds (the extended system is regular), and the signs of the coefficients that tell its case.
 
     Parameters
     ----------
     point : Point
-    free : str, optional
-        The parameter that a bifurcation happens in; the first that was free where it was found by default.
+    free : str or two of them, optional
+        The parameters that a bifurcation happens in; by default the first that was free where it was found, or both.
 
     Returns
     -------
@@ -110,6 +116,8 @@ def certify(point: Point, free: str | None = None) -> Certificate:
         from flint import ctx
     except ImportError as error:
         raise MisuseError("Certificates need python-flint; pip install gan_bifurcation[certify].") from error
+    from gan_bifurcation.continuation.certified_centres import WORDS as CENTRES
+    from gan_bifurcation.continuation.certified_centres import certified_centre
     from gan_bifurcation.continuation.certified_points import certified_bifurcation, certified_equilibrium
 
     if not isinstance(point, Point):
@@ -118,23 +126,36 @@ def certify(point: Point, free: str | None = None) -> Certificate:
         raise MisuseError(
             "Certificates are for equilibria, fixed points and their bifurcations, got a cycle or circle."
         )
-    _check(point.system, 1 if point.label not in _WORDS else 3)
+    _check(point.system, 8 if point.label in ("GH", "CH") else (1 if point.label in ("", "UZ") else 4))
+    names = tuple(point.free if free is None else ((free,) if isinstance(free, str) else free))
     prove: Callable[[], Certificate]
     if point.label in _WORDS and not point.level and point.multiplicity == 1:
-        name = free or (point.free[0] if point.free else "")
-        if not name:
+        if not names:
             raise MisuseError("Nothing was free where this point was found; name the parameter with free=.")
+        name = names[0]
         point.system.parameter_index(name)
 
         def prove() -> Certificate:
             return certified_bifurcation(point, name, _WORDS[point.label])
+    elif point.label in CENTRES and not point.level and point.multiplicity == 1:
+        if len(names) != 2:
+            raise MisuseError(
+                f"{point.name or point.label} happens in two parameters, got {', '.join(names) or 'none'}; name them "
+                "with free=."
+            )
+        for name in names:
+            point.system.parameter_index(name)
+
+        def prove() -> Certificate:
+            return certified_centre(point, (names[0], names[1]))
     elif point.label in ("", "UZ"):
 
         def prove() -> Certificate:
             return certified_equilibrium(point)
     else:
         raise MisuseError(
-            f"Certificates are for ordinary points and simple LP, H, PD and NS, got {point.name or point.label}"
+            "Certificates are for ordinary points, simple LP, H, PD and NS and points of codimension two, got "
+            f"{point.name or point.label}"
             f"{' with several equal critical eigenvalues' if point.multiplicity > 1 else ''}."
         )
     with ctx.workprec(BITS):

@@ -10,11 +10,11 @@ from gan_bifurcation.continuation.certificates import Certificate, bounds
 from gan_bifurcation.continuation.krawczyk import Ball, count_beyond, prove_zero
 from gan_bifurcation.continuation.normal_forms import critical_vectors
 
-_UNSTABLE = {"flow": "eigenvalues in the right half plane", "map": "multipliers outside the unit circle"}
+UNSTABLE = {"flow": "eigenvalues in the right half plane", "map": "multipliers outside the unit circle"}
 _LETTERS = {"LP": "a", "H": "l1", "PD": "b", "NS": "Re d"}
 
 
-def _scale(values: Any) -> Any:
+def unknown_scale(values: Any) -> Any:
     """Sizes of unknowns: their own, but not less than a thousandth of the largest."""
     size = np.abs(np.asarray(values, dtype=float))
     return np.maximum(size, max(1e-3 * float(np.max(size, initial=0.0)), 1e-3))
@@ -25,7 +25,7 @@ def certified_equilibrium(point: Point) -> Certificate:
     system = point.system
     what = "equilibrium" if system.kind == "flow" else "fixed point"
     ball = Ball(system)
-    zero = prove_zero(lambda x: ball.residual(x), point.x, _scale(point.x))
+    zero = prove_zero(lambda x: ball.residual(x), point.x, unknown_scale(point.x))
     if zero.balls is None or zero.tight is None:
         return Certificate(
             False, f"Not proved that there is an {what} here: {zero.reason}.".replace("an fixed", "a fixed")
@@ -37,7 +37,7 @@ def certified_equilibrium(point: Point) -> Certificate:
         return Certificate(
             False, f"{exists}, but {near} of its {_kinds(system.kind)} may lie on the stability boundary.", box, tight
         )
-    stable = "it attracts" if not beyond else f"it has {beyond} {_UNSTABLE[system.kind]}"
+    stable = "it attracts" if not beyond else f"it has {beyond} {UNSTABLE[system.kind]}"
     return Certificate(True, f"{exists}, and {stable}.", box, tight, beyond)
 
 
@@ -70,7 +70,7 @@ class _Extended:
 
     def scale(self) -> Any:
         n = self.n
-        parts = [_scale(self.guess[:n]), _scale(self.guess[n : n + 1]), np.ones(len(self.guess) - n - 1)]
+        parts = [unknown_scale(self.guess[:n]), unknown_scale(self.guess[n : n + 1]), np.ones(len(self.guess) - n - 1)]
         if self.pair:
             parts[2][-1] = abs(self.guess[-1])
         return np.concatenate(parts)
@@ -82,18 +82,18 @@ class _Extended:
     def equations(self, u: list[Any]) -> list[Any]:
         x, value, real, imag, angle = self.split(u)
         ball, k = self.ball, self.held
-        out = ball.residual(x, value)
+        out = ball.residual(x, [value])
         if not self.pair:
             mu = {"LP": float(self.is_map), "PD": -1.0}[self.point.label]
-            out += [a - b * mu for a, b in zip(ball.times(x, real, value), real, strict=True)]
+            out += [a - b * mu for a, b in zip(ball.times(x, real, [value]), real, strict=True)]
             return [*out, real[k] - 1.0]
         if self.is_map:
             c, s = FUNCTIONS.cos(angle), FUNCTIONS.sin(angle)
         else:
             c, s = angle * 0.0, angle
         # A (q + i r) = (c + i s)(q + i r)
-        out += [a - (q * c - r * s) for a, q, r in zip(ball.times(x, real, value), real, imag, strict=True)]
-        out += [a - (q * s + r * c) for a, q, r in zip(ball.times(x, imag, value), real, imag, strict=True)]
+        out += [a - (q * c - r * s) for a, q, r in zip(ball.times(x, real, [value]), real, imag, strict=True)]
+        out += [a - (q * s + r * c) for a, q, r in zip(ball.times(x, imag, [value]), real, imag, strict=True)]
         return [*out, real[k] - 1.0, imag[k]]
 
 
@@ -108,7 +108,7 @@ def certified_bifurcation(point: Point, free: str, words: str) -> Certificate:
     names = (*system.states, free)
     box, tight = (dict(zip(names, map(bounds, b[: len(names)]), strict=True)) for b in (zero.balls, zero.tight))
     x, value, real, imag, angle = extended.split(zero.tight)
-    a = extended.ball.matrix(x, value)
+    a = extended.ball.matrix(x, [value])
     low, high = tight[free]
     exists = f"There is exactly one solution of the equations of {words} in the box, at {free} in [{low!r}, {high!r}]"
     beyond, near = count_beyond(system.kind, a)
@@ -137,7 +137,7 @@ def certified_bifurcation(point: Point, free: str, words: str) -> Certificate:
         # A flip's b has the other sign (Kuznetsov 2004, theorem 4.4).
         supercritical = bool(coefficient > 0) if point.label == "PD" else bool(coefficient < 0)
         kind = f"{'supercritical' if supercritical else 'subcritical'} ({shown})"
-    others = f"{beyond} other {_UNSTABLE[system.kind]}"
+    others = f"{beyond} other {UNSTABLE[system.kind]}"
     return Certificate(True, f"{exists}; it is {kind}, with {others}.", box, tight, beyond, interval)
 
 
@@ -182,7 +182,7 @@ def _coefficient(extended: _Extended, x: Any, value: Any, a: Any, real: Any, ima
         return total
 
     def power(d: list[Any], order: int) -> list[Any]:
-        return extended.ball.power(xs, d, order, p)
+        return extended.ball.power(xs, d, order, [p])
 
     def second(u: list[Any], v: list[Any]) -> list[Any]:
         plus = power([s + t for s, t in zip(u, v, strict=True)], 2)

@@ -91,8 +91,9 @@ def hopf_to_cycles(point: Point, *, intervals: int = INTERVALS, degree: int = DE
     form = dict(point.normal_form) or normal_form(point)
     if "c1" not in form or form["l1"] == 0.0:
         raise MisuseError(
-            f"The first Lyapunov coefficient of {name} vanishes within rounding, so the normal form does not tell "
-            "where its cycles are; start from a Hopf point nearby, or from an orbit with gb.orbit_to_cycle."
+            f"The first Lyapunov coefficient of {name} vanishes within rounding: it is degenerate, or a centre whose "
+            "cycles all lie at this parameter value, as where a quantity is conserved; start from a Hopf point nearby, "
+            "or from an orbit with gb.orbit_to_cycle."
         )
     parameter = point.free[0] if len(point.free) == 1 else ""
     speeds = form.get("speed", {})
@@ -109,7 +110,9 @@ def hopf_to_cycles(point: Point, *, intervals: int = INTERVALS, degree: int = DE
     # r' = (speed dp) r + Re(c1) r^3 for x = x0 + 2 Re(r e^{i omega t} q)
     strength = -speed / float(np.real(form["c1"]))
     value = point.system.parameters[parameter]
-    scale = min(abs(value) if value else np.inf, omega / abs(speed))
+    # A parameter that is nothing but rounding tells no scale, and where damping is weak its own is far away.
+    scale = omega / abs(speed)
+    scale = min(scale, abs(value) if abs(value) > 1e-6 * scale else 1.0)
     radius = float(np.sqrt(_NEAR * scale * abs(strength)))
     phases = nodes_of(mesh, degree)
     wave = 2.0 * np.real(np.exp(2j * np.pi * phases)[:, None] * q[None, :])
@@ -197,6 +200,14 @@ def orbit_to_cycle(
     best = min(d for _, d in returns)
     # The first return that is about as close as the closest one.
     period = float(next(t for t, d in returns if d <= 3.0 * best + 1e-6 * extent))
+    # If the orbit goes on to settle: where multipliers are close to -1, two turns come closer than one at first.
+    near = np.append(True, distance < 0.05 * extent)
+    times, places = np.append(0.0, run.event_times)[near], np.vstack([x, run.event_states])[near]
+    for turns in range(1, len(times) // 3):
+        first, last = (float(np.linalg.norm(places[k] - places[k - turns])) for k in (turns, -1))
+        if last <= 1e-2 * first + 1e-9 * extent:
+            x, period = places[-1 - turns], float(times[-1] - times[-1 - turns])
+            break
     phases = nodes_of(mesh, degree)
     course = integrate(system, x, period, times=phases * period)
     states = course.states.copy()

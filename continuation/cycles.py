@@ -1,6 +1,5 @@
 """Branches of cycles: `trace` follows a cycle while a parameter (or two, at fixed period) varies."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -11,6 +10,19 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.continuation import _cycle_steps as steps
 from gan_bifurcation.continuation.collocation import Collocation, natural_sizes
+from gan_bifurcation.continuation.cycle_ends import (
+    FAMILY,
+    HOPELESS,
+    LONG,
+    SOME,
+    beyond,
+    closed,
+    family,
+    long,
+    neutral,
+    shrunk,
+    where,
+)
 from gan_bifurcation.continuation.cycle_points import (
     Between,
     Record,
@@ -37,11 +49,7 @@ DEFAULT_CONTROL: Final = StepControl(first=1e-2, smallest=1e-8, largest=6e-2, an
 _UNEVEN: Final = 1.6
 # The trivial multiplier's error above which the mesh gets more intervals, and how many at most.
 _COARSE: Final = 1e-4
-_HOPELESS: Final = 0.1
 _MOST_INTERVALS: Final = 400
-# A period so many times the smallest one, that hardly depends on the parameter any more, goes to infinity.
-_LONG: Final = 8.0
-_STEEP: Final = 1e-4
 _KINKS: Final = (
     "The field has kinks, which polynomials approximate poorly: special points may be the mesh's own, and there are no "
     "coefficients; gb.poincare follows such cycles through the kinks exactly."
@@ -179,7 +187,7 @@ class _Run:
                 if c.solve(float(c.b[index]), most=20):
                     break
             else:
-                raise MisuseError(
+                raise self._refused(
                     f"Newton's method did not converge from the given cycle ({c.intervals} intervals of degree "
                     f"{c.degree}); give more intervals, or start from an orbit that is closer to the cycle."
                 )
@@ -201,15 +209,22 @@ class _Run:
         target = float(steps.height(c.state, c.u, c.b))
         c.trial[:], c.trial_b[:] = c.u, c.b
         if not c.solve(target, most=20):
-            raise MisuseError(
+            raise self._refused(
                 f"Newton's method did not converge from the predicted cycle ({c.intervals} intervals of degree "
                 f"{c.degree}); give more intervals, or a smaller amplitude."
             )
         c.u[:], c.b[:] = c.trial, c.trial_b
 
+    def _refused(self, words: str) -> MisuseError:
+        """Why there is no first point: cycles come in families if the present one has a second multiplier at 1."""
+        c = self.c
+        steps.set_row(c.state, c.t, c.tb, c.u)
+        steps.settle(c.state, c.which, c.u, c.b, c.spectrum)
+        return MisuseError(FAMILY.format(self.name) if neutral(c.spectrum, 1e-3) else words)
+
     def _check(self) -> None:
         error = abs(self.c.spectrum[0] - 1.0)
-        if not error < _HOPELESS:
+        if not error < HOPELESS:
             raise MisuseError(
                 f"The mesh of {self.c.intervals} intervals is too coarse for this cycle: its trivial multiplier is "
                 f"{self.c.spectrum[0].real:.3g}, expected 1; take more intervals."
@@ -243,7 +258,8 @@ class _Run:
         if resolve:
             # A first adapted mesh, solved upon, shows what the next should be.
             for _ in range(2):
-                index = int(np.argmax(np.abs(tb[1 : new.nb]))) + 1 if not new.t.any() else None
+                # The first point is solved with one unknown held, which says what its tangent is.
+                index = int(np.argmax(np.abs(tb[: new.nb]))) if not new.t.any() else None
                 if index is None:
                     self._solve_in_plane()
                 else:
@@ -251,7 +267,7 @@ class _Run:
                     new.hold(index)
                     new.trial[:], new.trial_b[:] = new.u, new.b
                     if not new.solve(float(new.b[index]), most=20):
-                        raise MisuseError(
+                        raise self._refused(
                             f"The mesh of {new.intervals} intervals is too coarse for this cycle; take more intervals."
                         )
                     new.u[:], new.b[:] = new.trial, new.trial_b
@@ -262,26 +278,44 @@ class _Run:
         self.c.begin()
         del t
 
+    def _refined(self, latest: Record, before: Record) -> bool:
+        """Back to the point before, on a finer mesh, where the mesh was too coarse for the step."""
+        c = self.c
+        if abs(latest.spectrum[0] - 1.0) < HOPELESS or 2 * c.intervals > _MOST_INTERVALS:
+            return False
+        c.u[:], c.b[:], c.t[:], c.tb[:] = c.before, c.before_b, c.before_t, c.before_tb
+        c.spectrum[:] = before.spectrum
+        self.c = c.on_mesh(c.adapted_mesh(2 * c.intervals), c.scale)
+        self.c.step[steps.STEP] *= 0.5
+        self.c.begin()
+        return True
+
     # -- one direction ----------------------------------------------------------------------------------------------
 
     def _follow(self, first: Record) -> Side:
         records = [first]
         points: list[Point] = []
         shortest = float(first.b[0])
+        isolated = False
         while True:
             c = self.c
+            if not isolated and len(records) >= SOME:
+                told = family(records, self.name)
+                if told is not None:
+                    return Side(records, [], told)
+                isolated = True
             if len(records) >= self.ends.max_points:
                 words = f"Stopped after {len(records)} points at {self._where()}; raise max_points to go on."
                 return Side(records, points, Outcome("points", words, True))
             # The states are looked at here, one after the other, where there is more to be asked of them.
             single = self.ends.bounds or self.ends.domain
             most = 1 if single else min(_CHUNK, self.ends.max_points - len(records))
-            longest = np.inf if self.held else _LONG * shortest
+            longest = np.inf if self.held else LONG * shortest
             limits = np.concatenate(
                 [
                     [_UNEVEN, _COARSE],
                     first.b,
-                    [0.0, longest, _HOPELESS, self.control.limit],
+                    [0.0, longest, HOPELESS, self.control.limit],
                     () if self.held else self.at,
                 ]
             )
@@ -290,6 +324,8 @@ class _Run:
             if strides.reason != steps.TOO_SMALL:
                 latest = made.pop()
             records += made
+            if strides.reason != steps.TOO_SMALL and self._refined(latest, records[-1]):
+                continue
             shortest = min([shortest, *(float(r.b[0]) for r in made)])
             if strides.reason == steps.TOO_SMALL:
                 words = (
@@ -301,6 +337,9 @@ class _Run:
             if side is not None:
                 return side
             shortest = min(shortest, float(latest.b[0]))
+            if latest.b[0] > LONG * shortest:
+                # No homoclinic orbit yet: it is looked at again further on.
+                shortest = 1.25 * float(latest.b[0]) / LONG
             if len(records) % steps.EVERY == 0:
                 self._adapt()
 
@@ -308,7 +347,7 @@ class _Run:
         """Take the present point: what lies before it, and whether the branch ends here."""
         c = self.c
         before = replace(records[-1], arclength=0.0)
-        outcome = self._left(r) or self._hopf(records, r)
+        outcome = self._left(r) or shrunk(c, records)
         if outcome is not None and outcome.code == "window":
             between = Between(c)
             q = r.b[1 : c.nb]
@@ -336,12 +375,14 @@ class _Run:
             points[:] = [p for p in points if p.index <= halt.index]
             words = f"Stopped at {halt.label} at {self._where(last)}."
             return Side(records, points, Outcome("stop", words, True))
-        closed = self._closed(records, r)
+        back = closed(c, records, r)
         records.append(r)
-        if closed:
+        if back:
             words = "The curve is closed: it returned to its start."
             return Side(records, points, Outcome("closed", words, True), True)
-        outcome = self._out_of_bounds(r) or self._long(records)
+        outcome = beyond(c, r, self.ends, self.control.limit)
+        if outcome is None and not self.held:
+            outcome = long(c, records)
         return None if outcome is None else Side(records, points, outcome)
 
     def _b_of(self, p: Point) -> FloatArray:
@@ -349,8 +390,7 @@ class _Run:
         return np.concatenate([[p.profile.period], self.c.to_window(p.parameters)])
 
     def _where(self, r: Record | None = None) -> str:
-        values = self.c.values(self.c.b if r is None else r.b).tolist()
-        return ", ".join(f"{k} = {v:.6g}" for k, v in zip(self.windows, values, strict=True))
+        return where(self.c, self.c.b if r is None else r.b)
 
     def _left(self, r: Record) -> Outcome | None:
         q = r.b[1:]
@@ -362,20 +402,6 @@ class _Run:
     def _stopped(self, records: list[Record], points: list[Point]) -> Outcome | None:
         halt = self.ends.reached(points)
         return None if halt is None else Outcome("stop", f"Stopped at {halt.label} at {self._where()}.", True)
-
-    def _hopf(self, records: list[Record], r: Record) -> Outcome | None:
-        """Whether the cycle shrank to an equilibrium: beyond, the branch goes over the same cycles again."""
-        c = self.c
-        now, before = c.u - c.u.mean(axis=0), c.before - c.before.mean(axis=0)
-        if float(np.sum(now * before)) > 0.0:
-            return None
-        a, b = np.sqrt(np.sum(before**2)), np.sqrt(np.sum(now**2))
-        fraction = float(a / (a + b))
-        q = records[-1].b[1:] + fraction * (r.b[1:] - records[-1].b[1:])
-        period = records[-1].b[0] + fraction * (r.b[0] - records[-1].b[0])
-        at = ", ".join(f"{k} = {w.from_unit(float(v)):.6g}" for (k, w), v in zip(self.windows.items(), q, strict=True))
-        words = f"The cycle shrinks to an equilibrium near {at} (a Hopf point, period {period:.6g}) and ends there."
-        return Outcome("hopf", words, True)
 
     def _special(self, between: Between, a: Record, b: Record, index: int) -> list[Point]:
         found: list[tuple[float, Point]] = []
@@ -398,79 +424,6 @@ class _Run:
             if p.label != "LPC" or not any(np.allclose(self._b_of(p), self._b_of(o), rtol=1e-4) for o in crossings)
         ]  # fmt: skip
         return [p for _, p in sorted(found, key=lambda pair: pair[0])]
-
-    def _out_of_bounds(self, r: Record) -> Outcome | None:
-        ends = self.ends
-        x = r.profile.states
-        for k, window in ends.bounds.items():
-            if x[:, k].min() < window.low or x[:, k].max() > window.high:
-                words = f"{self.system.states[k]} left its bounds ({window.low:g}, {window.high:g})"
-                return Outcome("bounds", f"The trace ended near {self._where(r)}: {words}.", True)
-        if ends.domain:
-            p = self.c.at(r.b).parameter_vector()
-            for tape, reason in ends.domain:
-                if any(not tape.evaluate([*state, *p])[0] >= 0.0 for state in x):
-                    words = f"The trace ended near {self._where(r)}: left the domain: {reason}."
-                    return Outcome("bounds", words, True)
-        if not np.max(np.abs(x)) < self.control.limit:
-            words = f"A state exceeded {self.control.limit:g} at {self._where(r)}."
-            return Outcome("too large", words, True)
-        error = abs(r.spectrum[0] - 1.0)
-        if not error < _HOPELESS:
-            words = (
-                f"The mesh of {self.c.intervals} intervals became too coarse at {self._where(r)}: the trivial "
-                f"multiplier is {r.spectrum[0].real:.3g}, expected 1; start with more intervals."
-            )
-            return Outcome("mesh too coarse", words, False)
-        return None
-
-    def _long(self, records: list[Record]) -> Outcome | None:
-        """Whether the period goes to infinity."""
-        if self.held or len(records) < 6:
-            return None
-        periods = np.array([r.b[0] for r in records])
-        if periods[-1] < _LONG * periods.min():
-            return None
-        late = list(records[-6:])
-        growth = np.log(late[-1].b[0] / late[0].b[0])
-        slope = abs(late[-1].b[1] - late[0].b[1]) / growth if growth > 0.0 else np.inf
-        if slope < _STEEP and all(b.b[0] > a.b[0] for a, b in itertools.pairwise(late)):
-            words = (
-                f"The period grows without bound at {self._where()} (it is {periods[-1]:.6g} there): the cycles "
-                "approach a homoclinic orbit or a heteroclinic cycle."
-            )
-            return Outcome("homoclinic", words, True)
-        return None
-
-    def _closed(self, records: list[Record], r: Record) -> bool:
-        """Whether the branch came back to its start."""
-        first = records[0]
-        if len(records) < 8:
-            return False
-        a, b = records[-1], r
-        low, high = np.minimum(a.b, b.b), np.maximum(a.b, b.b)
-        slack = 0.5 * (high - low) + 1e-9
-        if not ((first.b >= low - slack) & (first.b <= high + slack)).all():
-            return False
-        index = (
-            1
-            if (abs(b.b[1] - a.b[1]) > 1e-6 and a.b[1] <= first.b[1] <= b.b[1])
-            or (b.b[1] <= first.b[1] <= a.b[1] and a.b[1] != b.b[1])
-            else 0
-        )
-        if b.b[index] == a.b[index]:
-            return False
-        fraction = float((first.b[index] - a.b[index]) / (b.b[index] - a.b[index]))
-        if not 0.0 <= fraction <= 1.0:
-            return False
-        hit = Between(self.c).at(fraction, index, float(first.b[index]))
-        if hit is None:
-            return False
-        reach = np.abs(first.profile.highest) + np.abs(first.profile.lowest)
-        near = np.abs(hit.profile.highest - first.profile.highest) + np.abs(hit.profile.lowest - first.profile.lowest)
-        same = np.abs(hit.b - first.b) <= 1e-6 * (1.0 + np.abs(first.b))
-        mu = np.abs(hit.spectrum - first.spectrum) <= 1e-4 * (1e-2 + np.abs(first.spectrum))
-        return bool(same.all() and (near < 2e-2 * (reach + 1e-300)).all() and mu.all())
 
     # -- all of it --------------------------------------------------------------------------------------------------
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.defect import Defect, found_units
 from gan_bifurcation.continuation.manifolds import manifold_beside, nearest_on_manifold
 from gan_bifurcation.continuation.problem import compute_spectrum
-from gan_bifurcation.continuation.root_search import Defect
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.system import System
 
@@ -20,46 +20,51 @@ FloatArray = NDArray[np.float64]
 # Newton's method may run off to where numbers overflow: such a start finds nothing, and no one need be warned.
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def damped_newton(
-    system: System, x: FloatArray, known: list[FloatArray] | None = None, iterations: int = 60, unit: Any = 1.0
+    system: System,
+    x: FloatArray,
+    known: list[FloatArray] | None = None,
+    iterations: int = 60,
+    units: FloatArray | None = None,
 ) -> tuple[FloatArray, float, bool]:
     """Newton with step halving; with `known` solutions, on the deflated residual (Farrell, Birkisson, Funke 2015).
 
     The deflated step is the plain one times a number (Sherman and Morrison): with eta = sum of 1/|x - k|^2 + 1 per
-    root (in units of the states, `unit`), dx = -J^{-1} F / (1 + grad(log eta) . J^{-1} F). Singular directions are left
-    where they are (minimum norm).
+    root, dx = -J^{-1} F / (1 + grad(log eta) . J^{-1} F). Singular directions are left where they are (minimum norm).
+    All sizes are in the units of the states, if there are any.
 
     Returns
     -------
     x, relative residual, converged
     """
-    x = np.array(x, dtype=float)
+    defect = Defect(system, units)
+    x = x / defect.units
+    known = [k / defect.units for k in known or []]
     size = max(1.0, float(np.max(np.abs(x))))
-    defect = Defect(system)
     f = defect.value(x)
     for _ in range(iterations):
         if not np.isfinite(f).all():
-            return x, np.inf, False
+            return x * defect.units, np.inf, False
         j = defect.derivative(x)
         if not np.isfinite(j).all():
-            return x, np.inf, False
+            return x * defect.units, np.inf, False
         step = minimum_norm(j, -f)
         if known:
             slope = 0.0
             for k in known:
-                distance = (x - k) / unit
+                distance = x - k
                 square = float(distance @ distance) + 1e-300
-                slope += float(2.0 * distance @ (step / unit)) / (square * (1.0 + square))
+                slope += float(-2.0 * distance @ -step) / (square * (1.0 + square))
             factor = 1.0 / (1.0 - slope) if abs(1.0 - slope) > 1e-8 else 1e8
             step = step * np.clip(factor, -1e3, 1e3)
         length = float(np.max(np.abs(step)))
-        if length > size:
-            step = step * (size / length)
+        part = min(1.0, size / length) if length > 0.0 else 1.0
+        step = step * part
         damping = 1.0
         for _ in range(12):
             trial = x + damping * step
             ft = defect.value(trial)
             if np.isfinite(ft).all() and (
-                known or np.linalg.norm(ft) <= (1.0 - 0.1 * damping) * np.linalg.norm(f) or length < 1e-7
+                known or np.linalg.norm(ft) <= (1.0 - 0.1 * damping * part) * np.linalg.norm(f) or length < 1e-7
             ):
                 break
             damping *= 0.5
@@ -67,8 +72,8 @@ def damped_newton(
         size = max(1.0, float(np.max(np.abs(x))))
         if damping * length < 1e-13 * size:
             break
-    residual = relative_size(system, x)
-    return x, residual, residual < 1e-11
+    residual = defect.relative_size(x)
+    return x * defect.units, residual, residual < 1e-11
 
 
 def settle_linear_states(system: System, x: FloatArray) -> FloatArray:
@@ -91,11 +96,7 @@ def settle_linear_states(system: System, x: FloatArray) -> FloatArray:
 
 def relative_size(system: System, x: FloatArray) -> float:
     """Largest residual relative to the size of the terms of its equation."""
-    f = Defect(system).value(x)
-    if not np.isfinite(f).all():
-        return np.inf
-    terms = np.abs(system.jacobian(x)) @ np.abs(np.concatenate([x, system.parameter_vector()]))
-    return float(np.max(np.abs(f) / np.maximum(np.maximum(terms, np.abs(x)), 1e-3)))
+    return Defect(system).relative_size(x)
 
 
 def minimum_norm(j: FloatArray, right: FloatArray) -> FloatArray:
@@ -152,36 +153,59 @@ def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
             )
     else:
         x = system.state_vector(guess)
-    guessed = x
+    units = found_units(system, x)
+    defect = Defect(system, units)
+    guess = x / defect.units
     # Beside a manifold a step of Newton's method divides by what is small and not zero: it may lead far away.
-    found = manifold_beside(system, guessed)
+    found = manifold_beside(defect, guess)
     if found is not None:
-        return Point(
-            system, found, compute_spectrum(system, found), residual=relative_size(system, found),
-            note=_manifold_note(system, found),
-        )  # fmt: skip
-    x, residual, converged = damped_newton(system, guessed)
+        return _point(defect, found * defect.units)
+    x, residual, converged = damped_newton(system, x, units=units)
+    better = found_units(system, x) if converged else units
+    if converged and not (units is None and better is None):
+        # What the guess said of units was a guess too.
+        x, residual, converged = damped_newton(system, x, units=better)
+        defect, guess = Defect(system, better), guess * defect.units / (1.0 if better is None else better)
     if not converged:
-        what = "a fixed point" if system.kind == "map" else "an equilibrium"
+        what = "fixed point" if system.kind == "map" else "equilibrium"
         raise MisuseError(
-            f"Newton's method found no {what.split(' ', 1)[1]} of '{system.name}' from this guess (relative "
-            f"residual {residual:.1e}); "
+            f"Newton's method found no {what} of '{system.name}' from this guess (relative residual {residual:.1e}); "
             "give a closer guess, or search with gb.find_equilibria."
         )
-    if (k := nullity(system, x)) and (closer := nearest_on_manifold(system, guessed, x, k)) is not None:
-        x, residual = closer, relative_size(system, closer)
-    return Point(system, x, compute_spectrum(system, x), residual=residual, note=_manifold_note(system, x))
+    y = x / defect.units
+    if (k := _nullity(defect, y)) and (closer := nearest_on_manifold(defect, guess, y, k)) is not None:
+        y = closer
+    return _point(defect, y * defect.units)
+
+
+def _point(defect: Defect, x: FloatArray) -> Point:
+    """The record of an equilibrium; on a manifold of them, or at a bifurcation, its note says so."""
+    y = x / defect.units
+    k = _nullity(defect, y)
+    note = (
+        f"The Jacobian has a null space of dimension {k}: a bifurcation point, or a point of a "
+        f"{k}-dimensional manifold of equilibria."
+    )
+    return Point(
+        defect.system, x, compute_spectrum(defect.system, x), residual=defect.relative_size(y), note=note if k else ""
+    )
 
 
 def nullity(system: System, x: FloatArray) -> int:
     """Dimension of the null space of the equilibrium's Jacobian: singular values below 1e-9 of the largest.
 
-    Where there is one, it is looked at again in units of the states, since large and small ones look like it.
+    In units in which states that act on each other are alike. Where there is one, it is looked at again in units of the
+    states and of the equations, since large and small ones look like it.
     """
-    j = Defect(system).derivative(x)
+    defect = Defect(system, found_units(system, x))
+    return _nullity(defect, x / defect.units)
+
+
+def _nullity(defect: Defect, y: FloatArray) -> int:
+    j = defect.derivative(y)
     count = _null_space(j)
     if count:
-        scaled = j * np.where(x != 0.0, np.abs(x), 1.0)
+        scaled = j * np.where(y != 0.0, np.abs(y), 1.0)
         rows = np.max(np.abs(scaled), axis=1)
         rows[rows <= 1e-13 * np.max(rows)] = 1.0
         count = min(count, _null_space(scaled / rows[:, None]))
@@ -191,16 +215,6 @@ def nullity(system: System, x: FloatArray) -> int:
 def _null_space(j: FloatArray) -> int:
     s = np.linalg.svd(j, compute_uv=False)
     return int(np.sum(s <= 1e-9 * max(float(s[0]), 1e-300)))
-
-
-def _manifold_note(system: System, x: FloatArray) -> str:
-    k = nullity(system, x)
-    if k == 0:
-        return ""
-    return (
-        f"The Jacobian has a null space of dimension {k}: a bifurcation point, or a point of a "
-        f"{k}-dimensional manifold of equilibria."
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,8 +271,8 @@ def find_equilibria(
     >>> [round(p.state["x"], 6) for p in gb.find_equilibria(s, {"x": (-3, 3)}).points]
     [-1.0, 0.0, 1.0]
     """
-    if starts < 1:
-        raise MisuseError(f"A search needs at least one start, got {starts}.")
+    if isinstance(starts, bool) or not isinstance(starts, int | np.integer) or starts < 1:
+        raise MisuseError(f"A search needs a number of starts, 1 or more, got {starts!r}.")
     from gan_bifurcation.continuation.equilibrium_search import Search
 
     search = Search(system, box or {}, seed)
@@ -275,13 +289,4 @@ def find_equilibria(
     if search.known is None or not search.found:
         search.along_homotopies(max(4, starts // 8 if 4 * len(search.stuck) > starts else 0))
     found, said = search.result()
-    return Equilibria(
-        tuple(
-            Point(
-                system, x, compute_spectrum(system, x), residual=relative_size(system, x),
-                note=_manifold_note(system, x),
-            )
-            for x in found
-        ),
-        said,
-    )  # fmt: skip
+    return Equilibria(tuple(_point(Defect(system, found_units(system, x)), x) for x in found), said)

@@ -6,13 +6,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.continuation.defect import Defect
 from gan_bifurcation.continuation.equilibria import (
     damped_newton,
     nullity,
     relative_size,
     settle_linear_states,
 )
-from gan_bifurcation.continuation.root_search import Defect, follow_homotopy, natural_newton, newton_step
+from gan_bifurcation.continuation.root_search import follow_homotopy, natural_newton, newton_step
 from gan_bifurcation.errors import unknown_name
 from gan_bifurcation.ranges import as_range
 from gan_bifurcation.system import System
@@ -172,7 +173,7 @@ class Search:
             return
         for guess in (self.centre, 0.5 * (self.low + self.high), *self.guesses[:4], *self.sized[:4]):
             for _ in range(8):
-                x, _, _ = damped_newton(self.system, guess, known=self.found, iterations=40, unit=self.unit)
+                x, _, _ = damped_newton(self.system, guess, known=self.found, iterations=40, units=self.unit)
                 before = len(self.found)
                 if np.isfinite(x).all():
                     x, _, converged = damped_newton(self.system, x)

@@ -14,47 +14,47 @@ Equations = Callable[[list[Any]], list[Any]]
 
 
 class Ball:
-    """A system over scalars of any kind; the free parameter, if there is one, is an input like the states."""
+    """A system over scalars of any kind; free parameters, if there are any, are inputs like the states."""
 
-    def __init__(self, system: System, free: str = "") -> None:
+    def __init__(self, system: System, *free: str) -> None:
         from flint import arb
 
         self.system = system
-        self.free = system.parameter_index(free) if free else -1
+        self.free = [system.parameter_index(name) for name in free]
         self.parameters = [arb(float(v)) for v in system.parameter_vector()]
 
-    def rhs(self, x: Sequence[Any], value: Any = None) -> list[Any]:
-        """The right-hand side (of a map's iterate) at states and the value of the free parameter."""
+    def rhs(self, x: Sequence[Any], values: Sequence[Any] = ()) -> list[Any]:
+        """The right-hand side (of a map's iterate) at states and the values of the free parameters."""
         p: list[Any] = list(self.parameters)
-        if self.free >= 0:
-            p[self.free] = value
+        for index, free in zip(self.free, values, strict=True):
+            p[index] = free
         out = list(x)
         for _ in range(self.system.iterations):
             out = self.system.tape.evaluate([*out, *p], FUNCTIONS)
         return out
 
-    def residual(self, x: Sequence[Any], value: Any = None) -> list[Any]:
+    def residual(self, x: Sequence[Any], values: Sequence[Any] = ()) -> list[Any]:
         """What is zero at an equilibrium or fixed point."""
-        f = self.rhs(x, value)
+        f = self.rhs(x, values)
         return [a - b for a, b in zip(f, x, strict=True)] if self.system.kind == "map" else f
 
-    def times(self, x: Sequence[Any], q: Sequence[Any], value: Any = None) -> list[Any]:
+    def times(self, x: Sequence[Any], q: Sequence[Any], values: Sequence[Any] = ()) -> list[Any]:
         """The Jacobian in the states times a vector."""
-        return self.power(x, q, 1, value)
+        return self.power(x, q, 1, values)
 
-    def power(self, x: Sequence[Any], q: Sequence[Any], order: int, value: Any = None) -> list[Any]:
+    def power(self, x: Sequence[Any], q: Sequence[Any], order: int, values: Sequence[Any] = ()) -> list[Any]:
         """The Taylor coefficient of an order along a vector of states."""
         lines = [Series([a, b, *([0.0 * b] * (order - 1))]) for a, b in zip(x, q, strict=True)]
-        out = self.rhs(lines, value)
+        out = self.rhs(lines, values)
         return [f.terms[order] if isinstance(f, Series) else 0.0 * q[0] for f in out]
 
-    def matrix(self, x: Sequence[Any], value: Any = None) -> Any:
+    def matrix(self, x: Sequence[Any], values: Sequence[Any] = ()) -> Any:
         """An enclosure of the Jacobian in the states."""
         from flint import arb, arb_mat
 
         n = len(x)
         units = [Gradient(a, [arb(int(i == k)) for k in range(n)]) for i, a in enumerate(x)]
-        out = self.rhs(units, value)
+        out = self.rhs(units, values)
         return arb_mat([f.slopes if isinstance(f, Gradient) else [arb(0)] * n for f in out])
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.defect import Defect
 from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.system import System
 
 __all__ = ["TransverseSpectrum", "transverse_spectrum"]
 
@@ -111,7 +111,8 @@ def transverse_spectrum(point: Point) -> TransverseSpectrum:
     if not isinstance(point, Point):
         raise MisuseError(f"transverse_spectrum takes a Point, as gb.point finds, but got a {type(point).__name__}.")
     system, x = point.system, np.asarray(point.x, dtype=float)
-    f, jacobian = _equation(system, x)
+    defect = Defect(system)
+    f, jacobian = defect.value(x), defect.derivative(x)
     residual = float(np.max(np.abs(f)))
     if not residual <= 1e-8 * max(1.0, float(np.max(np.abs(x)))):
         raise MisuseError(
@@ -140,7 +141,7 @@ def transverse_spectrum(point: Point) -> TransverseSpectrum:
         dimension,
         gap,
         tangent,
-        dimension > 0 and all(_continues(system, x, direction, system.n - dimension) for direction in tangent.T),
+        dimension > 0 and all(_continues(defect, x, direction, system.n - dimension) for direction in tangent.T),
         eigenvalues[order],
         neutral > dimension,
         _stability(sizes),
@@ -172,12 +173,12 @@ def _quotient(jacobian: FloatArray, power: FloatArray, neutral: int) -> FloatArr
     return np.asarray(basis.T @ jacobian @ basis)
 
 
-def nearest_on_manifold(system: System, guess: FloatArray, x: FloatArray, dimension: int) -> FloatArray | None:
+def nearest_on_manifold(defect: Defect, guess: FloatArray, x: FloatArray, dimension: int) -> FloatArray | None:
     """The point nearest to a guess on the manifold of equilibria through another point, if there is one.
 
     Parameters
     ----------
-    system : System
+    defect : Defect
     guess : array (n,)
     x : array (n,)
         An equilibrium whose Jacobian has a null space of this dimension.
@@ -188,22 +189,22 @@ def nearest_on_manifold(system: System, guess: FloatArray, x: FloatArray, dimens
     array or None
         None if equilibria are not found in all directions of the null space, or the way back leads astray.
     """
-    rank = system.n - dimension
+    rank = defect.n - dimension
     if rank < 1:
         return None
-    tangent = np.linalg.svd(_equation(system, x)[1])[2][rank:]
-    if not all(_continues(system, x, direction, rank) for direction in tangent):
+    tangent = np.linalg.svd(defect.derivative(x))[2][rank:]
+    if not all(_continues(defect, x, direction, rank) for direction in tangent):
         return None
-    here, converged = _nearest(system, guess, rank)
+    here, converged = _nearest(defect, guess, rank)
     if not converged:
         here = x
     for _ in range(_MOST_FEET):
         # The foot of the perpendicular: what is left of the way to the guess has no part along the manifold.
-        tangent = np.linalg.svd(_equation(system, here)[1])[2][rank:]
+        tangent = np.linalg.svd(defect.derivative(here))[2][rank:]
         slide = tangent.T @ (tangent @ (guess - here))
         if np.max(np.abs(slide)) <= 1e-12 * max(1.0, float(np.max(np.abs(here)))):
             break
-        moved, converged = _nearest(system, here + slide, rank)
+        moved, converged = _nearest(defect, here + slide, rank)
         if not (converged and np.linalg.norm(moved - guess) < np.linalg.norm(here - guess)):
             break
         here = moved
@@ -216,27 +217,27 @@ _SMALL: Final = 1e-2
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def manifold_beside(system: System, guess: FloatArray) -> FloatArray | None:
+def manifold_beside(defect: Defect, guess: FloatArray) -> FloatArray | None:
     """The nearest point of a manifold of equilibria that a guess lies beside; None if it lies beside none."""
-    _, jacobian = _equation(system, guess)
+    jacobian = defect.derivative(guess)
     if not np.isfinite(jacobian).all():
         return None
     s = np.linalg.svd(jacobian, compute_uv=False)
     for dimension in range(1, int(np.sum(s <= _SMALL * s[0])) + 1):
-        rank = system.n - dimension
+        rank = defect.n - dimension
         if rank < 1:
             return None
-        x, converged = _nearest(system, guess, rank)
-        if converged and _null_space(_equation(system, x)[1])[0] == dimension:
-            return nearest_on_manifold(system, guess, x, dimension)
+        x, converged = _nearest(defect, guess, rank)
+        if converged and _null_space(defect.derivative(x))[0] == dimension:
+            return nearest_on_manifold(defect, guess, x, dimension)
     return None
 
 
-def _continues(system: System, x: FloatArray, direction: FloatArray, rank: int) -> bool:
+def _continues(defect: Defect, x: FloatArray, direction: FloatArray, rank: int) -> bool:
     """Whether equilibria lie on both sides in a direction of the null space."""
     distance = _NEARBY * max(1.0, float(np.max(np.abs(x))))
     for sign in (1.0, -1.0):
-        found, converged = _nearest(system, x + sign * distance * direction, rank)
+        found, converged = _nearest(defect, x + sign * distance * direction, rank)
         moved = sign * float((found - x) @ direction)
         if not converged or not 0.5 * distance < moved < 1.5 * distance:
             return False
@@ -244,14 +245,14 @@ def _continues(system: System, x: FloatArray, direction: FloatArray, rank: int) 
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def _nearest(system: System, x: FloatArray, rank: int) -> tuple[FloatArray, bool]:
+def _nearest(defect: Defect, x: FloatArray, rank: int) -> tuple[FloatArray, bool]:
     """The equilibrium beside a point, by Newton's steps across the manifold only.
 
     Beside the manifold the Jacobian's zero singular values are small and not zero: to divide by them would lead along
     it, and far away. So the rank is that on the manifold.
     """
     for _ in range(20):
-        f, jacobian = _equation(system, x)
+        f, jacobian = defect.value(x), defect.derivative(x)
         if not (np.isfinite(f).all() and np.isfinite(jacobian).all()):
             return x, False
         u, s, v = np.linalg.svd(jacobian)
@@ -261,15 +262,10 @@ def _nearest(system: System, x: FloatArray, rank: int) -> tuple[FloatArray, bool
         x = x - step
         if np.max(np.abs(step)) <= 1e-12 * max(1.0, float(np.max(np.abs(x)))):
             break
-    f, jacobian = _equation(system, x)
+    f, jacobian = defect.value(x), defect.derivative(x)
     size = max(1.0, float(np.max(np.abs(x)))) * float(np.abs(jacobian).max())
     # A point whose residual is of second order in its distance, and stays, lies beside a fold and not on a manifold.
     return x, bool(np.max(np.abs(f)) <= 1e-12 * size)
-
-
-def _equation(system: System, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    f, jacobian = system.rhs(x), system.jacobian(x)[:, : system.n]
-    return (f - x, jacobian - np.eye(system.n)) if system.kind == "map" else (f, jacobian)
 
 
 def _stability(sizes: FloatArray) -> str:

@@ -147,6 +147,7 @@ _FARTHEST: Final = 1e-3
 def _least(problem: CurveProblem, u: FloatArray, t: FloatArray) -> tuple[float, FloatArray, float]:
     """The least singular value of [D; t], its right vector, and the largest one."""
     d = problem.bordered(u, t)
+    d[: problem.system.n] /= problem.scale[:, None]
     if not np.isfinite(d).all():
         return 0.0, t, 1.0
     _, s, right = np.linalg.svd(d)

@@ -63,7 +63,8 @@ def check_simple(matrix: FloatArray) -> None:
     MisuseError
         With the dimension of the null space.
     """
-    s = np.linalg.svd(matrix, compute_uv=False)
+    # In units of the states in which the matrix is balanced.
+    s = np.linalg.svd(scipy.linalg.matrix_balance(matrix, permute=False)[0], compute_uv=False)
     nullity = int(np.sum(s <= 1e-9 * s[0]))
     if nullity > 1:
         raise MisuseError(

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.evaluation import jacobian, make_evaluator, value
+from gan_bifurcation.continuation.defect import Defect
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
@@ -15,29 +15,6 @@ _LEAST_DAMPING: Final = 1e-3
 _LONGEST: Final = 0.5
 _SHORTEST: Final = 1e-6
 _FARTHEST: Final = 1e12
-
-
-class Defect:
-    """What vanishes at an equilibrium or fixed point, and its derivative in the states, at one set of parameters."""
-
-    def __init__(self, system: System) -> None:
-        self.system, self.is_map = system, system.kind == "map"
-        self._evaluator = make_evaluator(system.tape.data, system.iterations, system.n, 1)
-        self._joint = np.concatenate([np.zeros(system.n), system.parameter_vector()])
-
-    def value(self, x: FloatArray) -> FloatArray:
-        f = np.empty(self.system.n)
-        self._joint[: len(f)] = x
-        value(self._evaluator, self._joint, f)
-        return f - x if self.is_map else f
-
-    def derivative(self, x: FloatArray) -> FloatArray:
-        n = self.system.n
-        f, j = np.empty(n), np.empty((n, n + self.system.m))
-        self._joint[:n] = x
-        jacobian(self._evaluator, self._joint, f, j)
-        a = np.ascontiguousarray(j[:, :n])
-        return a - np.eye(n) if self.is_map else a
 
 
 def _solve(j: FloatArray, right: FloatArray, unit: FloatArray) -> FloatArray | None:

@@ -7,20 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch
+from gan_bifurcation.continuation.defect import SMALLEST, balanced_units
 from gan_bifurcation.continuation.march import StepControl
 from gan_bifurcation.ranges import Range
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
 
-# Smaller than this a state counts as zero, whose size is not known.
-SMALLEST = 1e-12
-
 
 def natural_scale(system: System, x: FloatArray, free: dict[str, Range]) -> FloatArray:
-    """The size of each state (n,): its value, or its change over the windows at the present slope; one if both vanish.
+    """The size of each state (n,): its value, or its change over the windows at the present slope.
 
-    A state that is small by accident gets too small a scale, which `in_natural_units` then enlarges.
+    If both vanish it is one, or what the states that it acts on, and that act on it, say of it. A state that is small
+    by accident gets too small a scale, which `in_natural_units` then enlarges.
     """
     j = system.jacobian(x)
     n = system.n
@@ -38,7 +37,9 @@ def natural_scale(system: System, x: FloatArray, free: dict[str, Range]) -> Floa
         # Beside a fold the slope is infinite and says little of the size.
         bound = np.minimum(np.minimum(slope, 1.0), 10.0 * value_size)
         size = np.maximum(size, np.where(value_size < SMALLEST, slope, bound))
-    return np.asarray(np.where(size < SMALLEST, 1.0, size))
+    unknown = size < SMALLEST
+    units = balanced_units(a, np.where(unknown, 0.0, size)) if unknown.any() and np.isfinite(a).all() else None
+    return np.where(unknown, 1.0 if units is None else units, size)
 
 
 def in_natural_units(

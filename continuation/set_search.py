@@ -1,6 +1,7 @@
 """Where a bifurcation set begins: the equilibria that are given, known or found by a search."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, Final
 
 import numpy as np
@@ -67,8 +68,7 @@ def starting_points(
         if all(p.system.parameters != at.parameters or not known(p, x) for p in found) and in_domain(at, x):
             found.append(Point(at, x, compute_spectrum(at, x)))
 
-    given = [] if start is None else (list(start) if isinstance(start, Sequence) else [start])
-    for p in given:
+    for p in _given(start, inside.n):
         x, _, converged = damped_newton(inside, p.x if isinstance(p, Point) else inside.state_vector(p))
         if not converged:
             raise MisuseError("A start is no equilibrium at its parameters; take one from gb.point.")
@@ -87,6 +87,14 @@ def starting_points(
             "start=gb.point(system, guess); a regime map can also be made by runs alone, with initial=state."
         )
     return found, said
+
+
+def _given(start: Any, n: int) -> list[Any]:
+    """One start or several; a plain list of numbers is one state, unless there is only one number in a state."""
+    if start is None:
+        return []
+    several = isinstance(start, Sequence) and (n == 1 or not all(isinstance(s, Real) for s in start))
+    return list(start) if several else [start]
 
 
 def searched(system: System, box: Mapping[str, Any] | None, seed: int, starts: int) -> tuple[list[Point], str]:

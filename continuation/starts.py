@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
-from gan_bifurcation.continuation.normal_forms import critical_vectors
+from gan_bifurcation.continuation.normal_forms import critical_vectors, normal_form
 from gan_bifurcation.derived import iterate
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
@@ -133,6 +133,14 @@ def branch_point_to_branch(point: Point) -> Start | ProfileStart:
     return Start(point.system, point.x, point.free[0], np.ascontiguousarray(point.vectors["other"].real))
 
 
+def _cubic(point: Point) -> float:
+    """The coefficient b of a flip; not a number where there is none."""
+    try:
+        return float((point.normal_form or normal_form(point))["b"])
+    except (KeyError, MisuseError):
+        return float("nan")
+
+
 def flip_to_period_two(point: Point) -> Start | ProfileStart:
     """The branch of period-two points (fixed points of the second iterate) that starts at a flip.
 
@@ -156,5 +164,10 @@ def flip_to_period_two(point: Point) -> Start | ProfileStart:
     if point.kind == "circle":
         circles: ProfileStart = import_module(_CIRCLES).doubled_circles(point)
         return circles
+    if _cubic(point) == 0.0:
+        raise MisuseError(
+            f"At {point.name or 'this flip'} the coefficient b vanishes (a linear map, or a generalised flip), so that "
+            "terms of third order do not say where points of period two begin; start from a flip beside it."
+        )
     q, _ = critical_vectors(np.ascontiguousarray(point.system.jacobian(point.x)[:, : point.system.n]), -1.0)
     return Start(iterate(point.system, 2), point.x, point.free[0], np.append(q.real, 0.0), one_sided=True)

@@ -28,6 +28,9 @@ _BOUND: Final = 1e12
 # A cycle comes back to within so much of the orbit's range, or has come nearer than that tenfold since the beginning.
 _BACK: Final = 1e-7
 _HALVINGS: Final = 40
+# Lengths that a turn may have, and one that none has.
+_TURNS: Final = (1.0, np.pi, 2.0 * np.pi, 360.0)
+_NO_TURN: Final = 0.618034
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def rotation_numbers(
     Parameters
     ----------
     system : System
-        A map, with an invariant circle or a state that is an angle (`System.periods`).
+        A map, with an invariant circle or a state that is an angle. Which states are is told by `System.periods`; if
+        nothing is, those are after whose turn of 1, pi, 2 pi or 360 the map is as before.
     free : mapping of parameter to (low, high) or ``gb.log_range(low, high)``
     initial : mapping or array (n,)
         Where each orbit starts.
@@ -114,6 +118,11 @@ def rotation_numbers(
     Returns
     -------
     Staircase
+
+    Raises
+    ------
+    MisuseError
+        If a name or number does not fit, or no orbit goes round.
 
     Examples
     --------
@@ -136,6 +145,11 @@ def rotation_numbers(
     values = np.array([window.from_unit(u) for u in np.linspace(0.0, 1.0, points)])
     look = _Look(system, column, x, steps, most_iterations)
     rotation, error, cycle = look(values)
+    if not np.isfinite(rotation).any():
+        raise MisuseError(
+            f"No orbit of '{system.name}' from this state goes round: they leave, or settle on fixed points, or a "
+            "state is an angle and it is not known; start elsewhere, or name it by periods={'state': length of a turn}."
+        )
     locked: list[LockedInterval] = []
     groups = [k for k in range(points) if cycle[k] and (k == 0 or not _same(cycle, rotation, k - 1, k))]
     ends = []
@@ -170,6 +184,25 @@ def _same(cycle: NDArray[np.int64], rotation: FloatArray, a: int, b: int) -> boo
     return bool(cycle[a] == cycle[b] != 0 and abs(rotation[a] - rotation[b]) < 0.5 / cycle[a])
 
 
+def _found_turns(system: System, x: FloatArray) -> FloatArray:
+    """The length of a turn of each state (n,) of a map that is the same after it; infinite where there is none."""
+    places = x + np.random.default_rng(0).standard_normal((4, system.n))
+
+    def same_after(state: int, turn: float) -> bool:
+        shift = np.zeros(system.n)
+        shift[state] = turn
+        change = [system.rhs(place + shift) - system.rhs(place) for place in places]
+        return bool(np.max(np.abs(np.array(change) - shift)) < 1e-9 * turn)
+
+    # After any length at all, a state only drifts along.
+    return np.array(
+        [
+            next((turn for turn in _TURNS if same_after(i, turn)), np.inf) if not same_after(i, _NO_TURN) else np.inf
+            for i in range(system.n)
+        ]
+    )
+
+
 class _Look:
     """Runs orbits at values of the parameter: rotation numbers, their errors, and lengths of cycles (0: none)."""
 
@@ -177,10 +210,9 @@ class _Look:
         self.system, self.column, self.x, self.steps = system, column, x, steps
         self.most = min(most_iterations, steps // 3)
         self.tape = guarded_tape(system)
-        turns = [(i, system.periods[s]) for i, s in enumerate(system.states) if s in system.periods]
-        self.turns = np.full(system.n, np.inf)
-        for i, turn in turns:
-            self.turns[i] = turn
+        self.turns = np.array([system.periods.get(state, np.inf) for state in system.states])
+        if not system.periods:
+            self.turns = _found_turns(system, x)
 
     def __call__(self, values: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
         batch = max(1, _NUMBERS // ((self.steps + 1) * self.system.n))

@@ -372,7 +372,12 @@ class System:
                 )
             x = np.array([float(state[s]) for s in self.states])
         else:
-            x = np.array(state, dtype=float).ravel()
+            try:
+                x = np.array(state, dtype=float).ravel()
+            except (TypeError, ValueError):
+                raise MisuseError(
+                    f"A state is {self.n} numbers ({', '.join(self.states)}), but got {state!r}."
+                ) from None
         if x.shape != (self.n,):
             raise MisuseError(f"Got a state of {x.size} numbers, expected {self.n}: {', '.join(self.states)}.")
         if not np.all(np.isfinite(x)):

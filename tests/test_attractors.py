@@ -4,6 +4,7 @@ import json
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,3 +187,43 @@ def test_misuse_is_one_sentence():
         gb.follow_attractors(system, {"a": []})
     with pytest.raises(gb.MisuseError, match="over two states"):
         gb.basins(system, {"x": (0, 1)})
+
+
+def test_basins_are_a_part_with_their_sampling_error(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(
+        """
+title = "Basins"
+seed = 3
+[system]
+kind = "flow"
+equations = {x = "x - x**3", y = "-y"}
+[[basins]]
+name = "two"
+plane = {x = [-2.0, 2.0], y = [-1.0, 1.0]}
+resolution = 6
+samples = 40
+duration = 50
+[[figure]]
+name = "picture"
+kind = "basins"
+of = ["two"]
+"""
+    )
+    results = gb.run_study(tmp_path / "study.toml", tmp_path / "out")
+    gb.write_report(results)
+    picture = gb.load(tmp_path / "out").basins["two"]
+    # x - x^3 ends at the sign of x: the left half of the picture at -1, the right half at 1.
+    ends = np.array([a.state[0] for a in picture.found.attractors])[picture.member]
+    assert ends == pytest.approx(np.tile([-1, -1, -1, 1, 1, 1], (6, 1)))
+    for attractor in picture.found.attractors:
+        inside = np.mean(np.sign(picture.found.initial[:, 0]) == np.sign(attractor.state[0]))
+        assert attractor.share == inside
+        # Wilson's interval of about 20 of 40.
+        assert 0.1 < attractor.share_high - attractor.share_low < 0.31
+        assert attractor.share_low < 0.5 < attractor.share_high
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "40 initial conditions drawn evenly from this plane (seed 3)" in page
+    other = (tmp_path / "study.toml").read_text().replace('name = "two"\nplane = {x =', 'name = "two"\nplane = {z =')
+    (tmp_path / "study.toml").write_text(other)
+    with pytest.raises(gb.StudyFileError, match="Unknown state 'z'"):
+        gb.run_study(tmp_path / "study.toml", tmp_path / "other")

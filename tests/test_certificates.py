@@ -165,7 +165,7 @@ def test_refusals() -> None:
         gb.certify(3)  # type: ignore[arg-type]
     pitchfork = gb.System.from_equations("flow", {"x": "a*x - x**3"}, parameters={"a": -1.0})
     branch = gb.trace(gb.point(pitchfork, [0.0]), {"a": (-1.0, 1.0)})
-    with pytest.raises(MisuseError, match="ordinary points and simple LP, H, PD and NS"):
+    with pytest.raises(MisuseError, match="ordinary points, simple LP, H, PD and NS and points of codimension two"):
         gb.certify(branch["BP1"])
     large = gb.System.from_equations("flow", {f"x{k}": f"-x{k} + a" for k in range(250)}, parameters={"a": 0.5})
     with pytest.raises(MisuseError, match="too large for a proof"):

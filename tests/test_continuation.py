@@ -372,8 +372,27 @@ def test_bad_starts_are_refused() -> None:
         gb.trace(gb.Point(FOLD, np.array([3.0]), np.zeros(1, complex)), {"a": (-1, 1)})
     with pytest.raises(gb.MisuseError, match="labelled PD"):
         gb.flip_to_period_two(gb.point(FOLD, [0.7]))
+    # x -> -a x: at a = 1 every x has period two, and the normal form says nothing of where.
+    linear = gb.trace(gb.point(equations("map", {"x": "-a*x"}, {"a": 0.5}), [0.0]), {"a": (0.1, 2)})
+    with pytest.raises(gb.MisuseError, match="coefficient b vanishes"):
+        gb.flip_to_period_two(linear["PD1"])
+    with pytest.raises(gb.MisuseError, match="number of starts"):
+        gb.find_equilibria(FOLD, starts=[0.0])
+    with pytest.raises(gb.MisuseError, match="A state is 1 numbers"):
+        gb.point(FOLD, "half")
     with pytest.raises(gb.MisuseError, match="Step sizes"):
         gb.StepControl(first=float("nan"))
+
+
+def test_a_plain_list_of_numbers_is_one_start() -> None:
+    from gan_bifurcation.continuation.set_search import starting_points
+    from gan_bifurcation.continuation.set_window import Window
+
+    saddle = equations("flow", {"x": "x - a", "y": "b - y"}, {"a": 0.5, "b": 0.5})
+    window = Window.of(saddle, {"a": (0, 1), "b": (0, 1)})
+    for start in ([0.4, 0.4], (0, 1), [[0.4, 0.4], {"x": 0, "y": 1}], np.zeros(2)):
+        found, _ = starting_points(saddle, window, start, None, 0)
+        assert [p.x.tolist() for p in found] == [[0.5, 0.5]]  # the only equilibrium is (a, b)
 
 
 # -- properties -------------------------------------------------------------------------------------------------------

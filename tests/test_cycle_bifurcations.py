@@ -218,3 +218,35 @@ def test_the_kernel_gan_from_its_hopf_point_to_the_torus_that_a_simulation_shows
         spreads.append(np.ptp(x[1:-1][(x[1:-1] > x[:-2]) & (x[1:-1] > x[2:])]))
     assert spreads[0] < 0.01
     assert spreads[2] / spreads[1] == pytest.approx(np.sqrt(2), rel=0.1)
+
+
+def test_a_canard_explosion_is_crossed_and_is_no_homoclinic_orbit() -> None:
+    # FitzHugh and Nagumo: between two folds, on a mesh that is refined where it was too coarse. (v, w, i) ->
+    # (-v, 2 w0 - w, 1.75 - i) with w0 = a / b is a symmetry, which maps the folds onto each other.
+    field = {"v": "v - v**3/3 - w + i", "w": "eps*(v + a - b*w)"}
+    system = equations("flow", field, {"i": 0.0, "eps": 0.08, "a": 0.7, "b": 0.8})
+    point = gb.trace(gb.point(system, [-1.2, -0.6]), {"i": (0, 2)})["H1"]
+    branch = gb.trace(gb.hopf_to_cycles(point, intervals=60), {"i": (0, 2)}, max_points=600)
+    folds = named_parameters(branch, "LPC", "i")
+    assert len(folds) == len(branch.special_points) == 2
+    assert sum(folds) == pytest.approx(1.75, abs=1e-10)
+    assert branch.outcome[1].code == "hopf"
+    # With eps = 0.01 the period grows eightfold at one value of i, as if it had no bound.
+    system = system.with_parameters(eps=0.01)
+    point = gb.trace(gb.point(system, [-1.2, -0.6]), {"i": (0, 2)})["H1"]
+    branch = gb.trace(gb.hopf_to_cycles(point, intervals=80), {"i": (0, 2)}, max_points=120)
+    assert branch.measures["period"].max() > 8 * branch.measures["period"].min()
+    assert branch.outcome[1].code == "points"
+
+
+def test_orbits_that_settle_slowly_give_one_turn() -> None:
+    # Roessler's cycle close to its flip at c = 2.832: after two turns an orbit comes closer to itself than after one.
+    system = equations("flow", {"x": "-y - z", "y": "x + y/5", "z": "1/5 + z*(x - c)"}, {"c": 2.5})
+    start = gb.orbit_to_cycle(gb.simulate(system, [1.0, 1.0, 1.0], duration=200))
+    branch = gb.trace(start, {"c": (2, 4)})
+    # The flip is where a branch of twice the period has its own multiplier at 1, traced from an orbit beyond.
+    assert [p.label for p in branch.special_points] == ["PD"]
+    beyond = gb.orbit_to_cycle(gb.simulate(system.with_parameters(c=3.2), [1.0, 1.0, 1.0], duration=400))
+    double = gb.trace(beyond, {"c": (2, 3.4)})
+    assert beyond.profile.period > 1.8 * start.profile.period
+    assert named_parameters(double, "BPC", "c") == pytest.approx([branch["PD1"].parameters["c"]], abs=1e-5)

@@ -253,6 +253,66 @@ def test_a_pair_crosses_on_a_curve_of_folds() -> None:
     assert (point.normal_form["s"], point.normal_form["theta"]) == (1, pytest.approx(1, rel=1e-6))
 
 
+AROUND = {"x": "x*(1 - x**2 - y**2) - y", "y": "y*(1 - x**2 - y**2) + x"}
+
+
+def pair(a: str, b: str, angle: float, growth: str) -> dict[str, str]:
+    """Beside the circle of (x, y), a plane that turns by `angle` per unit of time and grows."""
+    return {a: f"({growth})*{a} - {angle}*{b}", b: f"({growth})*{b} + {angle}*{a}"}
+
+
+def flip(a: str, b: str, growth: str) -> dict[str, str]:
+    """A plane that turns by half a turn: one direction in it grows, the other one decays with rate 1."""
+    c, d = f"(({growth}) - 1)/2", f"(({growth}) + 1)/2"
+    return {a: f"{c}*{a} + {d}*(x*{a} + y*{b}) - {b}/2", b: f"{c}*{b} + {d}*(y*{a} - x*{b}) + {a}/2"}
+
+
+# The squares of the distance from the circle: of a pair, and in the direction of a flip that grows.
+ROUND = "({0}**2 + {1}**2)".format
+HALF = "({0}**2*(1 + x) + {1}**2*(1 - x) + 2*{0}*{1}*y)/2".format
+
+
+def crossing_on(
+    field: dict[str, str], parameters: dict[str, float], across: list[float], first: str, label: str
+) -> gb.Point:
+    """What the curve of a special point over the first parameter meets."""
+    system = gb.System.from_equations("flow", AROUND | field, parameters)
+    start = gb.orbit_to_cycle(gb.simulate(system, [1.0, 0.0, *across], duration=20), intervals=12)
+    windows = dict.fromkeys(parameters, (-0.12, 0.1))
+    point = gb.trace(start, {first: windows[first]}, control=WIDE)[label]
+    curve = gb.trace(point, windows, control=WIDE)
+    (found,) = curve.special_points
+    # All of them are planted at the origin of the two parameters.
+    assert list(found.parameters.values()) == pytest.approx([0, 0], abs=1e-9)
+    return found
+
+
+def test_a_flip_crosses_on_a_curve_of_folds() -> None:
+    around, q = AROUND["x"], "(p - x/2)"
+    # q' = b + q^2 + u^2, u' = (lam - 3 q/5) u where u is the direction of the flip: b = c = 1, d = -3/5.
+    field = {"p": f"b + {q}**2 + {HALF('u', 'v')} + ({around})/2"} | flip("u", "v", f"lam - 3*{q}/5")
+    point = crossing_on(field, {"b": -0.04, "lam": -0.1}, [0.3, 0.0, 0.0], "b", "LPC1")
+    assert point.label == "LPPD"
+    assert (point.normal_form["s"], point.normal_form["theta"]) == (1, pytest.approx(-0.6, rel=1e-6))
+
+
+def test_flips_and_pairs_meet_pairs() -> None:
+    # Squares of radii grow like 2 (lam - k x + l y) x and 2 (mu + m x - n y) y: the ratios l / n and m / k have no
+    # units.
+    other = pair("r", "s", 0.15, f"mu + 3*{HALF('u', 'v')}/10 - {ROUND('r', 's')}/2")
+    field = flip("u", "v", f"lam - {HALF('u', 'v')} + 2*{ROUND('r', 's')}/5") | other
+    point = crossing_on(field, {"lam": -0.1, "mu": -0.1}, [0.1, 0.0, 0.1, 0.0], "lam", "PD1")
+    assert (point.label, point.normal_form["angle"]) == ("PDNS", pytest.approx(0.15 * TURN, rel=1e-9))
+    assert [point.normal_form[k] for k in ("theta", "delta")] == pytest.approx([-0.4 / 0.5, -0.3], rel=1e-6)
+    other = pair("r", "s", 0.15, f"mu + 3*{ROUND('u', 'v')}/10 - {ROUND('r', 's')}/2")
+    field = pair("u", "v", 0.32, f"lam - {ROUND('u', 'v')} + 2*{ROUND('r', 's')}/5") | other
+    point = crossing_on(field, {"lam": -0.1, "mu": -0.1}, [0.1, 0.0, 0.1, 0.0], "lam", "NS1")
+    form = point.normal_form
+    assert (point.label, form["criticality"]) == ("NSNS", "simple")
+    ratios = {round(form["theta1"] / TURN, 9): form["theta"], round(form["theta2"] / TURN, 9): form["delta"]}
+    assert ratios == {0.15: pytest.approx(-0.3, rel=1e-6), 0.32: pytest.approx(-0.4 / 0.5, rel=1e-6)}
+
+
 def test_fields_with_kinks_are_said_to_have_no_coefficients() -> None:
     system = gb.System.from_equations("flow", {"x": "y", "y": "m*(1 - abs(x))*y - x"}, {"m": 1.0})
     start = gb.orbit_to_cycle(gb.simulate(system, [2.0, 0.0], duration=50))

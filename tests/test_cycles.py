@@ -137,6 +137,19 @@ def test_refusals() -> None:
         gb.trace(coarse, {"mu": (1, 10)})
 
 
+def test_families_of_conservative_cycles_are_said_to_be_no_branch() -> None:
+    # The energy of a pendulum is conserved whatever its length, that of x'' = -x - x^3 + mu x' at mu = 0 only.
+    pendulum = equations("flow", {"x": "y", "y": "-k*sin(x)"}, {"k": 1.0})
+    start = gb.orbit_to_cycle(gb.simulate(pendulum, [1.0, 0.0], duration=30))
+    with pytest.raises(gb.MisuseError, match="family of them, as where a quantity is conserved"):
+        gb.trace(start, {"k": (0.5, 2)})
+    system = equations("flow", {"x": "y", "y": "-x - x**3 + mu*y"}, {"mu": 0.0})
+    start = gb.orbit_to_cycle(gb.simulate(system, [1.0, 0.0], duration=30))
+    family = gb.trace(start, {"mu": (-1, 1)})
+    assert {o.code for o in family.outcome} == {"family"}
+    assert labels(family) == []
+
+
 def test_the_homoclinic_end() -> None:
     # AUTO's demo ab: its cycles end in a homoclinic orbit.
     system = equations(

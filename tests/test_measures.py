@@ -123,6 +123,17 @@ def test_the_staircase_of_the_sine_circle_map() -> None:
     assert 0.3 < stairs.locked_share < 1.0
 
 
+def test_angles_are_found_without_being_named_and_what_has_none_is_refused() -> None:
+    unnamed = S("map", {"x": "x + w - k*sin(x)"}, parameters={"w": 0.0, "k": 0.9})
+    stairs = gb.rotation_numbers(unnamed, {"w": (0.0, 1.0)}, {"x": 0.2}, points=20, steps=500)
+    # A fixed point exists for w <= k; a turn is 2 pi.
+    assert stairs.locked[0].high == pytest.approx(0.9, abs=1e-4)
+    assert 0.0 < stairs.rotation[-1] < 1.0 / (2.0 * math.pi)
+    for system in (S("map", {"x": "x + w"}, parameters={"w": 0.0}), S("map", {"x": "w*x*(1 - x)"}, {"w": 0.5})):
+        with pytest.raises(MisuseError, match=r"goes round.*periods"):
+            gb.rotation_numbers(system, {"w": (0.1, 0.9)}, [0.2], points=5, steps=200)
+
+
 def test_without_coupling_nothing_is_locked_but_the_rationals_themselves() -> None:
     stairs = gb.rotation_numbers(
         CIRCLE.with_parameters(k=0.0), {"w": (0.1234567, 0.2345678)}, {"x": 0.2}, points=50, steps=1000

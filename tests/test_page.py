@@ -38,6 +38,11 @@ free = {{a = [-0.1, 1.6], b = [0.1, 0.5]}}
 steps = 128
 initial = {{x = 0.1, y = 0.1}}
 tolerance = 0.05
+[[map]]
+name = "edge"
+free = {{a = [-0.1, 1.6]}}
+steps = 128
+initial = {{x = 0.1, y = 0.1}}
 [[figure]]
 name = "diagram"
 kind = "bifurcation_diagram"
@@ -76,8 +81,10 @@ def test_only_the_script_of_the_page_may_run(page: str) -> None:
 
 
 def test_a_diagram_lies_on_its_line_through_the_map(page: str) -> None:
-    (group,) = data_of(page)["groups"]
+    group, edge = data_of(page)["groups"]
     assert [d["role"] for d in group["drawings"]] == ["diagram", "map", "graph"]
+    # The study's diagram stands with the first map; that over one parameter gets its own.
+    assert [d["role"] for d in edge["drawings"]] == ["map", "diagram", "graph"]
     about = group["drawings"][0]["about"]
     assert about["parameter"] == "a"
     assert about["lines"][0]["fixed"] == {"b": 0.3}
@@ -88,15 +95,17 @@ def test_a_diagram_lies_on_its_line_through_the_map(page: str) -> None:
 
 
 def test_hostile_words_are_shown_as_words(page: str) -> None:
-    # The reason of the domain in the card of what diverges, and the caption twice: as a label and below the drawing.
-    assert html.unescape(page).count(HOSTILE.replace('\\"', '"')) == 3
+    # The reason of the domain in each map's card of what diverges; the caption twice: as a label, below the drawing.
+    assert html.unescape(page).count(HOSTILE.replace('\\"', '"')) == 4
     assert page.count("<script>document") == 0
 
 
 def test_each_regime_is_in_the_drawings_the_cards_and_the_table(page: str, folder: Path) -> None:
-    for face in gb.load(folder).maps["plane"].faces:
-        # Map, graph, card, row of the table.
-        assert page.count(f'data-regime="{face.number}"') == 4
+    sections = page.split('<div class="map"')[1:]
+    for section, rmap in zip(sections, gb.load(folder).maps.values(), strict=True):
+        for face in rmap.faces:
+            # Map, graph, card, row of the table.
+            assert section.count(f'data-regime="{face.number}"') == 4
 
 
 def test_a_hostile_drawing_loses_what_could_run() -> None:
@@ -181,6 +190,14 @@ for (let times = 0; times < 2; times++) {
   head.click();
   said.push([...body.rows].map(row => parseFloat(row.cells[3].textContent)));
 }
+const edge = document.getElementById("map-1");
+const [id, s, t] = onEdge;
+at(id, s, t, "click");
+const told = edge.querySelector("output"), only = edge.querySelector("input");
+said.push([told.textContent, line("m1-map"), line("m1-diagram"), edge.querySelector(".card.pinned h4").textContent]);
+only.value = 0;
+only.dispatchEvent(new Event("input"));
+said.push([told.textContent, edge.querySelectorAll("input").length]);
 said.push(document.title, document.querySelectorAll("img[src=x]").length);
 const out = document.createElement("pre");
 out.id = "said";
@@ -191,7 +208,7 @@ document.body.append(out);
 
 @pytest.mark.skipif(not BROWSER, reason="no Chromium is installed; the script of the page is not tried")
 def test_in_a_browser_map_diagram_graph_and_tables_are_linked(page: str, tmp_path: Path) -> None:
-    (group,) = data_of(page)["groups"]
+    group, edge = data_of(page)["groups"]
     places = {d["role"]: d for d in group["drawings"]}
     left, top, right, bottom = places["diagram"]["box"]
     wide, middle = right - left, 0.5 * (top + bottom)
@@ -200,7 +217,10 @@ def test_in_a_browser_map_diagram_graph_and_tables_are_linked(page: str, tmp_pat
         ["m0-diagram", left + 0.25 * wide, middle, "pointermove"],
         ["m0-map", l2 + 0.1 * (r2 - l2), b2 + 0.5 * (t2 - b2), "click"],
     ]
-    script = f"const places = {json.dumps(moves)};{STEPS}"
+    # Over one parameter: at a = 1.175, half way up the band and three quarters along it.
+    l3, t3, r3, b3 = next(d["box"] for d in edge["drawings"] if d["role"] == "map")
+    there = ["m1-map", l3 + 0.75 * (r3 - l3), 0.5 * (t3 + b3)]
+    script = f"const places = {json.dumps(moves)}, onEdge = {json.dumps(there)};{STEPS}"
     checksum = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     changed = page.replace("script-src '", f"script-src 'sha256-{checksum}' '", 1)
     tried = tmp_path / "tried.html"
@@ -212,7 +232,7 @@ def test_in_a_browser_map_diagram_graph_and_tables_are_linked(page: str, tmp_pat
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     found = re.search(r'<pre id="said">(.*?)</pre>', dom, re.DOTALL)
     assert found, "the script of the page stopped with an error"
-    first, second, card, rows, node, pinned, pressed, slid, up, down, title, images = json.loads(
+    first, second, card, rows, node, pinned, pressed, slid, up, down, one, least, title, images = json.loads(
         html.unescape(found[1])
     )
     # A quarter of the way along the diagram's axis; the line it is drawn along has b = 0.3, in the middle of the map.
@@ -233,6 +253,17 @@ def test_in_a_browser_map_diagram_graph_and_tables_are_linked(page: str, tmp_pat
     assert "a = 1.6," in slid
     assert up == sorted(up)
     assert down == up[::-1]
+    # As far as a pixel is wide.
+    assert float(re.match(r"a = ([\d.]+); regime", one[0])[1]) == pytest.approx(1.175, abs=2e-3)
+    # The line of the map and that of the diagram stand where their axes have that value.
+    assert float(one[1]) == pytest.approx(there[1], abs=0.2)
+    assert "on the line of the diagram: unstable" in one[0]
+    assert one[3].split(":")[0].lower() in one[0]
+    # At the left end training converges, and the rate under the pointer is called what it is.
+    assert least[0].startswith("a = -0.1; regime")
+    assert "converges" in least[0]
+    assert "(interpolated)" in least[0]
+    assert least[1] == 1
     assert (title, images) == ("Page", 0)
 
 

@@ -107,7 +107,7 @@ def test_everything_that_was_found_is_in_the_report(page: Reader) -> None:
     text = " ".join(page.text.split())
     for piece in (
         "NS1", "eta_d = 1.2", "supercritical", "Reached the edge of the window", "converges", "oscillates",
-        "largest circle", "nearest border", "1 of 1 claims agree",
+        "largest interval", "nearest border", "1 of 1 claims agree",
         "gan-bifurcation run study", "numpy", "Mescheder", "The orbit reached",
     ):  # fmt: skip
         assert piece in text
@@ -251,3 +251,16 @@ def test_the_example_in_the_readme_runs() -> None:
     found = doctest.testfile(str(readme), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert found.attempted > 10
     assert found.failed == 0
+
+
+def test_rounding_is_no_number_of_an_answer() -> None:
+    from types import SimpleNamespace
+
+    from gan_bifurcation.ranges import Range, log_range
+    from gan_bifurcation.reports.answers import _named, _signed
+
+    rmap = SimpleNamespace(window=SimpleNamespace(ranges={"a": Range(-1.0, 1.0), "b": log_range(1e-20, 1e-10)}))
+    # 1e-16 is nothing on an axis of length 2, and something on one from 1e-20 on.
+    assert _named(rmap, {"a": -1.1e-16, "b": 1e-16}) == "a = 0, b = 1e-16"
+    assert _signed(rmap, {"a": -1.1e-16, "b": 1e-17}, {"a": 0.0, "b": 1e-16}) == "b by +1e-17"
+    assert _signed(rmap, {"a": 1.1e-16}, {"a": 0.0}) == "by less than rounding"

@@ -60,12 +60,15 @@ def basins(picture: Any, *, legend: bool = True, ax: Axes | None = None) -> Axes
                 color=BLACK if small else _dark(colours[number]), mfc=_dark(colours[number]), zorder=3,
             )  # fmt: skip
         if number < _MOST_NAMED:
-            text = f"{attractor} {100 * attractor.share:.3g} %"
+            text = f"{attractor.id}: {attractor}, {100 * attractor.share:.3g} %"
+            if len(picture.found.followed):
+                # Of initial conditions drawn by chance: with what chance does to it.
+                text += f" ({100 * attractor.share_low:.3g} to {100 * attractor.share_high:.3g})"
             handles.append(Patch(facecolor=pale(colours[number]), edgecolor=_dark(colours[number]), lw=0.5, label=text))
     ax.set_xlabel(math_name(first))
     ax.set_ylabel(math_name(second))
     if legend:
-        ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.19), ncols=2, frameon=False)
+        ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.19), frameon=False)
     return ax
 
 

@@ -44,7 +44,7 @@ _CURVES: Final[Mapping[str, tuple[str, str]]] = {
     "global": (BLACK, "found by runs"),
 }
 # Borders at which no attractor changes.
-_NO_CHANGE: Final = ("focus", "mode")
+_NO_CHANGE: Final[Mapping[str, Any]] = {"focus": (0, (1, 1.3)), "mode": (0, (9, 2.2, 1, 2.2, 1, 2.2))}
 _WORDS: Final = ("supercritical", "subcritical", "structural")
 _DASHES: Final[Mapping[str, Any]] = {
     "supercritical": "-",
@@ -85,8 +85,8 @@ def bifurcation_set(
     Returns
     -------
     Axes
-        Supercritical parts solid, subcritical parts dashed, dotted where no attractor changes (node-focus borders).
-        Points of codimension two are marked and named.
+        Supercritical parts solid, subcritical parts dashed, and grey where no attractor changes (node-focus borders
+        dotted). Points of codimension two are marked and named.
     """
     given = curves.curves if isinstance(curves, BifurcationSet) else curves
     return _draw(as_list(given, Branch), regime_map, fill, legend, False, ax)
@@ -126,13 +126,10 @@ def _draw(given: Sequence[Branch], rmap: Any, fill: bool, legend: bool, numbers:
     pieces = [(*piece, None) for piece in _pieces_of(given)] if given else _pieces_of_borders(rmap)
     known: dict[tuple[str, str], Line2D] = {}
     for label, criticality, points, part in pieces:
-        colour, word = _CURVES.get(label, (BLACK, label))
-        dashes = (0, (1, 1.3)) if label in _NO_CHANGE else _DASHES.get(criticality, _DASHES["undecided"])
-        width = 1.1 if label in _NO_CHANGE else 1.6
-        ax.plot(points[:, 0], points[:, 1], color=colour, ls=dashes, lw=width, zorder=4, gid=part)
+        look, words = _look(label, criticality)
+        ax.plot(points[:, 0], points[:, 1], **look, zorder=4, gid=part)
         drawn.append(points)
-        words = f"{word} ({criticality})" if criticality in _WORDS else word
-        known.setdefault((label, criticality), Line2D([], [], color=colour, ls=dashes, lw=1.6, label=words))
+        known.setdefault((label, criticality), Line2D([], [], **look, label=words))
     for branch in given:
         for point in branch.special_points:
             x, y = (point.system.parameters[k] for k in names)
@@ -152,6 +149,15 @@ def _draw(given: Sequence[Branch], rmap: Any, fill: bool, legend: bool, numbers:
     taken = _numbered(ax, rmap) if numbers else []
     place_labels(ax, [entry for entry in labels if _inside(entry, window)], drawn, taken=taken)
     return ax
+
+
+def _look(label: str, criticality: str) -> tuple[dict[str, Any], str]:
+    """How a border or curve is drawn, and what the legend says of it."""
+    colour, word = _CURVES.get(label, (BLACK, label))
+    words = f"{word} ({criticality})" if criticality in _WORDS else word
+    if label in _NO_CHANGE:
+        return {"color": colour, "ls": _NO_CHANGE[label], "lw": 1.1}, words
+    return {"color": colour, "ls": _DASHES.get(criticality, _DASHES["undecided"]), "lw": 1.6}, words
 
 
 def _numbered(ax: Axes, rmap: Any) -> list[tuple[float, float]]:
@@ -243,18 +249,21 @@ def _pieces_of_borders(rmap: Any) -> list[tuple[str, str, Any, str | None]]:
 def _fill(ax: Axes, rmap: Any) -> list[Any]:
     seen: dict[tuple[str, str], Patch] = {}
     for face in rmap.faces:
-        words = str(face.detail)
-        fill, hatch, line = verdict_look(face.verdict, words)
+        fill, hatch, line = verdict_look(face.verdict, str(face.detail))
         outline = _outline(rmap, face.shape)
         patch = PathPatch(outline, facecolor=fill, edgecolor=pale(line), lw=0.0, hatch=hatch, zorder=1)
         patch.set_gid(part_id("regime", face.number))
         ax.add_patch(patch)
-        kind = verdict_kind(face.verdict, words)
-        text = f"{face.verdict}, {kind}" if kind else face.verdict
-        seen.setdefault(
-            (face.verdict, kind), Patch(facecolor=fill, edgecolor=pale(line), hatch=hatch, lw=0.3, label=text)
-        )
+        seen.setdefault(*_swatch(face))
     return [seen[key] for key in sorted(seen)]
+
+
+def _swatch(face: Any) -> tuple[tuple[str, str], Patch]:
+    """What a legend says of a regime, with a key by which legends leave out what they have said."""
+    fill, hatch, line = verdict_look(face.verdict, str(face.detail))
+    kind = verdict_kind(face.verdict, str(face.detail))
+    text = f"{face.verdict}, {kind}" if kind else str(face.verdict)
+    return (face.verdict, kind), Patch(facecolor=fill, edgecolor=pale(line), hatch=hatch, lw=0.3, label=text)
 
 
 def _outline(rmap: Any, shape: Any) -> OutlinePath:
@@ -273,7 +282,8 @@ def _intervals(rmap: Any, ax: Axes, numbers: bool, legend: bool) -> Axes:
     ax.set_xlim(window.low, window.high)
     ax.set_ylim(0, 1)
     ax.set_yticks([])
-    seen: dict[str, Patch] = {}
+    seen: dict[tuple[str, str], Any] = {}
+    places = []
     for face in rmap.faces:
         low, high = (
             float(v) for v in np.ravel(rmap.window.from_unit([[face.shape.bounds[0]], [face.shape.bounds[2]]]))
@@ -281,20 +291,25 @@ def _intervals(rmap: Any, ax: Axes, numbers: bool, legend: bool) -> Axes:
         fill, hatch, line = verdict_look(face.verdict, face.detail)
         span = ax.axvspan(low, high, facecolor=fill, edgecolor=pale(line), hatch=hatch, lw=0)
         span.set_gid(part_id("regime", face.number))
-        seen.setdefault(
-            face.verdict, Patch(facecolor=fill, edgecolor=pale(line), hatch=hatch, lw=0.3, label=face.verdict)
-        )
-        if numbers:
-            ax.text(face.point[name], 0.5, str(face.number), ha="center", va="center", fontsize=7, bbox=_DISC)
+        seen.setdefault(*_swatch(face))
+        if numbers and face.area > _WORTH_A_NUMBER:
+            places.append((float(face.point[name]), 0.3))
+            ax.text(*places[-1], str(face.number), ha="center", va="center", fontsize=7, bbox=_DISC)
     labels = []
+    known: dict[tuple[str, str], Any] = {}
     for number, border in enumerate(rmap.borders):
         x = float(np.ravel(border.points)[0])
-        ax.axvline(x, color=_CURVES.get(border.label, (BLACK, ""))[0], lw=1.4, gid=part_id("border", number))
-        labels.append((x, 0.85, border.label, BLACK))
+        criticality = next((w for w in _WORDS if str(border.criticality).startswith(w)), "")
+        look, words = _look(border.label, criticality)
+        ax.axvline(x, **look, gid=part_id("border", number))
+        known.setdefault((border.label, criticality), Line2D([], [], **look, label=words))
+        if border.label not in (*_NO_CHANGE, "global"):
+            labels.append((x, 0.8, border.label, BLACK))
     ax.set_xlabel(math_name(name))
     if legend:
-        ax.legend(handles=list(seen.values()), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False)
-    place_labels(ax, labels)
+        handles = [*known.values(), *(seen[key] for key in sorted(seen))]
+        ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    place_labels(ax, labels, taken=places)
     return ax
 
 

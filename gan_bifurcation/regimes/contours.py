@@ -1,6 +1,7 @@
 """Borders that no curve explains: found on squares that are halved where their corners disagree, then by bisection."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,10 @@ Keys = Callable[[FloatArray, str], list[Hashable | None]]
 _COARSE: Final = 16
 _FINE: Final = 32
 _MOST_POINTS: Final = 1200
+# What is as near to the frame as this lies on it.
+_FRAME: Final = 1e-9
+# How often a chord is halved.
+_BENDS: Final = 4
 
 
 def contours(
@@ -25,6 +30,7 @@ def contours(
     fine: int = _FINE,
     most: int = _MOST_POINTS,
     seeds: Sequence[Any] = (),
+    bend: bool = False,
 ) -> tuple[list[FloatArray], bool]:
     """Polylines between parts of a face in which `keys` differ.
 
@@ -35,15 +41,18 @@ def contours(
     face : polygon
         Points outside are asked for at the nearest place inside, so that contours cross the border of the face.
     tolerance : float
-        Contour points are exact to this along the sides of the squares.
+        Contour points are exact to this along the sides of the squares; with `bend` chords are as well.
     inset : float
-        Nothing is asked for closer to the border of the face than this; contours go on straight from there.
+        Nothing is asked for closer to the border of the face than this, the frame of the window excepted; contours go
+        on straight from there.
     fine : int
         Smallest squares along a side of the window, a power of two times 16.
     most : int
         Points to ask for, at most.
     seeds : sequence of pair of float
         Places next to which a border is known to be, although it may pass between the corners of the largest squares.
+    bend : bool
+        Whether to divide chords between the sides of squares until they are as near to the border as its points.
 
     Returns
     -------
@@ -103,21 +112,24 @@ def contours(
     crossings = _bisect(grid, list(sides), tolerance)
     sides = dict(zip(sides, crossings, strict=True))
     strings = []
+    chords: list[_Chord] = []
     for s in squares:
         c = _corners(s, step)
-        hits = [sides[e] for e in ((c[0], c[1]), (c[1], c[3]), (c[2], c[3]), (c[0], c[2])) if e in sides]
+        here = [e for e in ((c[0], c[1]), (c[1], c[3]), (c[2], c[3]), (c[0], c[2])) if e in sides]
+        hits = [sides[e] for e in here]
         if len(hits) == 2:
-            strings.append(shapely.LineString(hits))
+            a, b = here[0]
+            chords.append(_Chord(hits[0], hits[1], np.array(a) / fine, grid.known[a], grid.known[b]))
         elif len(hits) > 2:
             middle = np.mean(hits, axis=0)
             strings += [shapely.LineString([h, middle]) for h in hits]
+    lines = _bent(grid, chords, tolerance) if bend else [[c.first, c.last] for c in chords]
+    strings += [shapely.LineString(line) for line in lines]
     if not strings:
         return [], finished
     whole = shapely.line_merge(shapely.union_all(strings)).intersection(face.buffer(1e-6))
-    lines = [
-        shapely.get_coordinates(p) for p in shapely.get_parts(whole) if p.geom_type == "LineString" and p.length > 2e-6
-    ]
-    return lines, finished
+    parts = [p for p in shapely.get_parts(whole) if p.geom_type == "LineString" and p.length > 2e-6]
+    return [shapely.get_coordinates(p) for p in parts], finished
 
 
 def _corners(square: tuple[int, int], step: int) -> list[tuple[int, int]]:
@@ -132,8 +144,10 @@ class _Grid:
         self.keys = keys
         self.face = face
         self.fine = fine
-        # Next to a border of stability orbits are too slow for a decision.
-        inner = [face.buffer(-d) for d in (inset, 0.1 * inset)]
+        # Next to a border of stability orbits are too slow for a decision; the window's frame is none.
+        frame = shapely.box(0.0, 0.0, 1.0, 1.0).exterior.buffer(_FRAME)
+        rim = face.boundary.difference(frame)
+        inner = [face.difference(rim.buffer(d)) for d in (inset, 0.1 * inset)]
         self.inner = next((f for f in inner if not f.is_empty), face)
         self.known: dict[tuple[int, int], Hashable] = {}
         self.decided: list[tuple[FloatArray, Hashable]] = []
@@ -165,6 +179,96 @@ class _Grid:
 
     def mixed(self, corners: Sequence[tuple[int, int]]) -> bool:
         return len({self.known[c] for c in corners}) > 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Chord:
+    """A straight piece between two points of a border, a place beside it, and the keys on that side and the other."""
+
+    first: FloatArray
+    last: FloatArray
+    beside: FloatArray
+    key: Hashable
+    other: Hashable
+
+    @property
+    def middle(self) -> FloatArray:
+        return np.asarray(0.5 * (self.first + self.last))
+
+    @property
+    def normal(self) -> FloatArray:
+        """Towards the side of `key`."""
+        along = self.last - self.first
+        across = np.array([-along[1], along[0]]) / max(float(np.linalg.norm(along)), 1e-300)
+        return across if float(across @ (self.beside - self.first)) >= 0.0 else -across
+
+
+def _bent(grid: _Grid, chords: Sequence[_Chord], tolerance: float) -> list[list[FloatArray]]:
+    """Chords as polylines whose middles are no farther from the border than the tolerance, where it is a line."""
+    lines = [[chord] for chord in chords]
+    waiting = [(k, chord) for k, chord in enumerate(chords)]
+    for _ in range(_BENDS):
+        # A chord is not looked at where a border would have to wind round less than a thirtieth of the window to leave
+        # it by so much.
+        waiting = [(k, c) for k, c in waiting if float(np.sum((c.last - c.first) ** 2)) > 0.25 * tolerance]
+        if not waiting:
+            break
+        offsets = _offsets(grid, [c for _, c in waiting], tolerance)
+        new: list[tuple[int, _Chord]] = []
+        for (k, c), offset in zip(waiting, offsets, strict=True):
+            if offset != 0.0:
+                knee = c.middle + offset * c.normal
+                halves = [replace(c, last=knee), replace(c, first=knee)]
+                # The place beside the whole need not be beside its halves.
+                halves = [replace(h, beside=h.middle + c.normal) for h in halves]
+                place = next(i for i, part in enumerate(lines[k]) if part is c)
+                lines[k][place : place + 1] = halves
+                new += [(k, h) for h in halves]
+        waiting = new
+    return [[line[0].first, *(c.last for c in line)] for line in lines]
+
+
+def _offsets(grid: _Grid, chords: Sequence[_Chord], tolerance: float) -> FloatArray:
+    """How far the border is from the middle of each chord, along its normal; 0 within the tolerance, or if unknown."""
+    middles, normals = np.array([c.middle for c in chords]), np.array([c.normal for c in chords])
+    reach = np.array([0.5 * float(np.linalg.norm(c.last - c.first)) for c in chords])
+
+    def keys(which: Sequence[int], distances: FloatArray) -> list[Hashable]:
+        return grid.at(middles[which] + distances[:, None] * normals[which])
+
+    everyone = list(range(len(chords)))
+    above = keys(everyone, np.full(len(chords), tolerance))
+    below = keys(everyone, np.full(len(chords), -tolerance))
+    # Where both sides say what one side should, the border is on the other side.
+    sign = np.zeros(len(chords))
+    for k, c in enumerate(chords):
+        if above[k] == below[k] and above[k] in (c.key, c.other):
+            sign[k] = -1.0 if above[k] == c.key else 1.0
+    near, far = np.full(len(chords), tolerance), np.zeros(len(chords))
+    searched = np.flatnonzero(sign).tolist()
+    step = 4.0 * tolerance
+    while searched:
+        searched = [k for k in searched if step < reach[k]]
+        if not searched:
+            break
+        found = keys(searched, sign[searched] * step)
+        for k, key in zip(searched, found, strict=True):
+            wanted = chords[k].other if sign[k] < 0.0 else chords[k].key
+            if key == wanted:
+                far[k] = step
+            else:
+                near[k] = step
+        searched = [k for k in searched if far[k] == 0.0]
+        step *= 4.0
+    bracketed = np.flatnonzero(far).tolist()
+    while bracketed and float(np.max(far[bracketed] - near[bracketed])) > tolerance:
+        half = 0.5 * (near[bracketed] + far[bracketed])
+        for k, place, key in zip(bracketed, half, keys(bracketed, sign[bracketed] * half), strict=True):
+            if key == (chords[k].other if sign[k] < 0.0 else chords[k].key):
+                far[k] = place
+            else:
+                near[k] = place
+    return np.where(far > 0.0, sign * 0.5 * (near + far), 0.0)
 
 
 def _nearest(face: Any, point: Any) -> FloatArray:

@@ -275,7 +275,7 @@ def _disagreement(
             question, face, CHORDS * tolerance, _EXACT, fine=fine, most=_MOST_POINTS, seeds=seeds
         )
     else:
-        found, finished = contours(question, face, tolerance, _SLOW)
+        found, finished = contours(question, face, tolerance, _SLOW, bend=True)
     label = "global"
     if spectra:
         # The same equilibria attract, by another slowest mode; or something that has no curve happened to one.

@@ -8,6 +8,8 @@ from gan_bifurcation.errors import MisuseError
 
 # Relative to the parameter itself.
 _ROUNDING: Final = 1e-12
+# Of a window's width.
+_NOTHING: Final = 1e-9
 
 
 def answers(
@@ -64,14 +66,25 @@ def _or_why_not(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         return {"text": str(error)}
 
 
-def _named(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} = {value:.6g}" for name, value in values.items())
+def _named(rmap: Any, values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} = {plain(rmap, name, value):.6g}" for name, value in values.items())
 
 
-def _signed(values: Mapping[str, float], at: Mapping[str, float]) -> str:
+def plain(rmap: Any, name: str, value: float) -> float:
+    """Without the rounding of a zero, which no window shows."""
+    window = rmap.window.ranges.get(name)
+    tiny = window is not None and not window.log and abs(value) < _NOTHING * abs(window.high - window.low)
+    return 0.0 if tiny else value
+
+
+def _signed(rmap: Any, values: Mapping[str, float], at: Mapping[str, float]) -> str:
     """Changes in words, without those that are rounding."""
-    kept = {name: value for name, value in values.items() if abs(value) > _ROUNDING * abs(at[name])}
-    return ", ".join(f"{name} by {value:+.4g}" for name, value in (kept or values).items())
+    kept = {
+        name: value
+        for name, value in values.items()
+        if abs(value) > _ROUNDING * abs(at[name]) and plain(rmap, name, value) != 0.0
+    }
+    return ", ".join(f"{name} by {value:+.4g}" for name, value in kept.items()) or "by less than rounding"
 
 
 def _regime(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
@@ -79,7 +92,7 @@ def _regime(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
     rate = "" if face.radius != face.radius else f", slowest multiplier {face.radius:.6g}"
     if rate and rmap.system.kind == "flow":
         rate = f", slowest eigenvalue {face.radius:.6g}"
-    text = f"At {_named(at)}, training {face.verdict} ({face.detail}){rate}: regime {face.number}."
+    text = f"At {_named(rmap, at)}, training {face.verdict} ({face.detail}){rate}: regime {face.number}."
     return {"text": text, "number": face.number, "verdict": face.verdict, "detail": face.detail, "radius": face.radius}
 
 
@@ -87,8 +100,9 @@ def _nearest(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
     near = rmap.nearest_border(**at)
     kind = f"{near.label}{f', {near.criticality}' if near.criticality else ''}"
     text = (
-        f"The nearest border ({kind}) is at {_named(near.parameters)}, {100 * near.distance:.3g} % of the window away: "
-        f"{_signed(near.change, near.parameters)}{'' if near.exact else ' (as exact as the map)'}."
+        f"The nearest border ({kind}) is at {_named(rmap, near.parameters)}, "
+        f"{100 * near.distance:.3g} % of the window away: {_signed(rmap, near.change, near.parameters)}"
+        f"{'' if near.exact else ' (as exact as the map)'}."
     )
     return {"text": text, **asdict(near)}
 
@@ -96,10 +110,10 @@ def _nearest(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
 def _change(rmap: Any, at: Mapping[str, float], verdict: str) -> dict[str, Any]:
     change = rmap.smallest_change(verdict, dict(at))
     if change.distance == 0:
-        text = f"At {_named(at)}, training {verdict} already."
+        text = f"At {_named(rmap, at)}, training {verdict} already."
     else:
-        crossed = f"across {change.label} at {_named(change.parameters)}"
-        moved = _signed(change.change, change.parameters)
+        crossed = f"across {change.label} at {_named(rmap, change.parameters)}"
+        moved = _signed(rmap, change.change, change.parameters)
         text = f"The smallest change after which training {verdict}: {moved}, {crossed}."
     return {"text": text, **asdict(change)}
 
@@ -107,13 +121,13 @@ def _change(rmap: Any, at: Mapping[str, float], verdict: str) -> dict[str, Any]:
 def _path(rmap: Any, at: Mapping[str, float], to: Mapping[str, float]) -> dict[str, Any]:
     steps = rmap.along([at, to])
     first = rmap.at(**at)
-    text = [f"From {_named(at)} to {_named(to)}: training {first.verdict} ({first.detail}) at first"]
+    text = [f"From {_named(rmap, at)} to {_named(rmap, to)}: training {first.verdict} ({first.detail}) at first"]
     for step in steps:
         after = rmap.faces[step.after]
         kind = f"{step.label}{f', {step.criticality}' if step.criticality else ''}"
         jumps = any(not t.returns for t in step.transitions)
         back = ", and does not come back the same way" if jumps else ""
-        text.append(f"beyond {_named(step.parameters)} ({kind}) it {after.verdict} ({after.detail}){back}")
+        text.append(f"beyond {_named(rmap, step.parameters)} ({kind}) it {after.verdict} ({after.detail}){back}")
     if not steps:
         text.append("and all the way")
     return {"text": "; ".join(text) + ".", "steps": [asdict(s) for s in steps]}
@@ -123,17 +137,21 @@ def _best(rmap: Any) -> dict[str, Any]:
     best = rmap.best_rate()
     unit = "iterations" if rmap.system.kind == "map" else "units of time"
     text = (
-        f"Training converges fastest at {_named(best.parameters)}: {best.iterations:.4g} {unit} to 1/e by the slowest "
-        "of all modes."
+        f"Training converges fastest at {_named(rmap, best.parameters)}: {best.iterations:.4g} {unit} to 1/e by the "
+        "slowest of all modes."
     )
     return {"text": text, **asdict(best)}
 
 
 def _circle(rmap: Any, verdict: str) -> dict[str, Any]:
     circle = rmap.largest_safe_circle(verdict)
-    spans = ", ".join(f"{name} from {low:.4g} to {high:.4g}" for name, (low, high) in circle.extent.items())
+    spans = ", ".join(
+        f"{name} from {plain(rmap, name, low):.4g} to {plain(rmap, name, high):.4g}"
+        for name, (low, high) in circle.extent.items()
+    )
+    shape, size = ("circle", "radius") if rmap.window.dimension > 1 else ("interval", "half width")
     text = (
-        f"The largest circle in which training {verdict} has its centre at {_named(circle.centre)} and the radius "
-        f"{100 * circle.radius:.3g} % of the window ({spans}); what limits it: {', '.join(circle.touches)}."
+        f"The largest {shape} in which training {verdict} has its centre at {_named(rmap, circle.centre)} and the "
+        f"{size} {100 * circle.radius:.3g} % of the window ({spans}); what limits it: {', '.join(circle.touches)}."
     )
     return {"text": text, **asdict(circle)}

@@ -7,10 +7,10 @@ import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.figures.bands import is_tongue
-from gan_bifurcation.reports.answers import answers
+from gan_bifurcation.reports.answers import answers, plain
 from gan_bifurcation.reports.equations import equations_of
 from gan_bifurcation.reports.facts import citation_or_empty, first_sentence, paper_line, short_name
-from gan_bifurcation.reports.turning import gaps, tongues, turning, turns
+from gan_bifurcation.reports.turning import gaps, ten_digits, tongues, turning, turns
 from gan_bifurcation.studies.claims import criticality_along
 from gan_bifurcation.studies.results import Results
 from gan_bifurcation.tables import Table
@@ -49,6 +49,7 @@ def content(results: Results) -> dict[str, Any]:
         "sets": [_set(name, found) for name, found in results.sets.items()],
         "certificates": [row for table in results.certificates.values() for row in table.rows],
         "maps": [_map(name, rmap) for name, rmap in results.maps.items()],
+        "basins": [_basins(name, picture) for name, picture in results.basins.items()],
         "orbits": [_orbit(name, results[name]) for name in results.names("orbit")],
         "tables": [_table(section.name, section.of, results[section.name]) for section in study.table],
         "claims": [{**vars(c), "sources": _sources(c.paper)} for c in results.claims],
@@ -114,7 +115,7 @@ def _points(name: str, points: Sequence[Point], badges: Mapping[str, str]) -> li
 
 
 def _where(point: Point) -> str:
-    return ", ".join(f"{name} = {point.parameters[name]:.10g}" for name in point.free)
+    return ", ".join(f"{name} = {ten_digits(point.parameters[name])}" for name in point.free)
 
 
 def coefficient(point: Point) -> str:
@@ -195,13 +196,15 @@ def _map(name: str, rmap: Any) -> dict[str, Any]:
     borders = [
         {
             "label": b.label, "criticality": b.criticality, "between": f"{b.faces[0]} and {b.faces[1]}",
-            "length": f"{b.length:.3g}", "special": ", ".join(str(s["label"]) for s in b.special),
+            "length": f"{b.length:.3g}", "at": _value(rmap, b.points),
+            "special": ", ".join(str(s["label"]) for s in b.special),
         }
         for b in rmap.borders
     ]  # fmt: skip
     return {
         "name": name,
         "over": ", ".join(rmap.window.names),
+        "line": rmap.window.dimension == 1,
         "flow": rmap.system.kind == "flow",
         "faces": faces,
         "borders": borders,
@@ -228,13 +231,56 @@ def _asked(rmap: Any) -> list[str]:
     found = answers(rmap)["largest circle"]
     texts = [str(found["text"])]
     if "centre" in found:
-        texts.append("From its centre: " + str(answers(rmap, found["centre"], circle=False)["nearest border"]["text"]))
+        texts.append(_after("From its centre", answers(rmap, found["centre"], circle=False)["nearest border"]["text"]))
     others = [f for f in rmap.faces if f.verdict != "converges"]
     if others and any(f.verdict == "converges" for f in rmap.faces):
         worst = max(others, key=lambda f: f.area)
         asked = answers(rmap, worst.point, circle=False)
         texts += [str(asked["regime"]["text"]), str(asked["smallest change"]["text"])]
     return texts
+
+
+def _value(rmap: Any, points: Any) -> str:
+    """Where a border over one parameter lies."""
+    return f"{plain(rmap, rmap.window.names[0], float(np.ravel(points)[0])):.10g}"
+
+
+def _after(first: str, sentence: Any) -> str:
+    """A sentence that goes on after other words."""
+    text = str(sentence)
+    return f"{first}, {text[:1].lower()}{text[1:]}"
+
+
+def _basins(name: str, picture: Any) -> dict[str, Any]:
+    """The attractors of a picture, with their shares of initial conditions drawn by chance."""
+    found = picture.found
+    return {
+        "name": name,
+        "over": ", ".join(f"{state} from {r.low:g} to {r.high:g}" for state, r in picture.axes.items()),
+        "at": ", ".join(f"{k} = {v:g}" for k, v in found.system.parameters.items()),
+        "samples": len(found.initial),
+        "side": picture.member.shape[0],
+        "seed": found.seed,
+        "rows": [
+            {
+                "id": a.id, "words": str(a), "share": f"{100 * a.share:.3g} %",
+                "error": f"{100 * a.share_low:.3g} to {100 * a.share_high:.3g} %",
+                "where": ", ".join(
+                    f"{s} = {v:.6g}" for s, v in zip(found.system.states, a.state, strict=False) if s in picture.axes
+                ) if a.verdict == "converges" else "",
+                "note": _image(a),
+            }
+            for a in found.attractors
+        ],
+        "notes": list(found.notes),
+    }  # fmt: skip
+
+
+def _image(attractor: Any) -> str:
+    if not attractor.symmetry:
+        return ""
+    of = str(attractor.copy_of) if attractor.copy_of else "itself"
+    return f"image of {of} under {attractor.symmetry}"
 
 
 def _orbit(name: str, data: Mapping[str, Any]) -> dict[str, str]:

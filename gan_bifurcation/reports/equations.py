@@ -1,11 +1,12 @@
 """A system's equations as text, LaTeX and MathML, bounded in length."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import sympy
+from sympy.printing.mathml import MathMLPresentationPrinter
 
 from gan_bifurcation.expressions import Mean, symbol
 from gan_bifurcation.system import System
@@ -116,12 +117,32 @@ def _left_latex(left: str, kind: str) -> str:
     return name if "__" in left else (rf"\dot{{{name}}}" if kind == "flow" else rf"{name}^{{+}}")
 
 
+class _Printer(MathMLPresentationPrinter):  # type: ignore[misc]
+    """SymPy's, which would print the table of an expectation as an argument."""
+
+    def _print_Mean(self, expression: Mean) -> Any:
+        under = self.dom.createElement("mrow")
+        for column in expression.table.columns:
+            under.appendChild(self._print(column))
+        sign = self.dom.createElement("msub")
+        sign.appendChild(self._word("mi", "\N{MATHEMATICAL DOUBLE-STRUCK CAPITAL E}"))
+        sign.appendChild(under)
+        row = self.dom.createElement("mrow")
+        for part in (sign, self._word("mo", "["), self._print(expression.body), self._word("mo", "]")):
+            row.appendChild(part)
+        return row
+
+    def _word(self, kind: str, text: str) -> Any:
+        made = self.dom.createElement(kind)
+        made.appendChild(self.dom.createTextNode(text))
+        return made
+
+
 def _mathml(left: str, right: Any, kind: str) -> str:
     """Presentation MathML, which browsers show without any script."""
-    printed: Callable[..., str] = sympy.printing.mathml
     try:
-        name = printed(_renamed(symbol(left)), printer="presentation")
-        body = printed(_renamed(right), printer="presentation")
+        name = _Printer().doprint(_renamed(symbol(left)))
+        body = _Printer().doprint(_renamed(right))
     except (AttributeError, TypeError, NotImplementedError):
         # A function that the printer does not know is shown as text.
         return ""

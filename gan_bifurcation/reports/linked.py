@@ -182,7 +182,7 @@ def _svg(draw: Callable[[Any], Any], aspect: float) -> bytes:
 def _missing_map(rmap: Any) -> tuple[bytes, str, dict[str, Any]]:
     from gan_bifurcation import figures
 
-    aspect = 0.95 if rmap.window.dimension == 2 else 0.4
+    aspect = 0.95 if rmap.window.dimension == 2 else 0.5
     return _svg(lambda ax: figures.regime_map(rmap, ax=ax), aspect), "The regimes, drawn for this page.", {}
 
 

@@ -58,9 +58,9 @@ def card(rmap: Any, face: Any) -> Card:
     facts = [("at", ", ".join(f"{name} = {value:.6g}" for name, value in face.point.items()))]
     facts += _attractors(face, system.kind == "map")
     if len(spectrum):
-        which = "Multipliers" if system.kind == "map" else "Eigenvalues"
-        where = "" if face.verdict == "converges" else " of the equilibrium, which does not attract"
-        facts.append((which.lower() + where, in_words(spectrum, system.kind)))
+        which = "multipliers" if system.kind == "map" else "eigenvalues"
+        where = "" if face.verdict == "converges" else f" of the equilibrium{_beside(spectrum, system.kind)}"
+        facts.append((which + where, in_words(spectrum, system.kind)))
     if len(times):
         length = (
             f"{times[-1]:.0f} step{'' if times[-1] == 1 else 's'}" if system.kind == "map" else f"time {times[-1]:.4g}"
@@ -72,9 +72,16 @@ def card(rmap: Any, face: Any) -> Card:
     return Card(face.number, tuple(facts), times, values, state, spectrum)
 
 
+def _beside(spectrum: NDArray[np.complex128], kind: str) -> str:
+    """What an equilibrium does where runs do something else."""
+    attracts = np.max(np.abs(spectrum)) < 1.0 if kind == "map" else np.max(spectrum.real) < 0.0
+    return ", which attracts what begins near it" if attracts else ", which does not attract"
+
+
 def _equilibrium(rmap: Any, face: Any) -> FloatArray | None:
+    """What training converges to; where it does something else, the equilibrium that branches lead to."""
     first = face.attractors[0]
-    if first.how == "spectrum" and len(first.state) == rmap.system.n:
+    if (first.how == "spectrum" or first.verdict == "converges") and len(first.state) == rmap.system.n:
         return np.array(first.state)
     unit = rmap.window.to_unit([face.point[name] for name in rmap.window.names])
     found = rmap.sampler.equilibria(np.asarray(unit, dtype=float), first_only=True)

@@ -59,7 +59,7 @@ def gaps(name: str, branch: Branch) -> list[dict[str, str]]:
             form = point.normal_form
             rows.append({
                 "of": name, "over": branch.free[0], "rotation": str(form["rotation"]),
-                "low": f"{form['low']:.10g}", "high": f"{form['high']:.10g}", "width": f"{form['width']:.3g}",
+                "low": ten_digits(form["low"]), "high": ten_digits(form["high"]), "width": f"{form['width']:.3g}",
                 "note": point.note,
             })  # fmt: skip
     return rows
@@ -75,8 +75,17 @@ def tongues(name: str, found: Sequence[Any]) -> list[dict[str, Any]]:
         ]
         rows.append({
             "of": name, "rotation": str(tongue.rotation), "order": tongue.order,
-            "tip": ", ".join(f"{k} = {tip.parameters[k]:.10g}" for k in tip.free),
+            "tip": ", ".join(f"{k} = {ten_digits(tip.parameters[k])}" for k in tip.free),
             "points": ", ".join(str(len(edge)) for edge in tongue.edges), "outcome": tongue.outcome.message,
             "ends": ends,
         })  # fmt: skip
     return rows
+
+
+def ten_digits(value: float) -> str:
+    """A located coordinate; what is left of a zero after rounding is zero.
+
+    >>> ten_digits(-8.3e-17), ten_digits(1 / 3)
+    ('0', '0.3333333333')
+    """
+    return f"{0.0 if abs(value) < 1e-14 else value:.10g}"

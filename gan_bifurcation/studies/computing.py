@@ -26,6 +26,7 @@ from gan_bifurcation.studies.organising import make_certificates, make_set, reat
 from gan_bifurcation.studies.plan import Part
 from gan_bifurcation.studies.results import load_part, part_base
 from gan_bifurcation.studies.schema import (
+    BasinsSpec,
     BranchSpec,
     CurveSpec,
     EventSpec,
@@ -117,6 +118,10 @@ class Workshop:
             made = _regime_map(part.section, system, self.seed, tell, lines, self.executor, base / "work")
             made.save(base)
             _clear(base / "work")
+        elif part.kind == "basins":
+            assert system is not None
+            made = _basins(part.section, system, self.seed, self.executor)
+            made.save(base)
         elif part.kind == "orbit":
             assert system is not None
             made = _orbit(part.section, system, base)
@@ -273,6 +278,16 @@ def _regime_map(
         box=dict(section.box) or None, seed=seed if section.seed is None else section.seed, progress=tell,
         attractors=section.attractors, curves=lines, depth=section.depth, executor=executor,
         endings=tuple(section.endings.items()), work=work,
+    )  # fmt: skip
+
+
+def _basins(section: BasinsSpec, system: System, seed: int, executor: Executor | None) -> Any:
+    from gan_bifurcation.regimes.basin_picture import basins
+
+    return basins(
+        system.with_parameters(**section.parameters), dict(section.plane), at=dict(section.at) or None,
+        resolution=section.resolution, samples=section.samples, seed=seed if section.seed is None else section.seed,
+        steps=section.steps, duration=section.duration, executor=executor, workers=1,
     )  # fmt: skip
 
 

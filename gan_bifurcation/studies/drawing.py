@@ -12,12 +12,14 @@ from gan_bifurcation.branch import Branch
 from gan_bifurcation.continuation.bifurcation_set import BifurcationSet
 from gan_bifurcation.errors import MisuseError, Outcome
 from gan_bifurcation.figures.surfaces import panel_grid
+from gan_bifurcation.regimes.basin_picture import BasinPicture
 from gan_bifurcation.simulate import Orbit
 from gan_bifurcation.studies.schema import FigureSpec
 from gan_bifurcation.system import System
 from gan_bifurcation.tables import Table
 
 _ASPECTS: Mapping[str, float] = {
+    "basins": 1.05,
     "bifurcation_set": 0.95, "regime_map": 0.95, "regime_graph": 0.95, "vector_field": 0.98, "spectrum_path": 0.82,
     "landscape": 0.85, "heat_map": 0.85, "profile": 0.9, "profiles": 0.46, "tongues": 0.95,
 }  # fmt: skip
@@ -57,7 +59,11 @@ class Drawer:
             _demand(section, parts, "branches or curves", lambda part: isinstance(part, kinds))
             several = [c for part in several for c in (part.curves if isinstance(part, BifurcationSet) else [part])]
         elif section.kind in ("regime_map", "regime_graph"):
-            _demand(section, parts, "a map", lambda part: not isinstance(part, Branch | Table | dict | list))
+            _demand(
+                section, parts, "a map", lambda part: not isinstance(part, Branch | Table | BasinPicture | dict | list)
+            )
+        elif section.kind == "basins":
+            _demand(section, parts, "basins", lambda part: isinstance(part, BasinPicture))
         else:
             _demand(section, parts, "orbits", _is_orbit)
         figure, ax = _figure(section.width, _aspect(section))
@@ -73,6 +79,8 @@ class Drawer:
             figures.regime_map(first, ax=ax)
         elif section.kind == "regime_graph":
             figures.regime_graph(first, ax=ax)
+        elif section.kind == "basins":
+            figures.basins(first, ax=ax)
         else:
             system = self.system_of(section.of[0]).with_parameters(**first["parameters"])
             paths = [part["states"] for part in several]

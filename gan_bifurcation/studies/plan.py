@@ -18,7 +18,7 @@ from gan_bifurcation.studies.tabulating import check_settings
 from gan_bifurcation.system import System
 
 # Kinds of parts that are computed of a system.
-_OF_SYSTEMS: Final = ("branch", "curve", "tongues", "set", "map", "orbit")
+_OF_SYSTEMS: Final = ("branch", "curve", "tongues", "set", "map", "basins", "orbit")
 # Raised when results of the same study would be written otherwise.
 FORMAT = 2
 
@@ -30,7 +30,7 @@ class Part:
     Attributes
     ----------
     kind : str
-        branch, curve, tongues, set, certificate, map, orbit, table or figure.
+        branch, curve, tongues, set, certificate, map, basins, orbit, table or figure.
     name : str
     section : object
         Its section of the study.
@@ -154,7 +154,7 @@ def _check(systems: Mapping[str, System], name: str, section: Any, where: str) -
         for parameter in (*getattr(section, "free", {}), *getattr(section, "parameters", {})):
             system.parameter_index(parameter)
         named = getattr(section, "start", None) or getattr(section, "initial", None) or {}
-        for state in (*named, *getattr(section, "box", {})):
+        for state in (*named, *getattr(section, "box", {}), *getattr(section, "plane", {})):
             if state not in system.states:
                 raise unknown_name("state", state, system.states)
     except MisuseError as error:

@@ -85,7 +85,7 @@ class Results:
         return self._systems or all_systems(self.file.study, self.file.folder)
 
     def names(self, kind: str) -> list[str]:
-        """The names of all parts of one kind: branch, curve, tongues, set, certificate, map, orbit, table, figure."""
+        """Names of the parts of a kind: branch, curve, tongues, set, certificate, map, basins, orbit, table, figure."""
         return [part["name"] for part in self.summary["parts"] if part["kind"] == kind]
 
     def __getitem__(self, name: str) -> Any:
@@ -124,6 +124,10 @@ class Results:
         return {name: self[name] for name in self.names("map")}
 
     @cached_property
+    def basins(self) -> dict[str, Any]:
+        return {name: self[name] for name in self.names("basins")}
+
+    @cached_property
     def figures(self) -> dict[str, Figure]:
         made = {}
         for section in self.file.study.figure:
@@ -151,7 +155,7 @@ class Results:
 def part_base(folder: Path, kind: str, name: str) -> Path:
     """Where the data of a part lies, without suffix."""
     where = {"branch": "branches", "curve": "branches", "map": "maps", "orbit": "orbits", "figure": "figures"}
-    where |= {"tongues": "tongues", "set": "sets"}
+    where |= {"tongues": "tongues", "set": "sets", "basins": "basins"}
     return folder / where.get(kind, "tables") / name
 
 
@@ -172,6 +176,10 @@ def load_part(folder: Path, kind: str, name: str) -> Any:
         from gan_bifurcation.continuation.bifurcation_set import BifurcationSet
 
         return BifurcationSet.load(base)
+    if kind == "basins":
+        from gan_bifurcation.regimes.basin_picture import BasinPicture
+
+        return BasinPicture.load(base)
     if kind == "figure":
         return base
     if kind in ("table", "certificate"):

@@ -231,7 +231,7 @@ def _haste(part: Part) -> int:
     """Smaller for what others wait for and for what takes long."""
     if part.kind == "figure":
         return 4 if part.section.kind == "heat_map" else 5
-    return {"branch": 0, "map": 1, "set": 1, "tongues": 1, "table": 2, "curve": 3}.get(part.kind, 4)
+    return {"branch": 0, "map": 1, "set": 1, "tongues": 1, "basins": 1, "table": 2, "curve": 3}.get(part.kind, 4)
 
 
 # What a process that computes parts keeps between them.

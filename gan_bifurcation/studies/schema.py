@@ -198,6 +198,29 @@ class SetSpec(_Free):
     seed: int | None = Field(default=None, ge=0)
 
 
+class BasinsSpec(Section):
+    """Which attractor training ends on, over a plane of two initial states; shares by chance, with their error."""
+
+    name: Name
+    system: str = ""
+    parameters: dict[str, float] = Field(default_factory=dict)
+    plane: dict[str, Range] = Field(min_length=2, max_length=2)
+    # Values of other states; without one, as at the start of training.
+    at: dict[str, float] = Field(default_factory=dict, max_length=200)
+    resolution: int = Field(default=80, ge=2, le=1000)
+    samples: int = Field(default=1000, ge=1, le=1_000_000)
+    seed: int | None = Field(default=None, ge=0)
+    steps: int | None = Field(default=None, ge=64, le=MOST_STEPS)
+    duration: float | None = Field(default=None, gt=0, le=1e9)
+
+    @field_validator("plane", mode="before")
+    @classmethod
+    def _ranges(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError("expected a table of two states, such as {x1 = [-1.0, 1.0], x2 = [-1.0, 1.0]}")  # noqa: TRY004
+        return {name: read_range(pair) for name, pair in value.items()}
+
+
 class CertificateSpec(Section):
     """Proofs, in interval arithmetic, of what special points are."""
 
@@ -236,7 +259,7 @@ class TableSpec(Section):
 FigureKind = Literal[
     "bifurcation_diagram", "spectral_radius", "spectrum_path", "bifurcation_set", "regime_map", "regime_graph",
     "vector_field", "profile", "profiles", "staircase", "tongues", "field_panels", "lines", "time_series", "heat_map",
-    "landscape",
+    "landscape", "basins",
 ]  # fmt: skip
 Texts = list[Annotated[str, StringConstraints(max_length=200)]]
 
@@ -353,6 +376,7 @@ class Study(Section):
     set: list[SetSpec] = Field(default_factory=list)
     certificate: list[CertificateSpec] = Field(default_factory=list)
     map: list[MapSpec] = Field(default_factory=list)
+    basins: list[BasinsSpec] = Field(default_factory=list)
     orbit: list[OrbitSpec] = Field(default_factory=list)
     table: list[TableSpec] = Field(default_factory=list)
     figure: list[FigureSpec] = Field(default_factory=list)
@@ -365,7 +389,7 @@ class Study(Section):
 
     def sections(self) -> list[tuple[str, Any]]:
         """All named sections, as (kind, section), in the order in which they can be computed."""
-        kinds = ("branch", "curve", "tongues", "set", "certificate", "map", "orbit", "table", "figure")
+        kinds = ("branch", "curve", "tongues", "set", "certificate", "map", "basins", "orbit", "table", "figure")
         return [(kind, section) for kind in kinds for section in getattr(self, kind)]
 
     @model_validator(mode="after")

@@ -48,7 +48,7 @@ def make_game(model: str, settings: Mapping[str, Any]) -> Game:
 
 
 # Results keep a copy of each game file, and these names for themselves.
-_TAKEN = ("study.toml", "branches", "figures", "maps", "orbits", "parts", "tables", "tongues")
+_TAKEN = ("study.toml", "basins", "branches", "figures", "maps", "orbits", "parts", "tables", "tongues")
 
 
 def game_path(spec: SystemSpec, folder: Path | None) -> Path:

@@ -66,12 +66,18 @@
       this.where = this.readout.appendChild(make("output", {}));
       this.sliders = about.names.map((name, k) => this.slider(name, k));
       this.said = this.readout.appendChild(make("p", { "aria-live": "polite", class: "said" }));
+      if (about.rates) this.readout.append(make("p", { class: "note" }, this.fineprint()));
       this.regimes();
       for (const d of this.diagrams) this.listen(d, at => this.along(d, at[0]));
       if (this.map) this.listen(this.map, at => this.move(about.names.map((_, k) => at[k])));
       const first = section.querySelector(".card.first") || section.querySelector(".card");
       if (first) this.pin(first.dataset.regime, false);
       this.where.textContent = "Move over the map or the diagram, or use the sliders.";
+    }
+    fineprint() {
+      const { along } = this.about.rates;
+      const grid = this.about.names.map(() => along).join(" × ");
+      return "What is called interpolated lies linearly between " + grid + " computed places; on the line of a diagram the nearest computed point speaks. The cards and tables hold computed values only.";
     }
     slider(name, k) {
       const axis = this.about.window[k];
@@ -153,7 +159,7 @@
       const words = [this.about.names.map((name, k) => name + " = " + shown(values[k])).join(", ")];
       if (this.face !== null) words.push(this.about.faces[this.face]);
       const rate = this.rate();
-      if (rate !== null) words.push((this.about.kind === "map" ? "slowest multiplier" : "slowest eigenvalue") + " about " + shown(rate));
+      if (rate !== null) words.push((this.about.kind === "map" ? "slowest multiplier" : "slowest eigenvalue") + " about " + shown(rate) + " (interpolated)");
       this.cross();
       for (const d of this.diagrams) words.push(...this.mark(d));
       this.where.textContent = words.filter(Boolean).join("; ");
