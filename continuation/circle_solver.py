@@ -11,6 +11,7 @@ from gan_bifurcation.continuation.circle_frames import Frames
 from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem, Plane
 from gan_bifurcation.continuation.circle_waves import SIZES, resampled, tail
 from gan_bifurcation.continuation.run import Ends
+from gan_bifurcation.observables import number
 from gan_bifurcation.profiles import Profile
 
 # Modes are added where the last tenth of them is larger than this, relative to the largest.
@@ -119,6 +120,6 @@ class Solver:
         if ends.domain:
             p = self.problem.at(circle).parameter_vector().tolist()
             for tape, reason in ends.domain:
-                if any(not tape.evaluate([*x, *p])[0] >= 0.0 for x in circle.u.tolist()):
+                if any(not number(tape, [*x, *p]) >= 0.0 for x in circle.u.tolist()):
                     return f"left the domain: {reason}"
         return ""

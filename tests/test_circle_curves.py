@@ -29,7 +29,7 @@ def chenciner(**parameters: float) -> gb.System:
 
 @pytest.fixture(scope="module")
 def found() -> gb.BifurcationSet:
-    return gb.bifurcation_set(chenciner(c=-0.2), WINDOW, depth=1, most_branches=4)
+    return gb.bifurcation_set(chenciner(c=-0.2), WINDOW, depth=1, most_branches=4, most_circles=40)
 
 
 def test_folds_of_circles_begin_at_a_chenciner_point(found: gb.BifurcationSet) -> None:
