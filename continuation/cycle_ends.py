@@ -10,6 +10,7 @@ from gan_bifurcation.continuation.collocation import Collocation
 from gan_bifurcation.continuation.cycle_points import Between, Record
 from gan_bifurcation.continuation.run import Ends
 from gan_bifurcation.errors import Outcome
+from gan_bifurcation.observables import number
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -72,7 +73,7 @@ def beyond(c: Collocation, r: Record, ends: Ends, limit: float) -> Outcome | Non
     if ends.domain:
         p = c.at(r.b).parameter_vector()
         for tape, reason in ends.domain:
-            if any(not tape.evaluate([*state, *p])[0] >= 0.0 for state in x):
+            if any(not number(tape, [*state, *p]) >= 0.0 for state in x):
                 words = f"The trace ended near {place}: left the domain: {reason}."
                 return Outcome("bounds", words, True)
     if not np.max(np.abs(x)) < limit:

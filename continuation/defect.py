@@ -84,7 +84,8 @@ def balanced_units(a: FloatArray, *sizes: FloatArray) -> FloatArray | None:
     """Units (n,) in which a Jacobian's rows are like its columns, or None where all of them would be near one.
 
     A group of states that act on each other has one factor in common, which the Jacobian does not tell. With it the
-    largest of them is one in the first of the sizes (n,) that are not zero; if all are, the smallest unit is one.
+    largest of them is one in the first of the sizes (n,) that are not zero. If all are, the smallest unit is one, or
+    so large that what drives the group from outside is no larger than what it does to itself.
     """
     off = np.abs(a)
     np.fill_diagonal(off, 0.0)
@@ -99,7 +100,13 @@ def balanced_units(a: FloatArray, *sizes: FloatArray) -> FloatArray | None:
         units = matrix_balance(a, permute=False, separate=True)[1][0]
     for group in _groups(off > 0.0):
         known = (float(np.max(size[group] / units[group])) for size in sizes if size[group].max() > SMALLEST)
-        factor = next(known, 1.0 / float(units[group].min()))
+        factor = next(known, 0.0)
+        if not factor:
+            units[group] /= float(units[group].min())
+            rates = np.abs(a[group]) * (units / units[group, None])
+            own = float(rates[:, group].max())
+            rates[:, group] = 0.0
+            factor = max(1.0, float(rates.max()) / own) if own > 0.0 else 1.0
         if factor < np.inf:
             units[group] *= factor
     return unlike(units)
@@ -111,11 +118,12 @@ def unlike(units: FloatArray) -> FloatArray | None:
 
 
 def _groups(acts: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
-    """States that act on each other, one way or another."""
+    """States that act on each other, one way or another; what drives a group comes before it."""
     n = len(acts)
     reaches = acts | np.eye(n, dtype=bool)
     for _ in range(int(np.ceil(np.log2(max(n, 2))))):
         reaches = (reaches.astype(float) @ reaches) > 0.0
     mutual = reaches & reaches.T
     first = mutual.argmax(axis=1)
-    return [np.flatnonzero(first == g) for g in np.unique(first)]
+    groups = [np.flatnonzero(first == g) for g in np.unique(first)]
+    return sorted(groups, key=lambda group: int(reaches[group[0]].sum()))

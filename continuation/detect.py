@@ -8,6 +8,7 @@ counting alone never places a point.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Final
 
 import numpy as np
@@ -41,8 +42,8 @@ class Detector:
         self.events = [event.compile(problem.system) for event in events]
         (window,) = problem.free.values()
         for v in at:
-            if not np.isfinite(v):
-                raise MisuseError(f"at= asks for a point at {v}, expected finite values of the free parameter.")
+            if not isinstance(v, Real) or not np.isfinite(v):
+                raise MisuseError(f"at= asks for a point at {v!r}, expected finite values of the free parameter.")
             if not window.low <= v <= window.high:
                 raise MisuseError(
                     f"at= asks for a point at {v}, outside the window ({window.low:g}, {window.high:g}); widen it."

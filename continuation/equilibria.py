@@ -11,6 +11,7 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.defect import Defect, found_units
 from gan_bifurcation.continuation.manifolds import manifold_beside, nearest_on_manifold
 from gan_bifurcation.continuation.problem import compute_spectrum
+from gan_bifurcation.continuation.root_search import newton_step
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.system import System
 
@@ -173,7 +174,14 @@ def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
             "give a closer guess, or search with gb.find_equilibria."
         )
     y = x / defect.units
-    if (k := _nullity(defect, y)) and (closer := nearest_on_manifold(defect, guess, y, k)) is not None:
+    k = _nullity(defect, y)
+    step = np.zeros(system.n) if k else newton_step(system, x)
+    if step is None or bool(np.any(np.abs(step) > 1e-3 * np.maximum(np.abs(x), 1e-3 * defect.units))):
+        raise MisuseError(
+            f"From this guess Newton's method ran out on a tail of '{system.name}', where the equations fall off and "
+            "are not zero; give a closer guess, or search with gb.find_equilibria."
+        )
+    if k and (closer := nearest_on_manifold(defect, guess, y, k)) is not None:
         y = closer
     return _point(defect, y * defect.units)
 

@@ -15,7 +15,7 @@ from gan_bifurcation.continuation.march import Strip
 from gan_bifurcation.continuation.problem import Condition, CurveProblem
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.expressions import parse, symbol
-from gan_bifurcation.observables import observable_tape
+from gan_bifurcation.observables import number, observable_tape
 from gan_bifurcation.system import System
 from gan_bifurcation.tape import Tape
 
@@ -98,7 +98,7 @@ class Event:
         for i in range(len(strip)):
             p = fixed.copy()
             p[columns] = q[i]
-            out[i] = self.tape.evaluate([*x[i], *p])[0]
+            out[i] = number(self.tape, [*x[i], *p])
         return out
 
     def happened(self, problem: CurveProblem, strip: Strip) -> NDArray[np.int64]:

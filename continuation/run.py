@@ -21,7 +21,7 @@ from gan_bifurcation.continuation.march import (
 )
 from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem
 from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
-from gan_bifurcation.observables import observable_tape
+from gan_bifurcation.observables import number, observable_tape
 from gan_bifurcation.ranges import Range, as_range
 from gan_bifurcation.system import System
 from gan_bifurcation.tape import Tape
@@ -65,8 +65,8 @@ class Ends:
         names: Sequence[str] = (),
     ) -> "Ends":
         """What ends a trace; `names` are those of users' events."""
-        if max_points < 1:
-            raise MisuseError(f"max_points must be at least 1, got {max_points}.")
+        if isinstance(max_points, bool) or not isinstance(max_points, int | np.integer) or max_points < 1:
+            raise MisuseError(f"max_points must be a whole number, at least 1, got {max_points!r}.")
         known = {}
         for name, pair in (bounds or {}).items():
             if name not in system.states:
@@ -96,7 +96,7 @@ class Ends:
             if self.domain:
                 p = problem.at(strip.u[i]).parameter_vector()
                 for tape, reason in self.domain:
-                    if not tape.evaluate([*x[i], *p])[0] >= 0.0:
+                    if not number(tape, [*x[i], *p]) >= 0.0:
                         return i, f"left the domain: {reason}"
         return None
 

@@ -38,7 +38,7 @@ def trace(
     start: Point | Start | ProfileStart,
     free: Mapping[str, Any],
     *,
-    at: Sequence[float] = (),
+    at: float | Sequence[float] = (),
     stop: str | Sequence[str] | None = None,
     events: Sequence[Event] = (),
     bounds: Mapping[str, Any] | None = None,
@@ -55,7 +55,7 @@ def trace(
         :func:`gan_bifurcation.flip_to_period_two` made of one.
     free : mapping of parameter to (low, high) or ``gb.log_range(low, high)``
         One free parameter gives a branch, two give the curve of the labelled point.
-    at : sequence of float
+    at : float or sequence of float
         Values of the free parameter at which exact solutions are wanted (label "UZ").
     stop : str or sequence of str, optional
         Labels, or names such as "NS2", at which to stop (each direction on its own).
@@ -99,10 +99,11 @@ def trace(
             f"A trace starts from a point, such as gb.point(system) or branch['H1'], got {type(start).__name__}."
         )
     windows = _windows(start, free)
+    wanted = (at,) if isinstance(at, int | float) else at
     ends = Ends.of(start.system, stop, bounds, max_points, [e.name for e in events])
     if start.kind in _OTHERS:
         home = import_module(_OTHERS[start.kind])
-        found: Branch = home.trace(start, windows, at, ends, events, control, coefficients)
+        found: Branch = home.trace(start, windows, wanted, ends, events, control, coefficients)
         return found
     assert not isinstance(start, ProfileStart)
     control = control or StepControl()
@@ -111,13 +112,13 @@ def trace(
             raise MisuseError(
                 "This start gives a branch of one free parameter, got two; trace it in one, then take a labelled point."
             )
-        if at:
+        if wanted:
             raise MisuseError(
                 "at= gives values of the free parameter of a branch, but a curve has two; cut the curve with "
                 "an event instead."
             )
         return trace_curve(start, windows, ends, control, coefficients)
-    return _trace_branch(start, windows, at, ends, events, control, coefficients)
+    return _trace_branch(start, windows, wanted, ends, events, control, coefficients)
 
 
 def _windows(start: Point | Start | ProfileStart, free: Mapping[str, Any]) -> dict[str, Range]:

@@ -1,5 +1,6 @@
 """Functions of states and parameters given as text: events and bounds of the domain, on tapes of their own."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,20 @@ def observable_tape(system: "System", texts: Sequence[str]) -> tapes.Tape:
     [4.0]
     """
     return _built(system, "only", tuple(texts))
+
+
+def number(tape: tapes.Tape, inputs: Sequence[float]) -> float:
+    """The first output of a tape; not a number where it is not defined, as the logarithm of a negative number is not.
+
+    >>> from gan_bifurcation.system import System
+    >>> flow = System.from_equations("flow", {"x": "-x"})
+    >>> number(observable_tape(flow, ["log(x)"]), [-1.0])
+    nan
+    """
+    try:
+        return float(tape.evaluate(inputs)[0])
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return math.nan
 
 
 def guarded_tape(system: "System") -> tapes.Tape:

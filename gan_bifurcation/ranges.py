@@ -55,6 +55,10 @@ class Range:
             raise MisuseError(
                 f"A logarithmic range needs positive bounds, but its low bound is {self.low:g}: use a plain pair."
             )
+        if not math.isfinite(self.high / self.low if self.log else self.high - self.low):
+            raise MisuseError(
+                f"The range from {self.low:g} to {self.high:g} is too wide for floating-point numbers: narrow it."
+            )
 
     def __iter__(self) -> Iterator[float]:
         return iter((self.low, self.high))

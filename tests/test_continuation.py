@@ -310,6 +310,13 @@ def test_user_points_stop_and_bounds() -> None:
     assert bounded.column("x").min() >= -0.5
     assert bounded.column("x").max() <= 0.9
     assert {o.code for o in bounded.outcome} == {"bounds"}
+    with pytest.raises(gb.MisuseError, match="whole number"):
+        gb.trace(start, {"a": (-1, 1)}, max_points=7.5)
+    with pytest.raises(gb.MisuseError, match="expected finite"):
+        gb.trace(start, {"a": (-1, 1)}, at="0.5")
+    # One value needs no list; an event is nowhere where its function is not defined.
+    once = gb.trace(start, {"a": (-1, 1)}, at=0.25, events=[gb.Event.function("log(a - 0.5) + 1")])
+    assert sorted(p.label for p in once.special_points) == ["LP", "UZ", "UZ", *2 * ["log(a - 0.5) + 1"]]
     short = gb.trace(start, {"a": (-1, 1)}, max_points=7)
     assert "points" in {o.code for o in short.outcome}
     assert len(short) <= 13  # at most seven in each direction, which share the start
@@ -368,6 +375,8 @@ def test_bad_starts_are_refused() -> None:
         gb.point(FOLD, [np.nan])
     with pytest.raises(gb.MisuseError, match="found no"):
         gb.point(FOLD.with_parameters(a=-1), [0.7])
+    with pytest.raises(gb.MisuseError, match="tail"):
+        gb.point(equations("flow", {"x": "exp(-x)"}), [0.0])
     with pytest.raises(gb.MisuseError, match="does not solve"):
         gb.trace(gb.Point(FOLD, np.array([3.0]), np.zeros(1, complex)), {"a": (-1, 1)})
     with pytest.raises(gb.MisuseError, match="labelled PD"):

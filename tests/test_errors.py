@@ -54,6 +54,7 @@ def test_an_outcome_is_true_only_if_it_converged() -> None:
     ("pair", "part"),
     [
         ((2, 1), "reversed"),
+        ((-1e308, 1e308), "too wide"),
         ((1, 1), "equal"),
         ((0, math.inf), "finite"),
         ((math.nan, 1), "finite"),

@@ -49,3 +49,12 @@ def test_units_of_states_change_nothing(name: str, exponents: list[int]) -> None
     other = traced(name, exponents)
     assert [p[::2] for p in other] == [p[::2] for p in usual]
     assert [p[1] for p in other] == pytest.approx([p[1] for p in usual], rel=1e-9)
+
+
+@pytest.mark.parametrize("strength", [1e-9, 1e9])
+def test_a_state_that_is_only_driven(strength: float) -> None:
+    """A pitchfork at a = 0 and a state that it drives, with nothing back to tell the unit of."""
+    system = gb.System.from_equations("flow", {"x": "a*x - x**3", "y": f"{strength}*x - y"}, {"a": -0.5})
+    branch = gb.trace(gb.point(system, [0, 0]), {"a": (-1, 1)})
+    assert [(p.name, round(p.parameters["a"], 12)) for p in branch.special_points] == [("BP1", 0.0)]
+    assert branch["BP1"].normal_form["kind"] == "pitchfork"
