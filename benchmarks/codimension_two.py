@@ -1,4 +1,7 @@
-"""Points of codimension two against a peer that has them: ``python benchmarks/codimension_two.py [--jaxcont PYTHON]``.
+"""Points of codimension two: what a normal form and a bifurcation set cost, and a peer that has the points of flows.
+
+``python benchmarks/codimension_two.py [--jaxcont PYTHON]``: CPU times, best of repeats, one thread. Without jaxcont its
+part is left out.
 
 jaxcont (extra [bench]) locates CP, BT, GH and ZH of flows by Newton's method from a guess, here ours rounded to three
 digits; no peer at hand has those of maps. AUTO's curves, by xpplab, pass through the points but say nothing at them.
@@ -7,12 +10,14 @@ digits; no peer at hand has those of maps. AUTO's curves, by xpplab, pass throug
 import argparse
 import json
 import subprocess
-import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 import gan_bifurcation as gb
+from gan_bifurcation.continuation.codimension_two_spectra import PATTERNS
 
 EMPTY = "(1 - x - y - s)"
 OSCILLATOR = gb.System.from_equations(
@@ -69,13 +74,102 @@ def own() -> tuple[list[tuple[str, gb.Point]], float]:
     return found, time.process_time() - begin
 
 
+def seconds_of(work: Callable[[], object], repeats: int = 1, best_of: int = 3) -> float:
+    """CPU time of a piece of work, best of some."""
+    work()
+    times = []
+    for _ in range(best_of):
+        begin = time.process_time()
+        for _ in range(repeats):
+            work()
+        times.append((time.process_time() - begin) / repeats)
+    return min(times)
+
+
+def point_of(kind: str, label: str, seed: int) -> gb.Point:
+    """A point of a type with six states: its linear part in random coordinates, and quadratic and cubic terms."""
+    rng, n, flow, pattern = np.random.default_rng(seed), 6, kind == "flow", PATTERNS[kind][label]
+    a, i, turn = np.zeros((n, n)), 0, 0.7
+    if pattern.double:
+        a[0, 0] = a[1, 1] = {"BT": 0.0, "R1": 1.0, "R2": -1.0}[label]
+        a[0, 1], i = 1.0, 2
+    for letter in pattern.kinds if not pattern.double else "":
+        if letter == "z":
+            w = 2.0 * np.pi / pattern.resonance if pattern.resonance else turn
+            a[i : i + 2, i : i + 2] = [[0, -w], [w, 0]] if flow else [[np.cos(w), -np.sin(w)], [np.sin(w), np.cos(w)]]
+            i, turn = i + 2, turn + 1.2
+        elif letter != "Z":
+            a[i, i], i = -1.0 if letter == "-" else float(not flow), i + 1
+    for k in range(i, n):
+        a[k, k] = -rng.uniform(0.5, 2.0) if flow else rng.uniform(-0.7, 0.7)
+    turned = np.linalg.qr(rng.normal(size=(n, n)))[0]
+    a = turned @ a @ turned.T
+    c = rng.uniform(-1.0, 1.0, (n, 5))
+
+    def field(x: list, p: object) -> list:
+        out = []
+        for i in range(n):
+            u, v, w = x[i], x[(i + 1) % n], x[(i + 2) % n]
+            total = sum(float(a[i, j]) * x[j] for j in range(n))
+            out.append(total + u * (float(c[i, 0]) * v + float(c[i, 1]) * u * w) + float(c[i, 2]) * w**3)
+        return out
+
+    system = gb.System.from_function(
+        field, kind=kind, states=[f"x{i}" for i in range(n)], parameters={"mu": 0.0}, name="six states"
+    )
+    return replace(gb.point(system, np.zeros(n)), label=label)
+
+
+def coefficients() -> None:
+    """One normal form of every type."""
+    print("a normal form of six states, some 130 operations, milliseconds")
+    for kind, patterns in PATTERNS.items():
+        for label, pattern in patterns.items():
+            # Where quintic terms may decide, a point at which they do.
+            candidates = (point_of(kind, label, seed) for seed in range(400))
+            point = next(p for p in candidates if not pattern.further or "Theta" in gb.normal_form(p))
+            spent = seconds_of(lambda p=point: gb.normal_form(p), 20, 5)
+            print(f"  {kind:5s}{label:5s}{1e3 * spent:7.3f}{'  with quintic terms' if pattern.further else ''}")
+
+
+def sets() -> None:
+    """Whole sets of systems with six states."""
+    print("bifurcation_set of six states, depth 1, seconds")
+    game = gb.models.kernel_gan(sigma=0.5, lam=0.5, p1=1.0, q1=0.8, modes=2)
+    windows = ({"eta_d": (0.01, 3.0), "sigma": (0.02, 3.0)}, {"lam": (0.05, 2.0), "sigma": (0.02, 3.0)},
+               {"eta_g": (0.01, 3.0), "eta_d": (0.01, 3.0)})  # fmt: skip
+    cases = [
+        (f"kernel GAN, {type(rule).__name__.lower()}", gb.system(game, rule, eta_d=0.1, eta_g=0.1), window)
+        for rule in (gb.Simultaneous(), gb.Alternating())
+        for window in windows
+    ]
+    ring = {}
+    for k in range(3):
+        growth = f"(m - x{k}**2 - y{k}**2)"
+        ring |= {
+            f"x{k}": f"x{k}*{growth} - {1 + 0.3 * k}*y{k} + c*(x{(k + 1) % 3} - x{k})",
+            f"y{k}": f"y{k}*{growth} + {1 + 0.3 * k}*x{k} + c*(y{(k + 1) % 3} - y{k})",
+        }
+    oscillators = gb.System.from_equations("flow", ring, parameters={"m": -0.5, "c": 0.2})
+    cases.append(("three coupled oscillators", oscillators, {"m": (-1.0, 1.0), "c": (-0.5, 0.5)}))
+    for name, system, window in cases:
+        found = gb.bifurcation_set(system, window, depth=1)
+        spent = seconds_of(lambda s=system, w=window: gb.bifurcation_set(s, w, depth=1), best_of=1)
+        points = " ".join(p.name for p in found.points)
+        print(f"  {name:26s}{' '.join(window):12s}{spent:7.2f}   {len(found.curves)} curves; {points}")
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--jaxcont", default=sys.executable, help="interpreter of the environment that has jaxcont")
+    options.add_argument("--jaxcont", help="interpreter of the environment that has jaxcont")
     given = options.parse_args()
+    coefficients()
+    sets()
     own()
     found, seconds = own()
     print(f"ours: {len(found)} points with coefficients on 4 curves in {seconds:.2f} s")
+    if not given.jaxcont:
+        return
     asked = []
     # One of each kind: jaxcont compiles for every call.
     found = list({p.label: (name, p) for name, p in reversed(found)}.values())

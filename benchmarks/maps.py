@@ -22,6 +22,7 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
+import shapely
 
 import gan_bifurcation as gb
 from gan_bifurcation.regimes.comparison import COMES, brute_force
@@ -87,7 +88,7 @@ def error_against_cost() -> None:
     print(f"one step of the system in compiled code: {1e9 * one:.1f} ns")
     rows: list[tuple[str, float, float]] = []
     sizes, chords = [], []
-    for tolerance in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6):
+    for tolerance in (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7):
         began = cpu()
         rmap = gb.regime_map(turning(), WINDOW, steps=200, tolerance=tolerance)
         spent = cpu() - began
@@ -114,10 +115,38 @@ def error_against_cost() -> None:
     for name, cost, error in rows:
         print(f"{name:24} {cost:12.3g} steps   error {error:.2g} of the window")
     power = slope([c for c, _ in grid], [e for _, e in grid])
-    print(f"exponents: grid {power:.2f} in steps; map {slope(sizes, chords):.2f} in points of the curve")
+    # Below some 1e-7, where a curve is joined to others by a vertex, nothing is gained.
+    kept = [k for k, e in enumerate(chords) if e > 2e-7]
+    fine = slope([sizes[k] for k in kept], [chords[k] for k in kept])
+    print(f"exponents: grid {power:.2f} in steps; map {fine:.2f} in points of the curve")
     needed = grid[-1][0] * (1e-4 / grid[-1][1]) ** (1.0 / power)
     cost = next(c for n, c, e in rows if n.startswith("map") and e <= 1e-4)
     print(f"to 1e-4: grid {needed:.2g} steps, map at most {cost:.2g}: {needed / cost:.0f} times fewer")
+
+
+def borders_by_runs() -> None:
+    """A border that no curve explains, here a circle: runs that are asked for, and how far the line is from it."""
+    from gan_bifurcation.regimes.contours import contours
+
+    square = shapely.box(0, 0, 1, 1)
+    asked = [0]
+
+    def keys(units: np.ndarray, _: str) -> list[Any]:
+        asked[0] += len(units)
+        return (np.hypot(units[:, 0] - 0.51, units[:, 1] - 0.47) < 0.3).tolist()
+
+    runs, errors = [], []
+    for tolerance in (1e-2, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6):
+        asked[0] = 0
+        (line,), _ = contours(keys, square, tolerance, 1e-2, bend=True)
+        places = np.vstack([line[:-1] + t * np.diff(line, axis=0) for t in (0.0, 0.25, 0.5, 0.75)])
+        errors.append(float(np.max(np.abs(np.hypot(*(places - [0.51, 0.47]).T) - 0.3))))
+        runs.append(float(asked[0]))
+        side = 0.5 / errors[-1]
+        times = side * side / asked[0]
+        said = f"{asked[0]:6d} runs, error {errors[-1]:.2g}; a grid {times:.2g} times as many"
+        print(f"border by runs, tolerance {tolerance:<6g} {said}")
+    print(f"exponent: {slope(runs[3:], errors[3:]):.2f} in runs; of a grid -0.50")
 
 
 def kernel_maps() -> None:
@@ -173,3 +202,4 @@ if __name__ == "__main__":
     if not (given.kernel or given.kills):
         check_of_six_states()
         error_against_cost()
+        borders_by_runs()

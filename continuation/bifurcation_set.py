@@ -243,6 +243,7 @@ def bifurcation_set(
     events: Sequence[Event] = (),
     coefficients: bool = True,
     most_branches: int = 160,
+    most_circles: int = 12,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> BifurcationSet:
@@ -270,6 +271,9 @@ def bifurcation_set(
         Whether normal forms are computed along curves; points where their sign changes are found with them.
     most_branches : int
         Number of cuts at which to stop.
+    most_circles : int
+        Number of points, to each side, at which to stop a curve of invariant circles: a few of them cost as much as all
+        else together. That it was cut is said.
     seed : int
         Of the search.
     progress : callable, optional
@@ -305,7 +309,11 @@ def bifurcation_set(
         raise MisuseError(f"The depth is a number of switches between 0 and 8, got {depth}.")
     if most_branches < 1:
         raise MisuseError(f"At least one branch must be allowed, got most_branches={most_branches}.")
-    builder = Builder(system, window, int(depth), tuple(events), coefficients, int(most_branches), progress)
+    if most_circles < 2:
+        raise MisuseError(f"A curve of circles has at least two points, got most_circles={most_circles}.")
+    builder = Builder(
+        system, window, int(depth), tuple(events), coefficients, int(most_branches), int(most_circles), progress
+    )
     builder.explore(start, box, seed)
     builder.trace_curves()
     builder.organise()

@@ -17,6 +17,8 @@ from gan_bifurcation.continuation.circle_solver import Found, Solver
 _COARSE: Final = 1e-3
 _REAL: Final = 1e-6
 _AT_ONE: Final = 1e-3
+_LEVEL: Final = 1e-4
+_ROUNDING: Final = 1e-9
 # Nodes beyond which circles are about to break up: nothing is located between them.
 _RESOLVED: Final = 315
 # What a critical direction does: the label, and what happens there.
@@ -60,6 +62,10 @@ class _Chord:
 
     def root(self, value: Callable[[Found], float]) -> float | None:
         """Where a value of circles vanishes; None where it does not, or a circle on the way was not found."""
+        # A trace that begins at such a circle has it at one end, on neither side within rounding.
+        for share in (0.0, 1.0):
+            if abs(value(self.known[share])) < _ROUNDING:
+                return share
         try:
             found = scipy.optimize.brentq(lambda share: value(self.at(share)), 0.0, 1.0, xtol=1e-12, rtol=1e-12)
             self.at(float(found))
@@ -113,14 +119,21 @@ def changes_between(solver: Solver, a: Found, b: Found, tangents: tuple[Directio
         else:
             here = chord.at(share)
             way = _way(solver, here, k)
-            if way == "keeps" and not solver.problem.moves_rho and is_fold(solver.problem, here.circle):
+            if way == "keeps" and _turns_back(solver, here, tangents[0]):
                 way = "folds"
             fold = any(p.label == "LP" and abs(p.index - share) < 1e-2 for p in found)
-            if not (way == "keeps" and fold):
+            if not (way in ("keeps", "folds") and fold):
                 found.append(_point(solver, here, share, way, complex(here.multipliers[k])))
         # A pair crosses at once.
         k += 2 if way == "turns" else 1
     return found
+
+
+def _turns_back(solver: Solver, here: Found, like: Direction) -> bool:
+    """Whether the branch over one parameter turns back at a circle with a multiplier 1."""
+    if not solver.problem.moves_rho:
+        return is_fold(solver.problem, here.circle)
+    return abs(float(solver.problem.tangent(here.circle, like).s[-1])) < _LEVEL
 
 
 def _nearest(multipliers: NDArray[np.complex128]) -> complex:

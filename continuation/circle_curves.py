@@ -28,7 +28,7 @@ from gan_bifurcation.continuation.circle_critical import Shifted
 from gan_bifurcation.continuation.circle_doubling import critical_direction
 from gan_bifurcation.continuation.circle_newton import TOLERANCE, Circle, CircleProblem
 from gan_bifurcation.continuation.circle_orbits import framed
-from gan_bifurcation.continuation.circle_solver import SETTLED, Found, Solver
+from gan_bifurcation.continuation.circle_solver import SETTLED, SHRUNK, Found, Solver
 from gan_bifurcation.continuation.circle_starts import natural_sizes
 from gan_bifurcation.continuation.circle_waves import SIZES, highest_mode, resampled, tail
 from gan_bifurcation.continuation.farey import between, noble
@@ -43,8 +43,6 @@ LABELS: Final = ("LP", "PD", "NS")
 # Where the rotation number moves by more in a step, it is steered to a noble one.
 _REGULAR: Final = 1e-6
 _ITERATIONS: Final = 9
-# Circles as small as this part of the largest have shrunk to a point.
-_SHRUNK: Final = 0.05
 # The direction of the curve turns by less than this in a step.
 _TURN: Final = 0.9
 # In one over a tongue by less than this. Tongues of this order are stepped over, from so far in rotation number.
@@ -264,15 +262,11 @@ class CurveStepper(Solver):
                 return found, Outcome("points", text, True)
             tangent = here.tangent
             room = max(float(np.max(np.abs(tangent.q))), float(np.sqrt(1.0 - 0.999)))
-            size = self._amplitude(here.circle)
-            # A circle that shrinks does so to a point: no step leads beyond it.
-            outwards = float(np.mean(np.sum((here.circle.u - here.circle.u.mean(axis=0)) * tangent.u
-                                            / self.problem.scale**2, axis=1))) / size  # fmt: skip
-            if outwards < 0.0:
-                if size < _SHRUNK * max(self._amplitude(f.circle) for f in found):
-                    text = f"The circles shrink to a point near {self.where(here.circle)}."
-                    return found, Outcome("point", text, True)
-                step = min(step, 0.4 * size / -outwards)
+            longest = self.longest(here.circle, tangent.u)
+            if longest < np.inf and self.amplitude(here.circle) < SHRUNK * max(self.amplitude(f.circle) for f in found):
+                text = f"The circles shrink to a point near {self.where(here.circle)}."
+                return found, Outcome("point", text, True)
+            step = min(step, longest)
             step = min(step, self.control.largest / room)
             new = self._advance(found, step)
             if new is None and step < 0.1 * self.control.first:
@@ -298,10 +292,6 @@ class CurveStepper(Solver):
             if len(found) > _LAST and all(len(f.circle.u) > _MANY_NODES for f in found[-_LAST:]):
                 return found, self._broken(new)
             step *= 1.4
-
-    def _amplitude(self, circle: Circle) -> float:
-        u = (circle.u - circle.u.mean(axis=0)) / self.problem.scale
-        return float(np.sqrt(np.mean(np.sum(u**2, axis=1))))
 
     def _advance(self, found: list[On], step: float) -> On | None:
         """The next circle of the curve, at a noble rotation number where that changes."""

@@ -35,7 +35,6 @@ TOLERANCE: Final = 1e-10
 _COARSE: Final = 1e-3
 # Above this they have got lost.
 _LOST: Final = 0.5
-_ENDLESS: Final = 1e12
 # How far frames are extrapolated, in lengths of the last step.
 _FARTHEST: Final = 2.0
 
@@ -229,9 +228,10 @@ class CircleProblem:
         right[-1] = 1.0
         with np.errstate(all="ignore"):
             found, _ = self._solved(linear, circle, right, None, 1e-8)
-        # Across a row along which the branch does not move, nothing is determined.
-        if found is None or not np.max(np.abs(found)) < _ENDLESS:
+        if found is None or not np.isfinite(found).all():
             return like
+        # Where the branch does not move along the row, the solution is endless in the direction that is wanted.
+        found = found / np.max(np.abs(found))
         made = Direction(smoothed(found[:-2].reshape(circle.u.shape)), found[-2:])
         length = np.sqrt(self.inner(made, made))
         return Direction(made.u / length, made.s / length)

@@ -19,6 +19,8 @@ SETTLED: Final = 1e-9
 # Most nodes, and most nodes times states.
 _MOST: Final = 729
 _LARGEST: Final = 12_000
+# Circles as small as this part of the largest have shrunk to a point.
+SHRUNK: Final = 0.03
 # Multipliers count as outside of the unit circle beyond this.
 _OUTSIDE: Final = 1e-9
 
@@ -97,6 +99,18 @@ class Solver:
             self.problem.at(circle), circle.u[0].copy(), self.spectrum(circle), free=tuple(self.problem.free),
             residual=self.problem.residual(circle), profile=self.profile(circle),
         )  # fmt: skip
+
+    def amplitude(self, circle: Circle) -> float:
+        """Root mean square of the distance from the mean, in units of the states' sizes."""
+        u = (circle.u - circle.u.mean(axis=0)) / self.problem.scale
+        return float(np.sqrt(np.mean(np.sum(u**2, axis=1))))
+
+    def longest(self, circle: Circle, u: NDArray[np.float64]) -> float:
+        """How far a step along a direction of the states may go: a circle that shrinks does so to a point at most."""
+        size = self.amplitude(circle)
+        away = (circle.u - circle.u.mean(axis=0)) / self.problem.scale**2
+        outwards = float(np.mean(np.sum(away * u, axis=1))) / size if size > 0.0 else 0.0
+        return 0.4 * size / -outwards if outwards < 0.0 else np.inf
 
     def outside(self, circle: Circle, ends: Ends) -> str:
         """Which bound a circle has left; "" for none."""

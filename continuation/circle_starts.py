@@ -63,6 +63,11 @@ def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITU
     >>> bool(circles.parameters[-1, 0] > 2.04)
     True
     """
+    if isinstance(point, Point) and point.label == "NS" and point.kind == "circle":
+        raise MisuseError(
+            f"{point.name or point.label} is a point of circles: a torus begins there, and tori are not followed; "
+            "simulate the system beyond it, its verdict says 'torus'."
+        )
     if not isinstance(point, Point) or point.label != "NS" or point.profile is not None:
         what = (point.name or point.label or "an ordinary point") if isinstance(point, Point) else type(point).__name__
         raise MisuseError(f"neimark_sacker_to_circles takes an NS point of a branch of fixed points, got {what}.")

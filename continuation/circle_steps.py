@@ -12,8 +12,8 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.circle_changes import changes_between
 from gan_bifurcation.continuation.circle_gaps import edge_ahead, tongue_between
 from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem, Direction, Plane
-from gan_bifurcation.continuation.circle_orbits import framed, reduced
-from gan_bifurcation.continuation.circle_solver import Found, Solver
+from gan_bifurcation.continuation.circle_orbits import framed
+from gan_bifurcation.continuation.circle_solver import SHRUNK, Found, Solver
 from gan_bifurcation.continuation.circle_starts import around
 from gan_bifurcation.continuation.circle_waves import highest_mode, resampled, tail
 from gan_bifurcation.continuation.farey import between, noble
@@ -78,8 +78,11 @@ class Stepper(Solver):
             target = float(np.mean(np.sum(weighted * circle.u, axis=1)))
             planes = [Plane(weighted, np.zeros(2), target)]
         else:
-            circle = reduced(problem, profile, q)
+            circle = framed(problem, profile, q)
             planes = [Plane(None, row, float(row @ problem.scalars(circle))) for row in self.rows]
+            # Where the branch turns back, its size is what can be held.
+            outwards = (circle.u - circle.u.mean(axis=0)) / problem.scale**2
+            planes.append(Plane(outwards, np.zeros(2), float(np.mean(np.sum(outwards * circle.u, axis=1)))))
         for plane in planes:
             solved = self.solved(circle, plane)
             if solved is not None:
@@ -116,7 +119,11 @@ class Stepper(Solver):
                 return Run(found, points, Outcome("points", text, True))
             # Distances in units of the largest step: no scalar moves further than the step.
             room = max(float(np.max(np.abs(tangent.s[-len(self.windows) :]))), float(np.sqrt(1.0 - 0.999)))
-            step = min(step, control.largest / room)
+            longest = self.longest(here, tangent.u)
+            if longest < np.inf and self.amplitude(here) < SHRUNK * max(self.amplitude(f.circle) for f in found):
+                text = f"The circles shrink to a point near {self.where(here)}: there they are born."
+                return Run(found, points, Outcome("point", text, True))
+            step = min(step, control.largest / room, longest)
             advance = self._advance(found, tangent, step)
             if advance is None or len(advance.circle.u) > _MOST_NODES:
                 # Many modes are the sign of a tongue; it is tried to get past it before they become more.

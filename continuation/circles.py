@@ -6,6 +6,7 @@ trace therefore steps to noble rotation numbers and records the tongues that it 
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ from gan_bifurcation.errors import MisuseError, Outcome
 from gan_bifurcation.ranges import Range
 
 FloatArray = NDArray[np.float64]
+
+# Special points closer than this, in units of the window, are one.
+_SAME: Final = 1e-6
 
 
 def trace(
@@ -71,7 +75,21 @@ def trace(
         points += [replace(p, index=p.index + count - 1) for p in forward.points]
         outcome = (backward.outcome, forward.outcome)
     points += tracer.wanted(found, at)
-    return _branch(tracer, found, sorted(points, key=lambda p: p.index), outcome)
+    points = _once(sorted(points, key=lambda p: p.index), windows)
+    return _branch(tracer, found, points, outcome)
+
+
+def _once(points: list[Point], windows: dict[str, Range]) -> list[Point]:
+    """What a start lies on exactly is met on both sides of it."""
+    kept: list[Point] = []
+    for p in points:
+        near = (q for q in kept[-2:] if q.label == p.label and p.label != "UZ" and abs(q.index - p.index) < 1.0)
+        if not any(
+            max(abs(w.to_unit(p.parameters[k]) - w.to_unit(q.parameters[k])) for k, w in windows.items()) < _SAME
+            for q in near
+        ):
+            kept.append(p)
+    return kept
 
 
 def _branch(tracer: Stepper, found: list[Found], points: list[Point], outcome: tuple[Outcome, Outcome]) -> Branch:

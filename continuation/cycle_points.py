@@ -20,6 +20,8 @@ ComplexArray = NDArray[np.complex128]
 # Multipliers with a smaller imaginary part, relative to their size, are real.
 _REAL: Final = 1e-9
 # How often a step is halved to tell two special points in it apart.
+# Multipliers that are no further apart are one, several times.
+_EQUAL: Final = 1e-6
 _HALVINGS: Final = 10
 # Test functions bring a point so near, relative to their values at the ends; Newton's method on its equations does the
 # rest.
@@ -105,9 +107,11 @@ def records_of(c: Collocation, strides: Strides) -> list[Record]:
 def point_of(c: Collocation, r: Record, label: str, index: float, critical: complex = complex(np.nan)) -> Point:
     """A record as a point of the branch."""
     at = c.at(r.b)
+    equal = int(np.sum(np.abs(r.spectrum[1:] - critical) < _EQUAL)) if label in ("BPC", "PD") else 1
     return Point(
         at, r.profile.states[0].copy(), r.spectrum, label=label, free=tuple(c.free), index=index, critical=critical,
         residual=0.0, profile=r.profile, vectors={"branch": r.along.astype(complex)} if len(r.along) else {},
+        multiplicity=max(equal, 1),
     )  # fmt: skip
 
 
@@ -359,6 +363,14 @@ def _branch_point(between: Between, a: Record, b: Record, test: str) -> Record |
     return _crossing(between, near) or near
 
 
+def _double(a: Record, b: Record) -> str:
+    """What two real multipliers make that cross together, as symmetric cycles have them."""
+    plus, minus, pairs = (after - before for before, after in zip(a.counts, b.counts, strict=True))
+    if pairs or abs(plus) + abs(minus) != 2 or plus * minus:
+        return ""
+    return "BPC" if plus else "PD"
+
+
 def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[tuple[str, Record]]:
     """All special points between two records of one step, in order."""
     held = between.c.period is not None
@@ -385,6 +397,8 @@ def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[t
                 yield kind, r
             continue
         values: dict[float, Record] = {}
+        double = _double(a, b) if kind == "NS" and depth == _HALVINGS else ""
+        kind = double or kind
 
         def f(x: float, kind: str = kind, values: dict[float, Record] = values) -> float | None:
             r = between.at(x)
@@ -406,7 +420,7 @@ def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[t
         ends = a.arclength / whole, b.arclength / whole
         x = _root(f, *ends, va, vb, _ROUGH)
         near = None if x is None else values.get(x) or between.at(x)
-        found = None if near is None else solved(between, near, kind)
+        found = None if near is None or double else solved(between, near, kind)
         if found is None:
             x = _root(f, *ends, va, vb)
             found = None if x is None else values.get(x) or between.at(x)

@@ -52,6 +52,7 @@ class Builder:
     events: tuple[Event, ...]
     coefficients: bool
     most: int
+    most_circles: int
     progress: Callable[[int, int, str], Any] | None = None
     equilibria: list[Point] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
@@ -64,7 +65,9 @@ class Builder:
         base = self.system.iterations
         self.group = Group.of(self.system, self.window)
         self.cuts = Cuts(self.window, self.events, self.depth, flips=True, most=self.most, base=base, group=self.group)
-        self.lines = Lines(self.window, lambda branch: self.coefficients, base, group=self.group)
+        self.lines = Lines(
+            self.window, lambda branch: self.coefficients, base, most_circles=self.most_circles, group=self.group
+        )  # fmt: skip
         if self.group.order > 1:
             self.notes.append(
                 f"The system has {self.group.order} symmetries among the permutations and reflections of its states; "
@@ -257,7 +260,7 @@ class Builder:
         said += self._lost()
         for name, curve in zip(self.names, self.lines.curves, strict=True):
             for outcome in curve.branch.outcome:
-                if not outcome.converged:
+                if not outcome.converged or outcome.code == "points":
                     said.append(f"{name} was not followed to its end: {outcome.message}")
         said += self._not_started()
         born = {"H": "Cycles", "NS": "Invariant circles" if self.system.kind == "map" else "Tori"}

@@ -160,6 +160,7 @@ class Cuts:
             _logger.info("cut skipped: %s", error)
             return [], []
         if len(branch) < 2:
+            self.notes.append(f"A branch over {name} could not be traced: {branch.outcome[0].message}")
             return [], []
         number = len(self.cuts)
         self.cuts.append(Cut(branch, task.family, task.depth, task.parent, task.start, task.via))

@@ -22,6 +22,7 @@ _logger = logging.getLogger(__name__)
 
 # Points of a curve that are looked for on another to tell whether the two are one.
 _PROBES: Final = 5
+_MOST_POINTS: Final = 4000
 
 
 @dataclass
@@ -37,6 +38,8 @@ class Lines:
         Iterations of the system to begin with.
     tolerance : float
         Largest distance of chords from a curve, in unit coordinates; 0 for the points of the trace alone.
+    most_circles : int
+        Number of points of a curve of invariant circles to stop at: each costs as much as a curve of fixed points.
     group : Group
         A point lies on a curve if an image of it does.
     curves : list of Curve or Course
@@ -50,6 +53,7 @@ class Lines:
     coefficients: Callable[[Branch], bool]
     base: int = 1
     tolerance: float = 0.0
+    most_circles: int = _MOST_POINTS
     group: Group = field(default_factory=Group)
     curves: list[Any] = field(default_factory=list)
     lost: list[tuple[Point, str]] = field(default_factory=list)
@@ -73,7 +77,8 @@ class Lines:
         """Trace the curve of a special point; its number, that of a curve it repeats, or None if there is none."""
         window = dict(self.window.ranges)
         try:
-            branch = trace(point, window, coefficients=False)
+            most = self.most_circles if point.kind == "circle" else _MOST_POINTS
+            branch = trace(point, window, coefficients=False, max_points=most)
             plain = point.profile is None
             if (
                 plain

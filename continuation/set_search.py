@@ -19,6 +19,9 @@ from gan_bifurcation.system import System
 FloatArray = NDArray[np.float64]
 
 _STARTS: Final = 16
+# Where in the window to look for an equilibrium, if there is none at the system's own parameters; a second parameter
+# takes twice the part.
+_ELSEWHERE: Final = (0.8, 0.3, 0.95, 0.1)
 # Beyond this many states, a search would look at a vanishing part of the space.
 MOST_SEARCHED: Final = 40
 # On a plateau the field is rounding and its derivative vanishes as well: no equilibrium, wherever Newton's method ends.
@@ -81,6 +84,19 @@ def starting_points(
         points, said = searched(inside, box, seed, starts)
         for p in points:
             keep(p.x)
+    # What is no equilibrium at one place, or a degenerate one, may be one elsewhere in the window.
+    for other in _ELSEWHERE if not found else ():
+        there = placed(system, window, [(f * (k + 1)) % 1.0 for k, f in enumerate([other] * window.dimension)])
+        guess = there.equilibrium_guess()
+        if guess is not None:
+            x, _, converged = damped_newton(there, guess)
+            if converged:
+                keep(x, there)
+        if inside.n <= MOST_SEARCHED and not found:
+            for p in searched(there, box, seed, starts)[0]:
+                keep(p.x, there)
+        if found:
+            break
     if not found and needed:
         raise MisuseError(
             f"'{system.name}' has no known equilibrium in this window and a search found none; give "

@@ -98,8 +98,8 @@ def _require(point: Point, label: str, verb: str) -> None:
         )
     if point.kind == "circle" and label != "PD":
         raise MisuseError(
-            f"{point.name or point.label} is a point of circles, and no branch is begun there; simulate the system "
-            "beyond it, and start with gb.orbit_to_circle."
+            f"{point.name or point.label} is a point of circles, and of what begins there only the circles of a PD are "
+            "followed; simulate the system beyond it, and start with gb.orbit_to_circle."
         )
     if point.multiplicity > 1:
         raise MisuseError(

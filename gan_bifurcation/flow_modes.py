@@ -10,7 +10,7 @@ Bifurcations of Non-Smooth Mechanical Systems (2004), chapter 7, for the jump of
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,8 @@ class Modes:
         self.p, self.directions, self.size, self.forward, self.room = p, directions, size, forward, room
         self.piece = frozen(system, events)
         self.modes = np.ones(self.piece.switches)
+        # Made once for each tape: a switch asks a dozen times.
+        self._evaluators: dict[int, tuple[Tape, Any]] = {}
 
     @property
     def _inputs(self) -> FloatArray:
@@ -212,8 +214,14 @@ class Modes:
         piece = course.piece if isinstance(course, Course) else course
         f = np.empty(self.system.n)
         z = np.concatenate([y[: self.system.n], self._inputs])
-        evaluation.value(evaluation.make_evaluator(piece.tape.data, 1, self.system.n, 0), z, f)
+        evaluation.value(self._evaluator(piece.tape, self.system.n, 0), z, f)
         return f
+
+    def _evaluator(self, tape: "Tape", outputs: int, derivatives: int) -> Any:
+        if id(tape) not in self._evaluators:
+            # The tape is kept with its number: another one could get its id later.
+            self._evaluators[id(tape)] = tape, evaluation.make_evaluator(tape.data, 1, outputs, derivatives)
+        return self._evaluators[id(tape)][1]
 
     def _watched(self, y: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Switching functions and their derivatives by all inputs."""
@@ -226,7 +234,7 @@ class Modes:
         z = np.concatenate([y[: self.system.n], self._inputs])
         count = len(tape.outputs)
         values, slopes = np.empty(count), np.empty((count, len(z)))
-        evaluation.jacobian(evaluation.make_evaluator(tape.data, 1, count, 1), z, values, slopes)
+        evaluation.jacobian(self._evaluator(tape, count, 1), z, values, slopes)
         return values, slopes
 
 

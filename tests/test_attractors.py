@@ -5,13 +5,16 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import shapely
 
 import gan_bifurcation as gb
 from gan_bifurcation.facts import Symmetry
 from gan_bifurcation.regimes import wilson
+from gan_bifurcation.regimes.crossing import sides_of
 from gan_bifurcation.regimes.telling_apart import FAMILY
 
 
@@ -227,3 +230,15 @@ of = ["two"]
     (tmp_path / "study.toml").write_text(other)
     with pytest.raises(gb.StudyFileError, match="Unknown state 'z'"):
         gb.run_study(tmp_path / "study.toml", tmp_path / "other")
+
+
+def test_there_is_a_place_on_both_sides_of_a_border_however_thin_a_regime_is() -> None:
+    # Ids of attractors pass through a regime only where there is one.
+    wide, thin = shapely.box(0.0, 0.0, 0.5, 1.0), shapely.Polygon([(0.5, 0.0), (0.5007, 1.0), (0.5, 1.0)])
+    border = SimpleNamespace(unit=np.array([[0.5, 0.0], [0.5, 1.0]]), faces=(0, 1))
+    left, right = sides_of(border, [SimpleNamespace(shape=wide), SimpleNamespace(shape=thin)])
+    assert wide.contains(shapely.Point(*left))
+    assert thin.contains(shapely.Point(*right))
+    # The wedge is thicker in its upper half, where there is room for a larger step.
+    assert right[1] > 0.5
+    assert left[0] == pytest.approx(0.48)

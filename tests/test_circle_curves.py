@@ -29,7 +29,7 @@ def chenciner(**parameters: float) -> gb.System:
 
 @pytest.fixture(scope="module")
 def found() -> gb.BifurcationSet:
-    return gb.bifurcation_set(chenciner(c=-0.2), WINDOW, depth=1, most_branches=4)
+    return gb.bifurcation_set(chenciner(c=-0.2), WINDOW, depth=1, most_branches=4, most_circles=40)
 
 
 def test_folds_of_circles_begin_at_a_chenciner_point(found: gb.BifurcationSet) -> None:
@@ -62,6 +62,11 @@ def test_curves_from_labelled_circles() -> None:
     assert np.abs(flips.column("a") + flips.column("c") * s - s**2).max() < 1e-8
     assert np.abs(1 + 2 * flips.column("c") * s - 4 * s**2 + 1).max() < 1e-8
     assert np.abs(flips.spectrum[:, 1] + 1).max() < 1e-6
+    # Over one parameter the fold is a circle of a branch like others; where that begins it shrinks to the fixed point.
+    branch = gb.trace(circles["LP1"], {"a": (-0.3, 0.1)})
+    assert [p.label for p in branch.special_points if ":" not in p.label] == ["LP"]
+    assert [o.code for o in branch.outcome] == ["point", "window"]
+    assert branch.column("max_x")[0] < 0.05
     with pytest.raises(gb.MisuseError, match="a curve has two"):
         gb.trace(circles["PD1"], wide, at=[0.1])
 

@@ -239,6 +239,8 @@ def test_how_a_circle_loses_stability(
     elif label == "NS":
         with pytest.raises(gb.MisuseError, match="takes a point labelled PD"):
             gb.flip_to_period_two(lost)
+        with pytest.raises(gb.MisuseError, match="tori are not followed"):
+            gb.neimark_sacker_to_circles(lost)
 
 
 def test_where_two_circles_meet() -> None:

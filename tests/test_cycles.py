@@ -1,5 +1,7 @@
 """Cycles of flows: closed forms, orders, linear cost, starts, ends, and refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -123,6 +125,8 @@ def test_refusals() -> None:
         gb.trace(gb.hopf_to_cycles(point), {"w": (0.5, 2)})
     with pytest.raises(gb.MisuseError, match="two free parameters"):
         gb.trace(gb.fixed_period(gb.hopf_to_cycles(point)), {"mu": (-1, 1)})
+    with pytest.raises(gb.MisuseError, match="neutral saddle"):
+        gb.hopf_to_cycles(replace(point, critical=complex(0.7)))
     # r' = mu r: no cubic term at all.
     centre = equations("flow", {"x": "mu*x - y", "y": "x + mu*y"}, {"mu": -0.5})
     with pytest.raises(gb.MisuseError, match="vanishes"):
@@ -150,8 +154,7 @@ def test_families_of_conservative_cycles_are_said_to_be_no_branch() -> None:
     assert labels(family) == []
 
 
-def test_the_homoclinic_end() -> None:
-    # AUTO's demo ab: its cycles end in a homoclinic orbit.
+def test_the_homoclinic_end_and_the_fold_of_ab() -> None:
     system = equations(
         "flow", {"u": "-u + p1*(1 - u)*exp(v)", "v": "-v + p1*p2*(1 - u)*exp(v) - p3*v"},
         {"p1": 0.01, "p2": 14.0, "p3": 2.0},
@@ -161,6 +164,15 @@ def test_the_homoclinic_end() -> None:
     assert branch.outcome[1].code == "homoclinic"
     assert "without bound" in branch.outcome[1].message
     assert labels(branch) == []
+    # AUTO's demo ab at p2 = 14, NTST = 70, tolerances 1e-10: HB 0.16504204532, LP 0.16169612890 with the period
+    # 7.1137549309, and at p1 = 0.25 the period 2.2203418897.
+    point = gb.trace(gb.point(system.with_parameters(p3=3.0), [0, 0]), {"p1": (0, 0.3)})["H1"]
+    assert point.parameters["p1"] == pytest.approx(0.16504204532, rel=1e-8)
+    branch = gb.trace(gb.hopf_to_cycles(point, intervals=70), {"p1": (0, 0.25)})
+    assert labels(branch) == ["LPC"]
+    assert branch["LPC1"].parameters["p1"] == pytest.approx(0.16169612890, rel=1e-8)
+    assert branch["LPC1"].period == pytest.approx(7.1137549309, rel=1e-6)
+    assert branch.measures["period"][-1] == pytest.approx(2.2203418897, rel=1e-7)
 
 
 def test_the_collocation_system_is_linear_in_the_intervals() -> None:
@@ -201,3 +213,34 @@ def test_ends_meet_all_along_a_symmetric_ring() -> None:
     assert max(np.ptp(p.states[[0, -1]], axis=0).max() for p in branch.profiles) < 1e-14
     exact = 2 * np.pi / (1 - 0.1 * branch.column("mu"))
     np.testing.assert_allclose(branch.measures["period"], exact, rtol=1e-10)
+
+
+def test_symmetric_cycles_lose_stability_by_two_multipliers_at_once() -> None:
+    # Three oscillators, each coupled to both others: differences decay with the rate k, twice.
+    field = {}
+    for i in range(3):
+        x, y, j, k = f"x{i}", f"y{i}", (i + 1) % 3, (i + 2) % 3
+        field[x] = f"{x}*(1 - {x}**2 - {y}**2) - {y} + k*(x{j} + x{k} - 2*{x})/3"
+        field[y] = f"{y}*(1 - {x}**2 - {y}**2) + {x} + k*(y{j} + y{k} - 2*{y})/3"
+    start = gb.orbit_to_cycle(gb.simulate(equations("flow", field, {"k": 0.3}), [1.0, 0.0] * 3, duration=30))
+    branch = gb.trace(start, {"k": (-0.5, 0.5)})
+    assert [(p.label, p.multiplicity) for p in branch.special_points] == [("BPC", 2)]
+    assert branch["BPC1"].parameters["k"] == pytest.approx(0, abs=1e-9)
+    with pytest.raises(gb.MisuseError, match="2 equal critical"):
+        gb.branch_point_to_branch(branch["BPC1"])
+
+
+def test_multipliers_of_a_dense_spectrum() -> None:
+    # x' = M x beside the circle with M similar to a diagonal matrix of rates from -4.4 to 2.2, no neighbours
+    # further apart than a factor of 9, over eighteen orders of magnitude.
+    random = np.random.default_rng(3)
+    rates = np.linspace(-4.4, 2.2, 20)
+    frame = np.linalg.qr(random.standard_normal((20, 20)))[0] @ (np.eye(20) + 0.05 * np.triu(np.ones((20, 20)), 1))
+    matrix = frame @ np.diag(rates) @ np.linalg.inv(frame)
+    field = {"x": "x - c*y - x*(x**2 + y**2)", "y": "c*x + y - y*(x**2 + y**2)"}
+    for i in range(20):
+        field[f"z{i}"] = " + ".join(f"({float(matrix[i, j])!r})*z{j}" for j in range(20))
+    orbit = gb.simulate(equations("flow", field, {"c": 1.0}), [1.0] + [0.0] * 21, duration=15)
+    branch = gb.trace(gb.orbit_to_cycle(orbit, intervals=40), {"c": (0.9, 1.1)}, max_points=1)
+    expected = np.exp(2 * np.pi * np.sort(np.append(rates, -2))[::-1])
+    assert branch.spectrum[0, 1:] == pytest.approx(expected, rel=1e-6)

@@ -139,3 +139,20 @@ def test_a_border_found_by_runs_goes_on_to_the_frame() -> None:
     lines, _ = contours(lambda u, _: (u[:, 1] < u[:, 0] ** 2).tolist(), shapely.box(0, 0, 1, 1), 1e-4, 1e-2, bend=True)
     # y = x^2 from corner to corner.
     assert max(np.max(np.abs(line[:, 1] - line[:, 0] ** 2)) for line in lines) < 3e-4
+
+
+def test_borders_cross():
+    """Two pitchforks, at a = 0 and b = 0: of the origin, or of what attracts beside it, at the same place."""
+    pair = gb.System.from_equations("flow", {"x": "a*x - x**3", "y": "b*y - y**3"}, parameters={"a": 0.3, "b": 0.4})
+    rmap = gb.regime_map(pair, {"a": (-0.5, 0.5), "b": (-0.5, 0.5)}, steps=50, tolerance=1e-2)
+    assert [round(f.area, 6) for f in rmap.faces] == [0.25] * 4
+    # Either axis is crossed once: four halves, each of the curve of what attracts there.
+    assert [(b.label, b.how, round(b.length, 6)) for b in rmap.borders] == [("BP", "curve", 0.5)] * 4
+
+
+def test_a_window_that_begins_where_there_is_no_equilibrium():
+    """x' = mu - x**2 at mu = -0.5: there is none, but half of the window has two."""
+    fold = gb.System.from_equations("flow", {"x": "mu - x**2", "y": "-s*y"}, parameters={"mu": -0.5, "s": 1.0})
+    rmap = gb.regime_map(fold, {"mu": (-1, 1), "s": (0.5, 2)}, steps=50, tolerance=1e-3)
+    assert [(b.label, b.how) for b in rmap.borders] == [("LP", "curve")]
+    assert rmap.nearest_border(mu=0.3, s=1.0).parameters["mu"] == pytest.approx(0.0, abs=1e-9)

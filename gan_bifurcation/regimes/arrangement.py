@@ -17,6 +17,8 @@ FloatArray = NDArray[np.float64]
 GRID: Final = 1e-11
 _VERTEX: Final = 1e-6
 _PROBES: Final = 5
+# Part of its outline that a sliver has in common with the face that it is a part of.
+_SIDE: Final = 0.05
 # Thickness of a face that may be an artefact of the squares in which unexplained borders are looked for.
 SPECK: Final = 0.01
 
@@ -250,7 +252,9 @@ def merged(
                 crossable = a not in specks or arrangement.lines[piece.line].source < 0 or keys[a] == keys[b]
                 if a in waiting and b not in waiting and crossable:
                     size = float(np.sum(np.linalg.norm(np.diff(piece.points, axis=0), axis=1)))
-                    shared[a][root(b)] += size * (1e3 if keys[a] == keys[b] else 1.0)
+                    # A sliver that touches what has its key is a part of that only if it does so along its side.
+                    side = keys[a] == keys[b] and size > _SIDE * arrangement.faces[a].length
+                    shared[a][root(b)] += size * (1e3 if side else 1.0)
         settled = {i: max(s, key=lambda k: (s[k], -k)) for i, s in shared.items() if s}
         if not settled:
             break

@@ -24,8 +24,9 @@ from gan_bifurcation.regimes.telling_apart import Cloud
 
 FloatArray = NDArray[np.float64]
 
-# From the middle of a border to either side, in unit coordinates, and less where a face is thin.
+# From a border to either side, in unit coordinates, and less where a face is thin.
 _ASIDE: Final = 0.02
+_STEPS: Final = (_ASIDE, 0.01, 4e-3, 2e-3, 1e-3, 4e-4, 2e-4, 1e-4)
 _LEGS: Final = 4
 _ENDS: Final = ("stalls", "diverges")
 
@@ -160,7 +161,10 @@ def sides_of(border: Border, faces: Sequence[Regime]) -> tuple[FloatArray, Float
             out.append(np.array([at + step if abs(low - at) < abs(high - at) else at - step]))
         return out[0], out[1]
     line = shapely.LineString(border.unit)
-    for part in (0.5, 0.35, 0.65, 0.2, 0.8):
+    # A thin face has room nowhere for a large step, and most where it is thickest.
+    grown = [shape.buffer(1e-9) for shape in shapes]
+    best: tuple[float, FloatArray, FloatArray] | None = None
+    for part in (0.5, 0.35, 0.65, 0.2, 0.8, 0.05, 0.95):
         middle, ahead = (
             np.asarray(shapely.get_coordinates(line.interpolate(t, normalized=True))[0])
             for t in (part, min(part + 1e-3, 1.0))
@@ -169,12 +173,20 @@ def sides_of(border: Border, faces: Sequence[Regime]) -> tuple[FloatArray, Float
         if not np.any(along):
             continue
         normal = np.array([-along[1], along[0]]) / np.linalg.norm(along)
-        for step in (_ASIDE, 0.5 * _ASIDE, 0.2 * _ASIDE):
-            for sign in (1.0, -1.0):
-                a, b = middle + sign * step * normal, middle - sign * step * normal
-                if shapes[0].contains(shapely.Point(*a)) and shapes[1].contains(shapely.Point(*b)):
-                    return a, b
-    return None
+        for sign in (1.0, -1.0):
+            steps = [_step(grown[k], shapes[k], middle, way * normal) for k, way in ((0, sign), (1, -sign))]
+            if min(steps) > (best[0] if best is not None else 0.0):
+                best = (min(steps), middle + steps[0] * sign * normal, middle - steps[1] * sign * normal)
+    return None if best is None else (best[1], best[2])
+
+
+def _step(grown: Any, shape: Any, middle: FloatArray, normal: FloatArray) -> float:
+    """How far a place beside a border may lie inside a face on this side of it; 0 where there is none."""
+    for step in _STEPS:
+        there = middle + step * normal
+        if shape.contains(shapely.Point(*there)) and grown.contains(shapely.LineString([middle, there])):
+            return step
+    return 0.0
 
 
 def _legs(shape: Any, a: FloatArray, b: FloatArray) -> list[FloatArray]:

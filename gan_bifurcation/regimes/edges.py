@@ -27,6 +27,9 @@ _DIVIDING: Final = ("GH", "GPD", "CH", "CP")
 # By spectra, where no curve was traced; otherwise by runs.
 _HOW: Final = {"mode": "spectra", "local": "spectra"}
 _ON: Final = 1e-5
+# Curves that far from a chord may run along it, and those that near do.
+_NEAR: Final = 1e-2
+_TWIN: Final = 1e-4
 _CRITICAL: Final = 1e-6
 
 
@@ -46,9 +49,10 @@ def borders_between(
             if line.source >= len(curves):
                 middle = piece.points[len(piece.points) // 2]
                 explained = traced[line.source - len(curves)].explains(middle)
+                source = line.source if explained else -1
             else:
-                explained = line.source >= 0 and explains(curves[line.source], piece.points)
-            key = (a, b, line.source, line.label) if explained or line.source < 0 else (a, b, -1, "global")
+                source = _explaining(curves, line.source, piece.points) if line.source >= 0 else -1
+            key = (a, b, source, line.label) if source >= 0 or line.source < 0 else (a, b, -1, "global")
             groups[key].append(shapely.LineString(piece.points))
     borders = []
     for (a, b, source, label), strings in sorted(groups.items(), key=lambda g: g[0]):
@@ -90,6 +94,23 @@ def _divided(unit: FloatArray, curve: Curve | None, window: Window) -> list[Floa
                 new.append(p)
         parts = new
     return parts
+
+
+def _explaining(curves: Sequence[Curve], source: int, unit: FloatArray) -> int:
+    """The number of the curve at this place along which an attractor changes; -1 if none does.
+
+    Of curves at one place, such as those of equilibria that have the same condition, the arrangement has only one.
+    """
+    if explains(curves[source], unit):
+        return source
+    middle = 0.5 * (unit[(len(unit) - 1) // 2] + unit[(len(unit) - 1) // 2 + 1])
+    for k, curve in enumerate(curves):
+        same = k != source and curve.label == curves[source].label
+        if same and nearest_on_polyline(curve.unit, middle)[0] < _NEAR:
+            distance, u, _ = curve.nearest(middle)
+            if distance < _TWIN and u is not None and explains(curve, unit):
+                return k
+    return -1
 
 
 def explains(curve: Curve, unit: FloatArray) -> bool:
