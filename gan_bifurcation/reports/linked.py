@@ -296,7 +296,7 @@ def _digits(values: Sequence[Any], digits: int) -> list[float | None]:
 def _about(rmap: Any) -> dict[str, Any]:
     """A map for the page's script: its window, its regimes, and how fast training converges over it."""
     names = list(rmap.window.names)
-    faces = {str(f.number): f"regime {f.number}: {f.verdict}{f' ({f.detail})' if f.detail else ''}" for f in rmap.faces}
+    faces = {str(f.number): f"regime {f.number}: {f.verdict}{_kind(f)}" for f in rmap.faces}
     first = max(rmap.faces, key=lambda f: (f.verdict == "converges", f.area))
     return {
         "names": names,
@@ -306,6 +306,12 @@ def _about(rmap: Any) -> dict[str, Any]:
         "faces": faces,
         "rates": _rates(rmap),
     }
+
+
+def _kind(face: Any) -> str:
+    """What is said of a regime as a whole; circles, cycles and chaos may lie side by side in one that oscillates."""
+    varies = face.verdict == "oscillates" and face.detail != "centre"
+    return f" ({face.detail})" if face.detail and not varies else ""
 
 
 def _rates(rmap: Any) -> dict[str, Any] | None:
