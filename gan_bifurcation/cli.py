@@ -22,6 +22,8 @@ from gan_bifurcation.cli_arguments import (
     system_options,
 )
 from gan_bifurcation.cli_maps import ask, map_command
+from gan_bifurcation.cli_measures import measure
+from gan_bifurcation.cli_sets import set_command
 from gan_bifurcation.errors import GanBifurcationError, MisuseError, unknown_name
 
 # Modules that take long to import are imported inside commands: `gan-bifurcation --help` answers at once.
@@ -81,6 +83,8 @@ def _how_to_go_on(given: list[str]) -> str:
 
 cli.add_command(map_command)
 cli.add_command(ask)
+cli.add_command(measure)
+cli.add_command(set_command)
 
 # -- commands -------------------------------------------------------------------------------------------------------
 

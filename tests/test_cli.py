@@ -137,6 +137,7 @@ def test_map_saves_what_ask_reads(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert (tmp_path / "map" / "map.json").stat().st_mtime_ns == kept
     code, _, err = call(capsys, "map", "dirac_gan", *arguments, "--seed", "2", "--out", tmp_path / "map")
     assert (code, "made anew" in err) == (0, True)
+    assert "Unknown verdict 'explodes'" in refused(capsys, "ask", tmp_path / "map", "--verdict", "explodes")
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "one.txt").write_text("dear reader")
     said = refused(capsys, "map", "dirac_gan", *arguments, "--out", tmp_path / "letters")
@@ -247,3 +248,21 @@ def test_progress_goes_to_standard_error_and_results_to_standard_output(
     assert code == 0
     assert out.strip() == str(tmp_path / "out")
     assert err.splitlines()[0] == "[7/7] orbit-run"
+
+
+def test_set(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["set", "dirac_gan", "--tie", "eta_g=eta_d", "--set", "gamma=0.5", "--free", "eta_d=0.05:6"]
+    code, out, err = call(capsys, *words, "--free", "gamma=0.5:2", "--certify", "--json")
+    assert code == 0
+    found = json.loads(out)
+    # Simultaneous steps: trace 2 - h gamma = -2 and determinant 1 - h gamma + h^2/4 = 1 at h = 4, gamma = 1.
+    (corner,) = (p for p in found["points"] if p["name"] == "R2")
+    assert corner["parameters"] == pytest.approx({"eta_d": 4.0, "gamma": 1.0}, abs=1e-9)
+    assert corner["certificate"]["badge"] == "proved"
+    assert sorted(corner["starts"]) == ["NS1", "PD1"]
+    # NS is at h = 4 gamma: of the same relative size.
+    assert "1 % more of it moves eta_d by +1 %" in found["curves"]["NS1"]["moved_by"]
+    assert any("no proof of completeness" in text for text in found["unexplored"])
+    code, out, err = call(capsys, *words)
+    assert (code, out) == (2, "")
+    assert "over two parameters, got eta_d" in err
