@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -26,7 +27,7 @@ import gan_bifurcation as gb
 from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.profiles import Profile
 
-REPEATS = 3
+REPEATS = 5
 STEP = 0.02
 MU, SHEAR, COUPLING = 0.5, 0.1, 0.1
 
@@ -98,8 +99,22 @@ def ring(n: int) -> gb.System:
     return gb.System.from_equations("flow", field, {"mu": MU, "c": SHEAR, "d": COUPLING})
 
 
-def own(n: int, intervals: int, points: int) -> Callable[[], float]:
-    """What measures CPU seconds per point."""
+@dataclass(frozen=True)
+class Runs:
+    """CPU seconds, points and special points of a short run and a long one."""
+
+    short: tuple[float, int, int]
+    long: tuple[float, int, int]
+
+
+def per_point(runs: list[Runs]) -> float:
+    """Milliseconds per point, what runs begin with taken off: the shortest times, as others only add to them."""
+    short, long = min(r.short[0] for r in runs), min(r.long[0] for r in runs)
+    return 1e3 * (long - short) / (runs[0].long[1] - runs[0].short[1])
+
+
+def own(n: int, intervals: int, points: int) -> Callable[[], Runs]:
+    """What measures our own program."""
     system = ring(n)
     mesh = np.linspace(0.0, 1.0, intervals + 1)
     phases = np.append((mesh[:-1, None] + np.arange(4) / 4 / intervals).ravel(), 1.0)
@@ -112,21 +127,17 @@ def own(n: int, intervals: int, points: int) -> Callable[[], float]:
     start = ProfileStart(system, profile, one_sided=True)
     control = gb.StepControl(first=STEP / 2, smallest=1e-6, largest=STEP / 2)
 
-    def run(points: int) -> tuple[float, int]:
+    def run(points: int) -> tuple[float, int, int]:
         begin = time.process_time()
         branch = gb.trace(start, {"mu": (0.1, 3.0)}, control=control, max_points=points, coefficients=False)
-        return time.process_time() - begin, len(branch)
+        return time.process_time() - begin, len(branch), 0
 
-    def measure() -> float:
-        (short, few), (long, many) = run(2), run(points)
-        return (long - short) / (many - few)
-
-    measure()
-    return measure
+    run(points)
+    return lambda: Runs(run(2), run(points))
 
 
-def auto(folder: Path, work: Path, n: int, intervals: int, points: int) -> Callable[[], float]:
-    """What measures CPU seconds per point of AUTO's program."""
+def auto(folder: Path, work: Path, n: int, intervals: int, points: int) -> Callable[[], Runs]:
+    """What measures AUTO's program."""
     work.mkdir()
     source = work / "ring.f90"
     source.write_text(FORTRAN)
@@ -134,24 +145,23 @@ def auto(folder: Path, work: Path, n: int, intervals: int, points: int) -> Calla
     objects = sorted(str(p) for p in (folder / "lib").glob("*.o"))
     subprocess.run([*flags, str(source), "-o", "ring", *objects], cwd=work, check=True)
 
-    def run(points: int) -> float:
+    def run(points: int) -> tuple[float, int, int]:
         (work / "fort.2").write_text(CONSTANTS.format(n=n, intervals=intervals, points=points, step=STEP))
         begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         subprocess.run(
             ["./ring"], cwd=work, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
         )
-        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begin
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begin, points, 0
 
-    return lambda: (run(points) - run(2)) / (points - 2)
+    return lambda: Runs(run(2), run(points))
 
 
-def measured(folder: Path | None, n: int, intervals: int, points: int) -> tuple[float, float]:
-    """Milliseconds per point, ours and AUTO's: the best of some, by turns."""
-    with tempfile.TemporaryDirectory() as work:
-        mine = own(n, intervals, points)
-        theirs = auto(folder, Path(work) / "run", n, intervals, points) if folder else lambda: np.nan
-        pairs = [(mine(), theirs()) for _ in range(REPEATS)]
-    return 1e3 * min(p[0] for p in pairs), 1e3 * min(p[1] for p in pairs)
+def measured(mine: Callable[[], Runs], theirs: Callable[[], Runs] | None) -> tuple[float, float, str]:
+    """Milliseconds per point, ours and AUTO's, measured by turns; special points of both."""
+    pairs = [(mine(), theirs() if theirs else None) for _ in range(REPEATS)]
+    ours, peer = [p[0] for p in pairs], [p[1] for p in pairs if p[1] is not None]
+    labels = "/".join(str(runs[0].long[2]) for runs in (ours, peer) if runs)
+    return per_point(ours), per_point(peer) if peer else np.nan, labels
 
 
 # Equations, parameters, a start, which parameter is free in which window, intervals; the demo's files of constants.
@@ -183,8 +193,8 @@ DEMOS = {
 }  # fmt: skip
 
 
-def own_demo(name: str, points: int) -> Callable[[], tuple[float, int]]:
-    """What measures CPU seconds per point of cycles of a demo, and counts special points."""
+def own_demo(name: str, points: int) -> Callable[[], Runs]:
+    """What measures our own program on the cycles of a demo."""
     field, parameters, x, free, window, intervals, _ = DEMOS[name]
     system = gb.System.from_equations("flow", field, parameters)
     start = gb.hopf_to_cycles(gb.trace(gb.point(system, x), {free: window})["H1"], intervals=intervals)
@@ -194,16 +204,12 @@ def own_demo(name: str, points: int) -> Callable[[], tuple[float, int]]:
         branch = gb.trace(start, {free: window}, max_points=points, coefficients=False)
         return time.process_time() - begin, len(branch), len(branch.special_points)
 
-    def measure() -> tuple[float, int]:
-        (short, few, _), (long, many, labels) = run(2), run(points)
-        return (long - short) / (many - few), labels
-
-    measure()
-    return measure
+    run(points)
+    return lambda: Runs(run(2), run(points))
 
 
-def auto_demo(folder: Path, work: Path, name: str, points: int) -> Callable[[], tuple[float, int]]:
-    """What measures CPU seconds per point of AUTO's program for cycles of a demo, and counts special points."""
+def auto_demo(folder: Path, work: Path, name: str, points: int) -> Callable[[], Runs]:
+    """What measures AUTO's program on the cycles of a demo."""
     shutil.copytree(folder / "demos" / name, work)
     flags = ["gfortran", "-O3", "-fopenmp", f"-I{folder}/include", f"-I{folder}/src"]
     objects = sorted(str(p) for p in (folder / "lib").glob("*.o"))
@@ -231,11 +237,7 @@ def auto_demo(folder: Path, work: Path, name: str, points: int) -> Callable[[], 
         labels = sum(abs(int(line[2])) in (5, 6, 7, 8) for line in lines)
         return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begin, len(lines), labels
 
-    def measure() -> tuple[float, int]:
-        (short, few, _), (long, many, labels) = timed(2), timed(points)
-        return (long - short) / (many - few), labels
-
-    return measure
+    return lambda: Runs(timed(2), timed(points))
 
 
 def demos(folder: Path, points: int) -> None:
@@ -244,9 +246,7 @@ def demos(folder: Path, points: int) -> None:
     for name in DEMOS:
         with tempfile.TemporaryDirectory() as work:
             mine, theirs = own_demo(name, points), auto_demo(folder, Path(work) / "run", name, points)
-            pairs = [(mine(), theirs()) for _ in range(REPEATS)]
-        ours, peer = (1e3 * min(p[k][0] for p in pairs) for k in (0, 1))
-        labels = "/".join(str(run[1]) for run in pairs[0])
+            ours, peer, labels = measured(mine, theirs)
         print(f"{name:>6}{ours:>12.3f}{peer:>12.3f}{peer / ours:>12.2f}{labels:>10}", flush=True)
 
 
@@ -266,7 +266,11 @@ def main() -> None:
     for n in arguments.sizes:
         mine = []
         for intervals in arguments.intervals:
-            ours, peer = measured(arguments.auto, n, intervals, arguments.points)
+            run = own(n, intervals, arguments.points)
+            with tempfile.TemporaryDirectory() as work:
+                folder = Path(work) / "run"
+                theirs = auto(arguments.auto, folder, n, intervals, arguments.points) if arguments.auto else None
+                ours, peer, _ = measured(run, theirs)
             mine.append(ours)
             print(f"{n:>4}{intervals:>6}{ours:>12.3f}{peer:>12.3f}{peer / ours:>12.2f}", flush=True)
         if len(mine) > 2:

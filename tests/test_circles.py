@@ -438,6 +438,12 @@ def test_starts_that_are_none() -> None:
     centre = gb.trace(gb.point(linear, [0, 0]), {"a": (-0.2, 0.2)})["NS1"]
     with pytest.raises(gb.MisuseError, match="vanishes"):
         gb.neimark_sacker_to_circles(centre)
+    born = gb.trace(gb.point(radial(), [0, 0, 0]), {"a": (-0.2, 0.3)})["NS1"]
+    for amplitude in (0.0, -1.0, np.nan):
+        with pytest.raises(gb.MisuseError, match="is a positive number"):
+            gb.neimark_sacker_to_circles(born, amplitude=amplitude)
+    with pytest.raises(gb.MisuseError, match="gives a branch of one free parameter"):
+        gb.trace(gb.neimark_sacker_to_circles(born), {"a": (-0.2, 0.3), "w": (1.2, 1.4)})
     strong = gb.trace(gb.point(radial(w=np.pi / 2), [0, 0, 0]), {"a": (-0.2, 0.3)})["NS1"]
     with pytest.raises(gb.MisuseError, match="strong resonance 1:4"):
         gb.neimark_sacker_to_circles(strong)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.regimes.attractors import DECIDED
+from gan_bifurcation.regimes.judging import KINDS
 
 # Relative to the parameter itself.
 _ROUNDING: Final = 1e-12
@@ -43,6 +44,8 @@ def answers(
     dict
         By question: ``text`` is a sentence, the rest are numbers.
     """
+    if verdict not in KINDS:
+        raise unknown_name("verdict", verdict, KINDS)
     found: dict[str, dict[str, Any]] = {}
     if at is not None:
         found["regime"] = _regime(rmap, at)
