@@ -163,7 +163,8 @@ class Condition:
             last = corner[0, 0] + corner[1, 1] + 1j * (corner[0, 1] - corner[1, 0])
             full = np.block([[m, column[:, None]], [row[None, :], np.array([[last]])]])
         else:
-            full = np.block([[m, columns], [rows_z, corner]]).real
+            full = np.empty((n + len(self.cols), n + len(self.cols)))
+            full[:n, :n], full[:n, n:], full[n:, :n], full[n:, n:] = m.real, columns, rows_z.real, corner
         unit = np.zeros(len(full))
         unit[-1] = 1.0
         x, y = np.linalg.solve(full, unit), np.linalg.solve(full.T, unit)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.continuation import _cycle_steps as steps
 from gan_bifurcation.continuation._cycle_borders import (
-    border_parts,
     improve_with,
+    last_system,
     set_column,
     spread_adjoint,
     spread_between,
@@ -76,14 +76,9 @@ class Crossing:
 
     def _full(self, count_rows: int, count_cols: int) -> FloatArray:
         c, n = self.c, self.c.system.n
-        rows, cols = self.rows[:count_rows], self.cols[:count_cols]
-        out = (
-            np.zeros((n, count_cols)), np.zeros((count_rows, n)), np.zeros((count_rows, n)),
-            np.zeros((count_rows, count_cols)),
-        )  # fmt: skip
-        border_parts(c.state, rows, cols, *out)
-        columns, starts, ends, corner = out
-        return np.block([[c.pencil[1].T + c.pencil[0].T, columns], [starts + ends, corner]])
+        full = np.zeros((n + count_rows, n + count_cols))
+        last_system(c.state, 1.0, self.rows[:count_rows], self.cols[:count_cols], full)
+        return full
 
     def _spread(self, x: FloatArray, k: int) -> None:
         n = self.c.system.n

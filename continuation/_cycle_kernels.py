@@ -1,5 +1,6 @@
 """Orthogonal collocation for cycles: what compiled code does with a system, one thing at a time."""
 
+import math
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Final
@@ -39,7 +40,7 @@ class System:
 
     def view(self, at: int, *shape: int) -> FloatArray:
         """The array of this shape at a place of the memory."""
-        return self.memory[at : at + int(np.prod(shape))].reshape(shape)
+        return self.memory[at : at + math.prod(shape)].reshape(shape)
 
     def states(self, number: int) -> FloatArray:
         """The states (N m + 1, n) of a vector."""
@@ -132,9 +133,8 @@ def do(
     out: FloatArray = _NONE, spectra: NDArray[np.complex128] = _NO_SPECTRA,
 ) -> tuple[float, int, int, float]:  # fmt: skip
     """Call compiled code; all arrays are contiguous and may be written to."""
-    return act(  # type: ignore[no-any-return]
-        s.handle, what, k, x, y, which, rows, u.reshape(-1), t.reshape(-1), b, out.reshape(-1), spectra
-    )
+    u, t, out = (a if a.ndim == 1 else a.reshape(-1) for a in (u, t, out))
+    return act(s.handle, what, k, x, y, which, rows, u, t, b, out, spectra)  # type: ignore[no-any-return]
 
 
 def evaluate(s: System, u: FloatArray, b: FloatArray, order: int) -> None:

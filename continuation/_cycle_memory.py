@@ -1,5 +1,6 @@
 """The memory of a collocation system for cycles: one flat array, and where everything lies in it."""
 
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -99,10 +100,11 @@ REMEMBERED: Final = 5
 VECTORS: Final = MEMORY + REMEMBERED
 
 
+@cache
 def layout(
     n: int, m: int, intervals: int, nf: int, extra: int, parameters: int
 ) -> tuple[SimpleNamespace, NDArray[np.void], int]:
-    """The sizes of a system, for Python and for compiled code, and how many numbers it needs."""
+    """The sizes of a system, for Python and for compiled code, and how many numbers it needs; nobody changes them."""
     turns = -(-intervals // LANES)
     q, wide, inner = n * m, n * (m + 1), n * (m - 1)
     nb = 1 + nf + extra

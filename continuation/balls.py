@@ -172,10 +172,10 @@ class Polynomial:
         return Polynomial({e: -a for e, a in self.terms.items()}, self.degree)
 
     def __sub__(self, other: Any) -> "Polynomial":
-        return self + -1 * other
+        return self.__add__(-1 * other)
 
     def __rsub__(self, other: Any) -> "Polynomial":
-        return -self + other
+        return self.__neg__().__add__(other)
 
     def __mul__(self, other: Any) -> "Polynomial":
         if not isinstance(other, Polynomial):

@@ -71,6 +71,8 @@ def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITU
     if not isinstance(point, Point) or point.label != "NS" or point.profile is not None:
         what = (point.name or point.label or "an ordinary point") if isinstance(point, Point) else type(point).__name__
         raise MisuseError(f"neimark_sacker_to_circles takes an NS point of a branch of fixed points, got {what}.")
+    if not (isinstance(amplitude, int | float) and 0.0 < amplitude < np.inf):
+        raise MisuseError(f"The amplitude of the first circle is a positive number, such as 0.01, got {amplitude!r}.")
     if point.multiplicity > 1:
         raise MisuseError(
             f"{point.name or point.label} has {point.multiplicity} equal critical pairs, so several circles start "

@@ -55,6 +55,11 @@ def trace(
         return trace_curve(start, windows, ends, control or CONTROL)
     tracer = Stepper(start.system, windows, natural_sizes(start.profile.states), ends, control or CONTROL)
     born = isinstance(start, ProfileStart) and start.direction is not None
+    if born and len(windows) == 2:
+        raise MisuseError(
+            "This start gives a branch of one free parameter, got two; trace it in one, then take one of its circles "
+            "(for fixed rotation number) or a labelled one (for its curve)."
+        )
     first = tracer.first(start, born)
     if born:
         assert isinstance(start, ProfileStart)

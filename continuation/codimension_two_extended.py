@@ -179,7 +179,7 @@ def solve_vanishing(problem: CurveProblem, label: str, guess: FloatArray) -> tup
             back = right[: len(values)].T @ ((left.T @ (-r / sizes)) / values)
             tangent = right[-1]
             value, slopes, size = deciding.at(u, np.array([back, tangent]))
-            if not np.isfinite(slopes).all() or slopes[1] == 0.0 or size == 0.0:
+            if not np.isfinite(slopes).all() or slopes[1] == 0.0:
                 return None
             # Elimination: the curve's equations give all of the step but its part along the tangent.
             step = back - (value + slopes[0]) / slopes[1] * tangent
@@ -194,4 +194,4 @@ def solve_vanishing(problem: CurveProblem, label: str, guess: FloatArray) -> tup
         value, _, size = deciding.at(u, tangent[None])
     except (np.linalg.LinAlgError, ArithmeticError, MisuseError):
         return None
-    return u, max(problem.relative_residual(u), relative(r, d), abs(value) / size)
+    return u, max(problem.relative_residual(u), relative(r, d), abs(value) / max(size, 1e-300))

@@ -341,7 +341,7 @@ def _branch_point(between: Between, a: Record, b: Record, test: str) -> Record |
     for k in range(40):
         share = va / (va - vb)
         best = (a, va, b, vb)
-        if k >= 2 and (exact := _crossing(between, _mixed(between, a, b, share))) is not None:
+        if k != 1 and (exact := _crossing(between, _mixed(between, a, b, share))) is not None:
             return exact
         if b.arclength - a.arclength < 1e-4 * whole or min(abs(va), abs(vb)) < 1e-9:
             break

@@ -94,7 +94,10 @@ def balanced_units(a: FloatArray, *sizes: FloatArray) -> FloatArray | None:
     linked = (row > 0.0) & (column > 0.0)
     spread = row[linked] / column[linked]
     units = np.ones(len(a))
-    if (spread > _ALIKE).any() or (spread < 1.0 / _ALIKE).any():
+    alike = unlike(spread) is None
+    if alike and unlike(sizes[0]) is None:
+        return None
+    if not alike:
         from scipy.linalg import matrix_balance
 
         units = matrix_balance(a, permute=False, separate=True)[1][0]

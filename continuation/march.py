@@ -128,30 +128,44 @@ def undetermined(problem: CurveProblem, u: FloatArray, t: FloatArray) -> bool:
     Rounding of the equations moves a solution by its size over the least singular value of [D; t]. If that value is
     another one there, it is no property of the curve, and neither is the sign of the determinant.
     """
-    least, direction, largest = _least(problem, u, t)
+    d = _in_units(problem, u, t)
+    if not np.isfinite(d).all():
+        return True
+    rows = np.abs(d).max(axis=1)
+    faint = rows < _FAINT * rows.max()
+    if faint.any() and rows.min() > 0.0:
+        # Slow equations beside fast ones, or rounding of what should be zero, which is another one nearby.
+        generic = np.sin(np.arange(1.0, len(u) + 1.0))
+        beside = _in_units(problem, u + _FARTHEST * generic * np.maximum(1.0, np.abs(u)), t)
+        if not np.all(np.abs(beside - d).max(axis=1)[faint] <= 0.5 * rows[faint]):
+            return True
+    else:
+        rows[:] = 1.0
+    _, s, right = np.linalg.svd(d / rows[:, None])
+    least, largest = float(s[-1]), float(s[0])
     if not least > _ZERO * largest:
         return True
     moved = _EPS * (1.0 + float(np.abs(u).max())) / least
     if moved < _CERTAIN:
         return False
-    beside, _, _ = _least(problem, u + min(moved, _FARTHEST) * direction, t)
-    return not abs(beside - least) < 0.5 * least
+    there = _in_units(problem, u + min(moved, _FARTHEST) * right[-1], t) / rows[:, None]
+    if not np.isfinite(there).all():
+        return True
+    return not abs(float(np.linalg.svd(there, compute_uv=False)[-1]) - least) < 0.5 * least
 
 
 _EPS: Final = 2.0**-52
 _ZERO: Final = 1e-13
+_FAINT: Final = 1e-10
 _CERTAIN: Final = 1e-9
 _FARTHEST: Final = 1e-3
 
 
-def _least(problem: CurveProblem, u: FloatArray, t: FloatArray) -> tuple[float, FloatArray, float]:
-    """The least singular value of [D; t], its right vector, and the largest one."""
+def _in_units(problem: CurveProblem, u: FloatArray, t: FloatArray) -> FloatArray:
+    """[D; t], equations in units of their states."""
     d = problem.bordered(u, t)
     d[: problem.system.n] /= problem.scale[:, None]
-    if not np.isfinite(d).all():
-        return 0.0, t, 1.0
-    _, s, right = np.linalg.svd(d)
-    return float(s[-1]), right[-1], float(s[0])
+    return d
 
 
 def project(problem: CurveProblem, guess: FloatArray, row: FloatArray) -> Strip | None:

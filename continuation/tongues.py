@@ -144,7 +144,11 @@ def arnold_tongue(
     for amplitude in _AMPLITUDES:
         folds, order = _folds(tip, fraction.denominator, tuple(windows), amplitude)
         inside = [f for f in folds if all(w.low <= f.parameters[k] <= w.high for k, w in windows.items())]
-        made = [trace(fold, windows, max_points=max_points, coefficients=coefficients) for fold in inside]
+        try:
+            made = [trace(fold, windows, max_points=max_points, coefficients=coefficients) for fold in inside]
+        except (MisuseError, np.linalg.LinAlgError):
+            # Folds as close to each other as rounding have no curves of their own; farther from the tip they may.
+            continue
         if len(folds) == 2:
             found = [replace(edge, outcome=_at_tip(edge, tip, windows)) for edge in made]
             # Near the tip of a thin tongue an edge may be lost among rounding; it is clearer farther away.

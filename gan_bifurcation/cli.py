@@ -22,6 +22,7 @@ from gan_bifurcation.cli_arguments import (
     system_options,
 )
 from gan_bifurcation.cli_maps import ask, map_command
+from gan_bifurcation.cli_measures import measure
 from gan_bifurcation.cli_sets import set_command
 from gan_bifurcation.errors import GanBifurcationError, MisuseError, unknown_name
 
@@ -82,6 +83,7 @@ def _how_to_go_on(given: list[str]) -> str:
 
 cli.add_command(map_command)
 cli.add_command(ask)
+cli.add_command(measure)
 cli.add_command(set_command)
 
 # -- commands -------------------------------------------------------------------------------------------------------

@@ -35,7 +35,10 @@ from gan_bifurcation.errors import MisuseError, ResultsError, unknown_name
 )  # fmt: skip
 @click.option("--tolerance", default=1e-4, show_default=True, help="Of borders, as a part of the window.")
 @click.option(
-    "--depth", default=0, show_default=True, help="Flips in a row whose curves are borders; 1 adds curves of cycles."
+    "--depth",
+    default=0,
+    show_default=True,
+    help="Flips in a row whose curves are borders; 1 adds those of cycles and circles.",
 )
 @click.option("--jobs", default=1, show_default=True, help="Processes for runs; the result does not depend on it.")
 @click.option("--dask", default="", metavar="ADDRESS", help="Make the runs of regime maps on this Dask cluster.")

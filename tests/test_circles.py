@@ -383,6 +383,20 @@ def test_odd_tongues_of_a_symmetric_map_are_of_doubled_order(kernel: gb.Branch) 
     assert quarter.normal_form["width"] > 0.01
 
 
+@pytest.mark.parametrize(("even", "order"), [("", 10), (" + 0.5*x**2", 5)])
+def test_the_order_of_a_tongue_in_a_symmetric_map(even: str, order: int) -> None:
+    # An odd map: of the normal form of 1/5 the term w*^4 is even and drops out, w*^9 is left.
+    field = {"x": "y", "y": f"-(1 + mu)*x + t*y - y**3 + 0.4*x**3{even}"}
+    system = gb.System.from_equations("map", field, {"mu": -0.1, "t": 0.7})
+    window = {"mu": (-0.3, 0.3), "t": (0.2, 1.2)}
+    fixed = gb.trace(gb.point(system, [0, 0]), {"mu": window["mu"]}, coefficients=False)
+    tongue = gb.arnold_tongue(gb.trace(fixed["NS1"], window, coefficients=False), "1/5", window, max_points=30)
+    assert tongue.order == order
+    assert len(tongue.edges) == 2
+    # On the curve of determinant 1 the trace is 2 cos(2 pi/5).
+    assert tongue.tip.parameters["t"] == pytest.approx(2 * np.cos(2 * np.pi / 5), abs=1e-10)
+
+
 # -- rotation numbers and fractions -----------------------------------------------------------------------------------
 
 
@@ -424,6 +438,12 @@ def test_starts_that_are_none() -> None:
     centre = gb.trace(gb.point(linear, [0, 0]), {"a": (-0.2, 0.2)})["NS1"]
     with pytest.raises(gb.MisuseError, match="vanishes"):
         gb.neimark_sacker_to_circles(centre)
+    born = gb.trace(gb.point(radial(), [0, 0, 0]), {"a": (-0.2, 0.3)})["NS1"]
+    for amplitude in (0.0, -1.0, np.nan):
+        with pytest.raises(gb.MisuseError, match="is a positive number"):
+            gb.neimark_sacker_to_circles(born, amplitude=amplitude)
+    with pytest.raises(gb.MisuseError, match="gives a branch of one free parameter"):
+        gb.trace(gb.neimark_sacker_to_circles(born), {"a": (-0.2, 0.3), "w": (1.2, 1.4)})
     strong = gb.trace(gb.point(radial(w=np.pi / 2), [0, 0, 0]), {"a": (-0.2, 0.3)})["NS1"]
     with pytest.raises(gb.MisuseError, match="strong resonance 1:4"):
         gb.neimark_sacker_to_circles(strong)

@@ -137,6 +137,7 @@ def test_map_saves_what_ask_reads(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert (tmp_path / "map" / "map.json").stat().st_mtime_ns == kept
     code, _, err = call(capsys, "map", "dirac_gan", *arguments, "--seed", "2", "--out", tmp_path / "map")
     assert (code, "made anew" in err) == (0, True)
+    assert "Unknown verdict 'explodes'" in refused(capsys, "ask", tmp_path / "map", "--verdict", "explodes")
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "one.txt").write_text("dear reader")
     said = refused(capsys, "map", "dirac_gan", *arguments, "--out", tmp_path / "letters")

@@ -341,3 +341,22 @@ def test_a_branch_that_goes_to_infinity_ends_with_a_sentence() -> None:
     branch = gb.trace(gb.point(system, [2.0]), {"a": (-1, 1)})
     assert branch.outcome[0].code == "too large"
     assert branch.outcome[1].code == "window"
+
+
+def test_a_driven_chain_has_the_eigenvalues_of_its_links() -> None:
+    """Fifty eigenvalues -1 in one Jordan block: a general solver spreads them over a disc of radius one and a half."""
+    chain = {"x0": "a*x0 - x0**3", **{f"x{i}": f"3*x{i - 1} - x{i}" for i in range(1, 50)}}
+    system = gb.System.from_equations("flow", chain, {"a": -1.0})
+    branch = gb.trace(gb.point(system, np.zeros(50)), {"a": (-1, 1)})
+    assert [(p.name, p.criticality) for p in branch.special_points] == [("BP1", "supercritical")]
+    # Of a triangular matrix, eigenvalues are the diagonal.
+    assert sorted(branch.spectrum[-1].real) == pytest.approx([-1.0] * 49 + [1.0], abs=1e-15)
+
+
+def test_a_cusp_at_the_origin() -> None:
+    """Every term of the deciding coefficient is zero there, and so is what its rounding is compared with."""
+    cusp = gb.System.from_equations("flow", {"x": "a + b*x - x**3"}, {"a": -1.0, "b": 0.5})
+    fold = gb.trace(gb.point(cusp, [-1.2]), {"a": (-1, 1)})["LP1"]
+    point = gb.trace(fold, {"a": (-1, 1), "b": (-1, 1)})["CP1"]
+    assert (point.parameters["a"], point.parameters["b"]) == pytest.approx((0.0, 0.0), abs=1e-12)
+    assert point.normal_form["c"] == pytest.approx(-1.0, rel=1e-12)  # the coefficient of x**3

@@ -1,5 +1,6 @@
 """Lyapunov exponents, the test for chaos, and the devil's staircase, against known values."""
 
+import json
 import math
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import gan_bifurcation as gb
+from gan_bifurcation.cli import main
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.lyapunov import largest_exponents
 
@@ -18,6 +20,23 @@ DELAYED = S("map", {"x": "r*x*(1 - y)", "y": "x"}, parameters={"r": 2.1})
 CIRCLE = S("map", {"x": "x + w - k/(2*pi)*sin(2*pi*x)"}, parameters={"w": 0.2, "k": 0.9}, periods={"x": 1.0})
 TURNS = S("flow", {"x": "w*(y + x*(1 - x**2 - y**2))", "y": "w*(-x + y*(1 - x**2 - y**2))"}, parameters={"w": 0.05})
 PENDULUM = S("flow", {"x": "y", "y": "-sin(x) - c*y + d"}, parameters={"c": 0.2, "d": 1.2}, periods={"x": 2 * math.pi})
+
+
+def test_the_command_line_measures_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["measure", "dirac_gan", "--set", "gamma=0.3", "--set", "eta_d=1.25", "--tie", "eta_g=eta_d"]
+    with pytest.raises(SystemExit) as stopped:
+        main([*words, "--orbit", "psi=0.1", "--json"])
+    assert stopped.value.code == 0
+    said = json.loads(capsys.readouterr().out)
+    # On the circle beyond the Neimark-Sacker point at 1.2: near it the angle is that of the multiplier there.
+    assert said["rotation_number"] == pytest.approx(np.arccos(1 - 0.3 * 1.2 / 2) / (2 * np.pi), abs=0.01)
+    assert said["rotation_number_error"] < 1e-12
+    assert abs(said["exponents"][0]) < 1e-3  # along the circle distances neither grow nor shrink
+    assert (said["chaotic"], said["exponents"][1] < 0) == (False, True)
+    with pytest.raises(SystemExit) as stopped:
+        main([*words, "--set", "eta_d=9", "--orbit", "psi=1"])
+    assert stopped.value.code == 2
+    assert "nothing to measure" in capsys.readouterr().err
 
 
 # -- exponents --------------------------------------------------------------------------------------------------------

@@ -156,3 +156,12 @@ def test_a_window_that_begins_where_there_is_no_equilibrium():
     rmap = gb.regime_map(fold, {"mu": (-1, 1), "s": (0.5, 2)}, steps=50, tolerance=1e-3)
     assert [(b.label, b.how) for b in rmap.borders] == [("LP", "curve")]
     assert rmap.nearest_border(mu=0.3, s=1.0).parameters["mu"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_window_outside_the_domain_is_one_sentence():
+    bounded = gb.System.from_equations("map", {"x": "a*x"}, parameters={"a": 0.5}, domain=[("a - 2", "a is too small")])
+    with pytest.raises(gb.MisuseError, match="outside the domain of 'system', where a - 2 >= 0"):
+        gb.regime_map(bounded, {"a": (0.1, 0.9)})
+    steps = gb.system(gb.models.dirac_gan(gamma=0.5), gb.Simultaneous())
+    with pytest.raises(gb.MisuseError, match="learning rate 'eta_d' ends at"):
+        gb.regime_map(steps, {"eta_d": (-1.0, -0.1)})

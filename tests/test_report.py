@@ -232,6 +232,8 @@ def test_answers_name_border_change_and_circle(results) -> None:
     assert answers(results["window"], {"eta_d": 1.5})["smallest change"]["change"]["eta_d"] == pytest.approx(
         -0.3, abs=1e-8
     )
+    # Beyond a supercritical Neimark-Sacker point there is a circle, whatever lies in the middle of that regime.
+    assert answers(results["window"], {"eta_d": 1.6}, circle=False)["regime"]["detail"] == "circle"
 
 
 def test_a_missing_figure_is_one_sentence(results, tmp_path: Path) -> None:

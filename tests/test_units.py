@@ -58,3 +58,11 @@ def test_a_state_that_is_only_driven(strength: float) -> None:
     branch = gb.trace(gb.point(system, [0, 0]), {"a": (-1, 1)})
     assert [(p.name, round(p.parameters["a"], 12)) for p in branch.special_points] == [("BP1", 0.0)]
     assert branch["BP1"].normal_form["kind"] == "pitchfork"
+
+
+def test_slow_equations_beside_fast_ones_are_no_manifold() -> None:
+    """A pitchfork at a = 0 whose rate is 1e18 times smaller than that of another state."""
+    system = gb.System.from_equations("flow", {"x": "-1e12*(x - a)", "y": "1e-6*(a*y - y**3)"}, {"a": -0.9})
+    branch = gb.trace(gb.point(system, [-0.9, 0]), {"a": (-1, 1)})
+    assert [(p.name, round(p.parameters["a"], 12)) for p in branch.special_points] == [("BP1", 0.0)]
+    assert [o.code for o in branch.outcome] == ["window", "window"]

@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from gan_bifurcation.continuation.set_curves import Curve
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import Outcome
 from gan_bifurcation.regimes.arrangement import Arrangement, Line, arrange, interior_points, lines_of, merged, thickness
@@ -15,7 +16,7 @@ from gan_bifurcation.regimes.attractor_set import wilson
 from gan_bifurcation.regimes.attractors import DECIDED, Attractor, Cell
 from gan_bifurcation.regimes.borders import Collected
 from gan_bifurcation.regimes.contours import contours
-from gan_bifurcation.regimes.edges import borders_between
+from gan_bifurcation.regimes.edges import borders_between, explains
 from gan_bifurcation.regimes.regime import Regime, RegimeMap, regime_of
 from gan_bifurcation.regimes.sampling import Evaluator
 from gan_bifurcation.regimes.sets_of_faces import kinds_of_faces
@@ -23,6 +24,8 @@ from gan_bifurcation.regimes.traced import TracedLine, joined
 
 FloatArray = NDArray[np.float64]
 
+# Where along a curve to ask whether it concerns what attracts.
+_PLACES: Final = 9
 # Chords lie this much closer to a curve than the tolerance of the map.
 CHORDS: Final = 0.25
 _SAMPLES: Final = 96
@@ -64,7 +67,11 @@ def plane_map(
 ) -> RegimeMap:
     """Faces, confirmed at points inside, divided further where these disagree, and the borders between them."""
     thin = 2.0 * tolerance
-    lines = [*lines_of(collected.curves, CHORDS * tolerance), *_fine_lines(collected, traced, sampler.window)]
+    lines = lines_of(collected.curves, CHORDS * tolerance)
+    if sampler.initial is not None:
+        # What happens to equilibria that no run ends in divides nothing; faces cut by it would be small samples.
+        lines = [line for line in lines if _concerns(collected.curves[line.source])]
+    lines += _fine_lines(collected, traced, sampler.window)
     work = _divided(lines, evaluator, collected, tolerance)
     arrangement, cells = work.arrangement, work.cells
     keys: list[Any] = [_majority(inside) for inside in cells]
@@ -92,6 +99,12 @@ def plane_map(
         )
     notes = tuple(dict.fromkeys([*collected.notes, *work.notes]))
     return RegimeMap(sampler, faces, borders, collected.branches, collected.curves, tolerance, notes, outcome)
+
+
+def _concerns(curve: Curve) -> bool:
+    """Whether an attractor changes somewhere along a curve."""
+    places = sorted({int(k) for k in np.linspace(0, len(curve.unit) - 2, _PLACES)})
+    return any(explains(curve, curve.unit[k : k + 2]) for k in places)
 
 
 def _fine_lines(collected: Collected, traced: Sequence[TracedLine], window: Window) -> list[Line]:

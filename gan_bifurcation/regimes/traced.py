@@ -39,6 +39,7 @@ _CYCLE_POINTS: Final = 160
 _CURVE_POINTS: Final = 240
 _MOST_CURVES: Final = 8
 _CIRCLE_POINTS: Final = 60
+_FEW: Final = 3
 _OF_CYCLES: Final = ("LPC", "LP", "PD", "NS")
 
 
@@ -245,13 +246,29 @@ def curves_of_oscillations(
     return lines, notes
 
 
+def _births(branches: Sequence[Branch]) -> list[Point]:
+    """Where cycles or circles are born; of circles, which are dearer, where rest loses stability, on a few cuts."""
+    cycles: list[Point] = []
+    circles: list[Point] = []
+    for b in branches:
+        for p in (p for p in b.special_points if p.label in ("H", "NS") and not p.level):
+            k = int(np.floor(p.index))
+            if p.label == "H":
+                cycles.append(p)
+            elif np.min(b.unstable[max(k, 0) : k + 2], initial=1) == 0:
+                circles.append(p)
+    if len(circles) > _FEW:
+        circles = [circles[k] for k in np.linspace(0, len(circles) - 1, _FEW).astype(int)]
+    return cycles + circles
+
+
 def _changes(collected: Collected, window: Window, report: Callable[[str], bool], notes: list[str]) -> Iterator[Point]:
     """Points of cycles or circles at which something that attracts changes."""
     # The folds of circles that begin at a CH point come first: they are found at once.
     for p in (p for c in collected.curves for p in c.branch.special_points if p.label == "CH" and not p.level):
         if report("folds of circles"):
             yield from folds_of_circles(p)
-    for begin in (p for b in collected.branches for p in b.special_points if p.label in ("H", "NS") and not p.level):
+    for begin in _births(collected.branches):
         name = begin.free[0]
         start = hopf_to_cycles if begin.label == "H" else neimark_sacker_to_circles
         what = "cycles" if begin.label == "H" else "circles"

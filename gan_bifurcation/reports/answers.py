@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.errors import MisuseError, unknown_name
+from gan_bifurcation.regimes.attractors import DECIDED
+from gan_bifurcation.regimes.judging import KINDS
 
 # Relative to the parameter itself.
 _ROUNDING: Final = 1e-12
@@ -42,6 +44,8 @@ def answers(
     dict
         By question: ``text`` is a sentence, the rest are numbers.
     """
+    if verdict not in KINDS:
+        raise unknown_name("verdict", verdict, KINDS)
     found: dict[str, dict[str, Any]] = {}
     if at is not None:
         found["regime"] = _regime(rmap, at)
@@ -89,11 +93,26 @@ def _signed(rmap: Any, values: Mapping[str, float], at: Mapping[str, float]) -> 
 
 def _regime(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
     face = rmap.at(**at)
+    detail = _detail(rmap, face, at)
     rate = "" if face.radius != face.radius else f", slowest multiplier {face.radius:.6g}"
     if rate and rmap.system.kind == "flow":
         rate = f", slowest eigenvalue {face.radius:.6g}"
-    text = f"At {_named(rmap, at)}, training {face.verdict} ({face.detail}){rate}: regime {face.number}."
-    return {"text": text, "number": face.number, "verdict": face.verdict, "detail": face.detail, "radius": face.radius}
+    kind = f" ({detail})" if detail else ""
+    text = f"At {_named(rmap, at)}, training {face.verdict}{kind}{rate}: regime {face.number}."
+    return {"text": text, "number": face.number, "verdict": face.verdict, "detail": detail, "radius": face.radius}
+
+
+def _detail(rmap: Any, face: Any, at: Mapping[str, float]) -> str:
+    """How training does it at this very point: a regime that oscillates may hold circles, cycles and chaos.
+
+    A run there says so; "" where it comes to no decision, or to another verdict, as beside a border.
+    """
+    if not face.attractors or face.attractors[0].how != "simulation":
+        return str(face.detail)
+    run = rmap.sampler.cells(rmap.window.point(at)[None])[0].run
+    if run is None or run.verdict != face.verdict or run.confidence < DECIDED:
+        return ""
+    return str(run.detail)
 
 
 def _nearest(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def _missing_diagram(rmap: Any) -> tuple[bytes, str, dict[str, Any]] | None:
     if not lines:
         return None
     # Marks at given values say where curves begin, and nothing about training.
-    known = {id(b): [p for p in b.special_points if p.label and p.label != "UZ"] for b in lines}
+    known = {id(b): _apart(b, [p for p in b.special_points if p.label and p.label != "UZ"]) for b in lines}
     branch = max(lines, key=lambda b: len(known[id(b)]))
     shown = _with_points(branch, known[id(branch)])
     fixed = ", ".join(f"{n} = {branch.system.parameters[n]:.4g}" for n in rmap.window.names if n not in branch.free)
@@ -213,12 +213,26 @@ def _missing_diagram(rmap: Any) -> tuple[bytes, str, dict[str, Any]] | None:
     return _svg(lambda ax: figures.spectral_radius(shown, ax=ax), 0.72), caption, about
 
 
+def _apart(branch: Branch, points: Sequence[Any]) -> list[Any]:
+    """Points without those at the place of another: a branch at one value of its parameter turns back ever so often."""
+    (name,) = branch.free
+    values = branch.column(name)
+    width = float(np.ptp(values)) or 1.0
+    kept: list[Any] = []
+    for point in points:
+        if all(abs(point.parameters[name] - other.parameters[name]) > _BESIDE * width for other in kept):
+            kept.append(point)
+    return kept
+
+
 def _with_points(branch: Branch, points: Sequence[Any]) -> Branch:
     from dataclasses import replace
 
     return replace(branch, special_points=tuple(points))
 
 
+# Of the width of a branch: labels that lie closer cannot be read.
+_BESIDE: Final = 0.01
 _MISSING: Final[Mapping[str, Callable[[Any], tuple[bytes, str, dict[str, Any]] | None]]] = {
     "map": _missing_map, "diagram": _missing_diagram, "graph": _missing_graph,
 }  # fmt: skip
@@ -296,7 +310,7 @@ def _digits(values: Sequence[Any], digits: int) -> list[float | None]:
 def _about(rmap: Any) -> dict[str, Any]:
     """A map for the page's script: its window, its regimes, and how fast training converges over it."""
     names = list(rmap.window.names)
-    faces = {str(f.number): f"regime {f.number}: {f.verdict}{f' ({f.detail})' if f.detail else ''}" for f in rmap.faces}
+    faces = {str(f.number): f"regime {f.number}: {f.verdict}{_kind(f)}" for f in rmap.faces}
     first = max(rmap.faces, key=lambda f: (f.verdict == "converges", f.area))
     return {
         "names": names,
@@ -306,6 +320,12 @@ def _about(rmap: Any) -> dict[str, Any]:
         "faces": faces,
         "rates": _rates(rmap),
     }
+
+
+def _kind(face: Any) -> str:
+    """What is said of a regime as a whole; circles, cycles and chaos may lie side by side in one that oscillates."""
+    varies = face.verdict == "oscillates" and face.detail != "centre"
+    return f" ({face.detail})" if face.detail and not varies else ""
 
 
 def _rates(rmap: Any) -> dict[str, Any] | None:
