@@ -163,8 +163,9 @@ class Search:
     def around_found(self, starts: int) -> None:
         """Where something was found, its size is that of the states."""
         sizes = np.max(np.abs(self.found), axis=0) if self.found else np.zeros(self.system.n)
-        if np.max(sizes) > 0.0 and not self.manifolds:
-            sizes = np.where(sizes > 0.0, sizes, np.max(sizes))
+        # Less than this is an equilibrium at zero, as Newton's method leaves it.
+        if np.max(sizes) > 1e-9 and not self.manifolds:
+            sizes = np.where(sizes > 1e-12 * np.max(sizes), sizes, np.max(sizes))
             for _ in range(starts):
                 self._elsewhere(np.zeros(self.system.n), 10.0 ** self.rng.uniform(0.0, 1.0) * sizes)
 
