@@ -107,7 +107,8 @@ def expand(
     p : array (m, n)
         The adjoint vectors, <p_i, q_j> = 1 for i = j, 0 otherwise.
     g, size : arrays (N,)
-        Coefficients of G in the monomials' components, and the sizes their rounding is to be seen against.
+        Coefficients of G in the monomials' components, and the sizes their rounding is to be seen against (the first:
+        the scale of all lower degrees).
 
     Returns
     -------
@@ -143,6 +144,15 @@ def expand(
     pivots = np.empty(n + 1, dtype=np.int64)
     right = np.empty(n + 1, dtype=np.complex128)
     kept = np.zeros((n, order + 1))
+    # Terms may cancel within the right-hand side, where nobody sees their size. It is that of lower degrees, in units
+    # of the critical coordinates and of time; size[0] keeps it from one call to the next.
+    rate = 1e-300
+    for i in range(m):
+        total = 0.0
+        for r in range(n):
+            for c in range(n):
+                total += abs(p[i, r]) * abs(j[r, c]) * abs(h[i, c])
+        rate = max(rate, total)
     for degree in range(lowest, highest + 1):
         count = begin[degree + 1] - begin[degree]
         values = np.zeros((count, n))
@@ -181,6 +191,14 @@ def expand(
             )  # fmt: skip
             for c in range(n):
                 largest[c] = max(largest[c], abs(values[d, c]))
+        whole = 0.0
+        for i in range(m):
+            total = 0.0
+            for c in range(n):
+                total += abs(p[i, c]) * largest[c]
+            whole = max(whole, total)
+        unseen = 1e-4 * rate * size[0] ** (degree - 1)
+        size[0] = max(size[0], (whole / rate) ** (1.0 / (degree - 1)))
         base = offset[degree]
         for a in range(first[degree], first[degree + 1]):
             target = component[a]
@@ -188,14 +206,14 @@ def expand(
                 continue
             row = base + (a - first[degree]) * count
             for c in range(n):
-                total = 0.0j
+                part = 0.0j
                 for d in range(count):
-                    total += separate[row + d] * values[d, c]
-                right[c] = total
+                    part += separate[row + d] * values[d, c]
+                right[c] = part
             b = conjugate[a]
             if target >= 0:
                 g[a] = 0.0
-                size[a] = 0.0
+                size[a] = unseen
                 for c in range(n):
                     g[a] += p[target, c].conjugate() * right[c]
                     size[a] += abs(p[target, c]) * largest[c]

@@ -164,6 +164,13 @@ def test_planted_generalised_flip(seed: int) -> None:
     assert form["c"] == pytest.approx(c / d.length(0) ** 4, rel=1e-8)  # planted
 
 
+def test_a_quintic_coefficient_that_cancels_within_the_map_has_no_sign() -> None:
+    # Planted -w + w^7: the disguise alone has terms of degree five, which cancel; 2e-17 is left of them.
+    _, form = plant("map", "GPD", 8, 1, 1, lambda y: [-y[0] + y[0] ** 7])
+    assert form["c"] == 0.0
+    assert form["criticality"] == "degenerate"
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("label", ["GH", "CH"])
 def test_planted_second_lyapunov(label: str, seed: int) -> None:
