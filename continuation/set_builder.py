@@ -261,7 +261,9 @@ class Builder:
         for name, curve in zip(self.names, self.lines.curves, strict=True):
             for outcome in curve.branch.outcome:
                 if not outcome.converged or outcome.code == "points":
-                    said.append(f"{name} was not followed to its end: {outcome.message}")
+                    knob = "most_circles" if _of_circles(curve.branch) else "max_points"
+                    why = outcome.message.replace("max_points", knob)
+                    said.append(f"{name} was not followed to its end: {why}")
         said += self._not_started()
         born = {"H": "Cycles", "NS": "Invariant circles" if self.system.kind == "map" else "Tori"}
         for label, what in born.items():
