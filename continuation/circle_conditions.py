@@ -24,6 +24,7 @@ from gan_bifurcation.continuation.circle_critical import Shifted, resampled_comp
 from gan_bifurcation.continuation.circle_linear import ByFrames, Conditions, Linear, direct, iterated
 from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem
 from gan_bifurcation.continuation.circle_waves import derivative, resampled, shifted, smoothed
+from gan_bifurcation.continuation.dense import factors_of
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -229,7 +230,7 @@ def _eigenvalue(
     total = len(b)
     matrix = np.zeros((total + 1, total + 1), dtype=complex)
     matrix[:total, :total], matrix[:total, total], matrix[total, :total] = shifted_matrix.matrix, b, c.conj()
-    factors = scipy.linalg.lu_factor(matrix, check_finite=False)
+    factors = factors_of(matrix)
     unit = np.zeros(total + 1, dtype=complex)
     unit[-1] = 1.0
     x = scipy.linalg.lu_solve(factors, unit, check_finite=False)

@@ -14,6 +14,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from gan_bifurcation.continuation.circle_waves import SIZES, highest_mode
+from gan_bifurcation.continuation.dense import factors_of
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -114,13 +115,13 @@ class Shifted:
     def vectors(self, right: ComplexArray | None = None, left: ComplexArray | None = None) -> Vectors:
         """Null vectors by inverse iteration, from guesses (K, n) where there are some."""
         scale = float(np.max(np.abs(self.matrix)))
-        factors = scipy.linalg.lu_factor(self.matrix, check_finite=False)
+        factors = factors_of(self.matrix)
         diagonal = np.abs(np.diag(factors[0]))
         if not np.isfinite(diagonal).all():
             raise np.linalg.LinAlgError("the linearisation is not finite")
         if diagonal.min() < 1e-15 * scale:
             shifted = self.matrix + 1e-14 * scale * np.eye(len(self.matrix))
-            factors = scipy.linalg.lu_factor(shifted, check_finite=False)
+            factors = factors_of(shifted)
         found = []
         for guess, transposed in ((right, 0), (left, 1)):
             x = self._smooth(np.random.default_rng(3)) if guess is None else guess[:, self.kept].ravel()

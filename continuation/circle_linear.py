@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.continuation.circle_frames import Frames
 from gan_bifurcation.continuation.circle_waves import circulant, derivative, shifted, smoothed, turns
+from gan_bifurcation.continuation.dense import factors_of
 
 FloatArray = NDArray[np.float64]
 
@@ -98,7 +99,9 @@ class ByFrames:
             if across is not None:
                 matrix[n + 1, n + c] -= np.sum(across * moved) / size
         self.scalar_moves = np.stack([moved for _, moved in parts], axis=2)
-        self.factors = scipy.linalg.lu_factor(matrix)
+        if not np.isfinite(matrix).all():
+            raise np.linalg.LinAlgError("the linearisation is not finite")
+        self.factors = factors_of(matrix)
 
     def _moved(self, field: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The constant mode in frames (n,), and the states (K, n) that the other modes of a right-hand side give."""
@@ -183,7 +186,7 @@ class Direct:
             if row is not None:
                 matrix[total + r, :total] += row.ravel()
         matrix[:total, total:] = columns.reshape(total, 2)
-        self.factors = scipy.linalg.lu_factor(matrix, overwrite_a=True, check_finite=False)
+        self.factors = factors_of(matrix, overwrite=True)
 
     def _passed(self, values: FloatArray) -> FloatArray:
         """What right-hand sides of the linear states give these."""

@@ -52,6 +52,7 @@ class Detector:
         self.neutral_note = ""
         self._before: Strip | None = None
         self._cuts = 0
+        self._unsolved = False
 
     def precede(self, pair: Strip) -> None:
         """Take two points as what came before the next strip: the start has neighbours on both sides."""
@@ -97,13 +98,16 @@ class Detector:
                 found += touched[i]
                 continue
             pair = strip.slice(slice(i, i + 2))
-            self._cuts = 0
+            self._cuts, self._unsolved = 0, False
             here: list[Point] = []
             try:
                 if i in suspicious:
                     here = self._resolve(pair, counts.at(first + i), counts.at(first + i + 1), 0)
             except Jump as jump:
                 raise Jump(i) from jump
+            if self._unsolved:
+                # Far out, where eigenvalues come to the boundary and never reach it, rounding makes the changes.
+                here = [p for p in here if self.locator.tells(p.label, pair)]
             here += touched.get(i, [])
             here += [p for event in happened.get(i, []) for p in self._event(event, pair)]
             here += [p for target in wanted.get(i, []) if (p := self.locator.user_point(pair, target)) is not None]
@@ -195,6 +199,7 @@ class Detector:
             f"{number} equal critical {'pairs' if pairs else 'eigenvalues'} cross together; restrict the system to a "
             "fixed-point subspace for a normal form."
         )
+        self._unsolved = True
         return self.locator.at_margin(label, pair, number, note)
 
     def _multiple(self, pair: Strip, change: Sequence[int]) -> Point:
@@ -207,6 +212,7 @@ class Detector:
         number = max(abs(change[0]), abs(change[1]), abs(change[2]), 1)
         several = f"{number} critical {'pairs' if label in ('H', 'NS') else 'eigenvalues'} cross together; "
         note = (several if number > 1 else "") + "the point was located by its eigenvalues only (no extended system)."
+        self._unsolved = True
         return self.locator.at_margin(label, pair, number, note[0].upper() + note[1:])
 
     def _event(self, event: Event, pair: Strip, depth: int = 0) -> list[Point]:

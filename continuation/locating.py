@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
@@ -21,6 +22,8 @@ FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 # Eigenvalues that are equal by symmetry differ by rounding, or by its square root in a defective block.
 EQUAL: Final = 1e-6
+# Rounding of an eigenvalue, in units of the norm of its matrix over the angle of its left and right vectors.
+_ROUNDINGS: Final = 1e-13
 
 
 class Locator:
@@ -80,6 +83,18 @@ class Locator:
             if self.kind == "map":
                 values = [z for z in values if (z.real < 0.0 if label == "PD" else z.real > 0.0)]
         return sorted(values, key=lambda z: abs(margin(self.kind, z)))
+
+    def tells(self, label: str, pair: Strip) -> bool:
+        """Whether an eigenvalue of a label's sort is further from the boundary than by rounding, at either end."""
+        for u, spectrum in zip(pair.u, pair.spectra, strict=True):
+            nearest = self.critical(label, spectrum)
+            matrix = self.problem.jacobian_states(u)
+            values, left, right = scipy.linalg.eig(matrix, left=True, right=True)
+            k = int(np.argmin(np.abs(values - nearest)))
+            sharpness = abs(np.vdot(left[:, k], right[:, k]))
+            if abs(margin(self.kind, nearest)) * sharpness > _ROUNDINGS * np.linalg.norm(matrix):
+                return True
+        return False
 
     # -- extended systems ---------------------------------------------------------------------------------------------
 

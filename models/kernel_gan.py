@@ -158,10 +158,16 @@ def kernel_gan(
             f"These modes make {len(family.names)} features, expected at most {_MOST_FEATURES}; lower 'modes'."
         )
     parameters = {**_width_parameters(kernel), "lam": regularisation, **placed.parameters}
-    return _assemble(placed, family, parameters, reach, f"{features} features")
+    domain = (
+        *_domain(placed, reach),
+        *(DomainBound(name, "The width of a kernel is positive.") for name in _width_names(len(kernel.widths))),
+    )
+    return _assemble(placed, family, parameters, domain, f"{features} features")
 
 
-def _assemble(placed: Layout, family: Features, parameters: Mapping[str, float], reach: str, features: str) -> Game:
+def _assemble(
+    placed: Layout, family: Features, parameters: Mapping[str, float], domain: tuple[DomainBound, ...], features: str
+) -> Game:
     lam = symbol("lam")
     w = [symbol(name) for name in family.names]
     generated = [family.evaluate(x) for x in placed.generated]
@@ -183,7 +189,7 @@ def _assemble(placed: Layout, family: Features, parameters: Mapping[str, float],
         Player(points, generator, "eta_g"),
         parameters,
         symmetries=(_reflections(placed, family) if single else ()) + placed.permutations(),
-        domain=_domain(placed, reach),
+        domain=domain,
         equilibria=_captured(placed, family, w) if single else _matched(placed, w),
         paper="becker2023,becker2022",
         description=(

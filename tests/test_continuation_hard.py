@@ -360,3 +360,15 @@ def test_a_cusp_at_the_origin() -> None:
     point = gb.trace(fold, {"a": (-1, 1), "b": (-1, 1)})["CP1"]
     assert (point.parameters["a"], point.parameters["b"]) == pytest.approx((0.0, 0.0), abs=1e-12)
     assert point.normal_form["c"] == pytest.approx(-1.0, rel=1e-12)  # the coefficient of x**3
+
+
+def test_a_branch_that_goes_to_infinity_has_no_folds_there() -> None:
+    # R1 Dirac-GAN under extragradient steps, eta = 0.84: the branch from the pitchfork runs to infinity at gamma =
+    # 1/eta, where two multipliers come to +1 like 1/theta^2 and only rounding says on which side they are.
+    system = gb.system(gb.models.dirac_gan(gamma=0.3), gb.Extragradient())
+    system = gb.tie(system, eta_g="eta_d").with_parameters(eta_d=0.84)
+    first = gb.trace(gb.point(system), {"gamma": (0.05, 1.5)})
+    second = gb.trace(gb.branch_point_to_branch(first["BP1"]), {"gamma": (0.05, 1.5)})
+    assert second.parameters[-1, 0] == pytest.approx(1 / 0.84, rel=1e-9)
+    assert np.abs(second.states[-1]).max() > 1e6
+    assert [p.label for p in second.special_points] == ["BP"]

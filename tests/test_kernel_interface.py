@@ -46,11 +46,17 @@ def test_masses_and_positions_are_parameters_under_their_names() -> None:
 
 def test_the_domain_ends_half_a_circle_from_the_true_point() -> None:
     # Section 9: |x - nearest true point| < L/2 = 3 sigma.
-    (bound,) = gb.models.kernel_gan().domain
+    bound, _ = gb.models.kernel_gan().domain
     state = {symbol(name): 0.0 for name in gb.models.kernel_gan().states}
     expression = parse(bound.expression, {s.name: s for s in (*state, symbol("sigma"))})
     inside = [expression.xreplace({symbol("x1"): x, symbol("sigma"): 0.5}) > 0 for x in (1.49, -1.49, 1.51)]
     assert inside == [True, True, False]
+
+
+def test_a_window_of_widths_that_are_none_is_refused() -> None:
+    system = gb.system(gb.models.kernel_gan(modes=1), gb.Simultaneous(), eta_d=0.1, eta_g=0.1)
+    with pytest.raises(MisuseError, match="The width of a kernel is positive"):
+        gb.regime_map(system, {"sigma": (-1.0, -0.5), "eta_d": (0.1, 0.5)})
 
 
 @pytest.mark.parametrize(
