@@ -12,7 +12,7 @@ from gan_bifurcation.continuation.codimension_two_forms import coefficients
 from gan_bifurcation.continuation.codimension_two_spectra import LABELS
 from gan_bifurcation.continuation.codimension_two_words import words
 from gan_bifurcation.continuation.forms import Forms
-from gan_bifurcation.continuation.normal_forms import normal_form
+from gan_bifurcation.continuation.normal_forms import ROUNDING, normal_form
 from gan_bifurcation.errors import MisuseError
 
 __all__ = ["codimension_two_form", "distinct", "same_point", "with_coefficients"]
@@ -20,7 +20,7 @@ __all__ = ["codimension_two_form", "distinct", "same_point", "with_coefficients"
 _VANISHING = {"R3": "b", "R4": "d"}
 
 
-def codimension_two_form(point: Point) -> dict[str, Any]:
+def codimension_two_form(point: Point, rounding: float = ROUNDING) -> dict[str, Any]:
     """Normal-form coefficients of a codimension-two point (called by :func:`gan_bifurcation.normal_form`).
 
     Returns
@@ -33,7 +33,7 @@ def codimension_two_form(point: Point) -> dict[str, Any]:
     MisuseError
         If the point has no such label or more critical eigenvalues than its label says.
     """
-    form = coefficients(point)
+    form = coefficients(point, rounding)
     vectors = form.pop("vectors")
     letter = _VANISHING.get(point.label, "")
     if letter and form.get(letter) == 0.0:

@@ -43,6 +43,12 @@ class FoldAmplitudes:
         b, c, d = self.b, self.c, self.d
         return self.h2 + d * (self.h1 / c - 1.5 * self.g3 / b + 0.5 * self.g1 / c) - b * self.h1 / c
 
+    def size_of_E(self, g3: float, g1: float, h2: float, h1: float) -> float:
+        """What rounding of E is to be seen against, where the cubic coefficients have these sizes."""
+        b, c, d = abs(self.b), abs(self.c), abs(self.d)
+        g3, g1, h2, h1 = g3 + b * b, g1 + c * (b + d), h2 + d * (b + d), h1 + d * c
+        return h2 + d * (h1 / c + 1.5 * g3 / b + 0.5 * g1 / c) + b * h1 / c
+
 
 @dataclass(frozen=True)
 class PairAmplitudes:

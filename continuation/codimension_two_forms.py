@@ -5,7 +5,8 @@ critical vectors, their largest component positive. Coefficients are those of mo
 functions name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from gan_bifurcation.continuation.codimension_two_amplitudes import FoldAmplitud
 from gan_bifurcation.continuation.codimension_two_series import Series, series
 from gan_bifurcation.continuation.codimension_two_spectra import PATTERNS, companions, critical_eigenvalues
 from gan_bifurcation.continuation.forms import Forms
-from gan_bifurcation.continuation.normal_forms import _combine, signed
+from gan_bifurcation.continuation.normal_forms import ROUNDING, _combine, signed
 from gan_bifurcation.errors import MisuseError
 
 FloatArray = NDArray[np.float64]
@@ -28,8 +29,14 @@ _SINGULAR: Final = (
 )
 
 
-def coefficients(point: Point) -> Form:
+def coefficients(point: Point, rounding: float = ROUNDING) -> Form:
     """The numbers of a point's normal form under the textbook's letters, and the vectors they refer to.
+
+    Parameters
+    ----------
+    point : Point
+    rounding : float
+        The part of a coefficient's terms that is rounding: more where derivatives are integrated.
 
     Raises
     ------
@@ -55,6 +62,7 @@ def coefficients(point: Point) -> Form:
     eigenvalues = critical_eigenvalues(point)
     joint = np.concatenate([point.x, point.system.parameter_vector()])
     s = series(point.system, joint, pattern.kinds, eigenvalues, pattern.order, pattern.resonance, pattern.further)
+    s = replace(s, caution=rounding / ROUNDING)
     if not s.regular:
         raise MisuseError(_SINGULAR)
     is_map = point.system.kind == "map"
@@ -136,13 +144,16 @@ def _fourth(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> Form:
     return form | {"A0": complex(signed(a.real, size), signed(a.imag, size))}
 
 
-def _with_fold(amplitudes: FoldAmplitudes, sizes: tuple[float, float, float]) -> Form:
-    """s, theta and E of an amplitude system, where its quadratic coefficients do not vanish within rounding."""
+def _with_fold(amplitudes: FoldAmplitudes, sizes: tuple[float, float, float], cubic: Sequence[float]) -> Form:
+    """s, theta and E of an amplitude system, where its quadratic coefficients do not vanish within rounding.
+
+    Rounding is seen against `sizes`, of b, c and d, and `cubic`, of g3, g1, h2 and h1.
+    """
     b, c, d = (signed(v, size) for v, size in zip((amplitudes.b, amplitudes.c, amplitudes.d), sizes, strict=True))
     if b == 0.0 or c == 0.0:
         return {"s": 0}
     form: Form = {"s": int(np.sign(b * c)), "theta": d / b}
-    return form | {"E": amplitudes.E}
+    return form | {"E": signed(amplitudes.E, amplitudes.size_of_E(*cubic))}
 
 
 def _fold_pair(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> Form:
@@ -158,7 +169,8 @@ def _fold_pair(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> For
     else:
         amplitudes = FoldAmplitudes(b, c, d.real, g3, g1, h2.real, h1.real)
         angle = {"omega": eigenvalues[1].imag}
-    return _with_fold(amplitudes, sizes) | angle | {"G200": 2.0 * b, "G011": c, "G110": d}
+    cubic = [s.rounding(*e) for e in ((3, 0, 0), (1, 1, 1), (2, 1, 0), (0, 2, 1))]
+    return _with_fold(amplitudes, sizes, cubic) | angle | {"G200": 2.0 * b, "G011": c, "G110": d}
 
 
 def _fold_flip(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> Form:
@@ -168,7 +180,8 @@ def _fold_flip(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> For
         b, c, complex(-e), s.coefficient(3, 0).real, s.coefficient(1, 2).real, complex(-s.coefficient(2, 1).real),
         complex(-s.coefficient(0, 3).real),
     )  # fmt: skip
-    form = _with_fold(amplitudes, (s.rounding(2, 0), s.rounding(0, 2), s.rounding(1, 1)))
+    cubic = [s.rounding(*e) for e in ((3, 0), (1, 2), (2, 1), (0, 3))]
+    form = _with_fold(amplitudes, (s.rounding(2, 0), s.rounding(0, 2), s.rounding(1, 1)), cubic)
     form |= {"a": 2.0 * _number(s, 2, 0), "b": 2.0 * _number(s, 0, 2), "e": _number(s, 1, 1)}
     return form | {"be": form["b"] * form["e"]} | ({"a/e": form["a"] / form["e"]} if form["e"] else {})
 

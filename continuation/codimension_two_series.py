@@ -271,6 +271,8 @@ class Series:
         Whether all linear systems could be solved.
     order : int
         Up to which degree.
+    caution : float
+        How many times more than by rounding alone derivatives are off.
     """
 
     table: Table
@@ -282,6 +284,7 @@ class Series:
     regular: bool
     order: int
     _solve: Callable[[int, int], bool]
+    caution: float = 1.0
 
     def continued(self, order: int) -> "Series":
         """The same up to a higher degree."""
@@ -297,7 +300,7 @@ class Series:
 
     def rounding(self, *exponents: int) -> float:
         """The size that rounding of that coefficient is to be seen against."""
-        return float(self.size[self.table.number[exponents]])
+        return float(self.size[self.table.number[exponents]]) * self.caution
 
     def component(self, *exponents: int) -> int:
         return int(self.table.component[self.table.number[exponents]])

@@ -82,7 +82,7 @@ def cycle_form(point: Point) -> dict[str, Any]:
     if point.label == "BPC":
         return _crossing_form(fixed, max(ROUNDING, _CAUTION * turn.error))
     if point.label not in _SIMPLE:
-        form = codimension_two_form(fixed)
+        form = codimension_two_form(fixed, max(ROUNDING, _CAUTION * turn.error))
         if label in _DEGREE and 0.0 < abs(form["c"]) * extent ** (_DEGREE[label] - 1) < _NOTHING:
             form["c"] = 0.0
             form["criticality"], form["meaning"] = words("map", label, form)

@@ -294,6 +294,9 @@ def test_a_flip_crosses_on_a_curve_of_folds() -> None:
     point = crossing_on(field, {"b": -0.04, "lam": -0.1}, [0.3, 0.0, 0.0], "b", "LPC1")
     assert point.label == "LPPD"
     assert (point.normal_form["s"], point.normal_form["theta"]) == (1, pytest.approx(-0.6, rel=1e-6))
+    # There are no cubic terms: E vanishes, and what is left of it by integration is given no sign.
+    assert point.normal_form["E"] == 0.0
+    assert "stable" not in point.normal_form["meaning"]
 
 
 def test_flips_and_pairs_meet_pairs() -> None:
