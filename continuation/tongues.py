@@ -6,7 +6,6 @@ from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
-import scipy.optimize
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
@@ -266,6 +265,9 @@ def _folds(tip: Point, order: int, names: tuple[str, ...], amplitude: float) -> 
     if np.max(modes) < 1e-12:
         return [], order
     crossings = np.flatnonzero(heights * np.roll(heights, -1) < 0.0)
+    # It takes half a second to load, and studies without tongues load this module too.
+    from scipy.optimize import brentq
+
     # With a symmetry the family passes each fold several times in a turn; two in a row are the two edges.
     folds = []
     for k in crossings[:2].tolist():
@@ -276,7 +278,7 @@ def _folds(tip: Point, order: int, names: tuple[str, ...], amplitude: float) -> 
             return np.nan if found is None else found[1]
 
         try:
-            found = solve(float(scipy.optimize.brentq(height, a, b, xtol=1e-12)))
+            found = solve(float(brentq(height, a, b, xtol=1e-12)))
         except ValueError:
             # Heights so near rounding that a sign is no longer what it was.
             return [], order

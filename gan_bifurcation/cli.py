@@ -72,6 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader of our output has gone, as `head` does; there is nobody left to tell.
         sys.stderr.close()
         code = 1
+    # The interpreter would look through everything once more on its way out: a second after a study.
+    gc.freeze()
     sys.exit(code if isinstance(code, int) else 0)
 
 
