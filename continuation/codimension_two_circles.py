@@ -31,6 +31,7 @@ from gan_bifurcation.continuation.codimension_two_spectra import PATTERNS, criti
 from gan_bifurcation.continuation.conditions import aim, kappa_of
 from gan_bifurcation.continuation.problem import CurveProblem
 from gan_bifurcation.continuation.run import Ends
+from gan_bifurcation.continuation.scales import windows_about
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
 from gan_bifurcation.ranges import Range
@@ -50,16 +51,6 @@ def folds_of_circles(point: Point) -> Iterator[Point]:
         if found is not None:
             yield found
             return
-
-
-def windows_about(point: Point) -> dict[str, Range]:
-    """Windows about a point, which only give the units of the parameters."""
-    windows = {}
-    for name in point.free:
-        value = point.parameters[name]
-        width = max(abs(value), 0.1)
-        windows[name] = Range(value - width, value + width)
-    return windows
 
 
 def _solved(point: Point, radius: float) -> Point | None:

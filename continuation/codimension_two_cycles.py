@@ -30,10 +30,10 @@ from gan_bifurcation.continuation.conditions import aim, kappa_of
 from gan_bifurcation.continuation.cycles import DEFAULT_CONTROL, prepare
 from gan_bifurcation.continuation.forms import Forms
 from gan_bifurcation.continuation.problem import CurveProblem
+from gan_bifurcation.continuation.scales import windows_about
 from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
-from gan_bifurcation.ranges import Range
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -177,7 +177,7 @@ def _fold_of_cycles(e: _Expansion, radius: float) -> _Guess | None:
     omega = e.eigenvalues[0].imag
     r = radius * (omega / abs(second)) ** 0.25
     p = e.point
-    windows = _windows(p)
+    windows = windows_about(p)
     problem = CurveProblem(p.system, windows, "pair", kappa_unit=omega**2)
     u = problem.pack(p.x, kappa_of(problem, e.eigenvalues[0]))
     aim(problem, u, e.eigenvalues[0])
@@ -262,16 +262,6 @@ def _from_two_pairs(e: _Expansion, which: int, radius: float) -> _Guess | None:
 # -- Newton's method ---------------------------------------------------------------------------------------------------
 
 
-def _windows(point: Point) -> dict[str, Range]:
-    """Windows about the point, which only give the units of the parameters."""
-    windows = {}
-    for name in point.free:
-        value = point.parameters[name]
-        width = max(abs(value), 0.1)
-        windows[name] = Range(value - width, value + width)
-    return windows
-
-
 def _solved(point: Point, guess: _Guess, name: str) -> Point | None:
     """The cycle with its condition at the amplitude of the guess."""
     states = guess.states.copy()
@@ -279,7 +269,7 @@ def _solved(point: Point, guess: _Guess, name: str) -> Point | None:
     profile = Profile(_phases(), states, guess.period, mesh=np.linspace(0.0, 1.0, _INTERVALS + 1))
     pair = guess.label == "NS"
     start = ProfileStart(point.system.with_parameters(**guess.values), profile)
-    c = prepare(start, _windows(point), None, DEFAULT_CONTROL, 1 if pair else 0)
+    c = prepare(start, windows_about(point), None, DEFAULT_CONTROL, 1 if pair else 0)
     last = c.nb - 1
     if pair:
         c.b[last] = guess.angle

@@ -25,6 +25,7 @@ from gan_bifurcation.continuation.equilibria import damped_newton
 from gan_bifurcation.continuation.homoclinic import point_of
 from gan_bifurcation.continuation.homoclinic_equations import CLOSE, Equations
 from gan_bifurcation.continuation.problem import CurveProblem
+from gan_bifurcation.continuation.scales import windows_about
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
 from gan_bifurcation.ranges import Range
@@ -107,17 +108,8 @@ def cycle_to_homoclinic(point: Point) -> Point:
     return Point(system, x, spectrum, label="Hom", name="Hom", condition="homoclinic", profile=orbit)
 
 
-def _windows(point: Point) -> dict[str, Range]:
-    windows = {}
-    for name in point.free:
-        value = point.parameters[name]
-        width = max(abs(value), 0.1)
-        windows[name] = Range(value - width, value + width)
-    return windows
-
-
 def _beside(point: Point, form: Any, square: float) -> Point | None:
-    windows = _windows(point)
+    windows = windows_about(point)
     # Where rotation and damping of the normal form are of one size, unless the Jacobian is slower.
     norm = float(np.linalg.norm(point.system.jacobian(point.x)[:, : point.system.n], 2))
     unit = min(norm, 2.0 * abs(form["a"] / form["b"])) ** 2 if form["b"] else norm**2

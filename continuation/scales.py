@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.branch import Branch
+from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.continuation.defect import SMALLEST, balanced_units
 from gan_bifurcation.continuation.march import StepControl
 from gan_bifurcation.ranges import Range
@@ -71,3 +71,13 @@ def in_natural_units(
             return attempt(scale, control)
         else:
             return branch
+
+
+def windows_about(point: Point) -> dict[str, Range]:
+    """Windows about a point, which only give the units of the parameters."""
+    windows = {}
+    for name in point.free:
+        value = point.parameters[name]
+        width = max(abs(value), 0.1)
+        windows[name] = Range(value - width, value + width)
+    return windows
