@@ -82,7 +82,7 @@ def test_cusp_double_zero_and_bautin_points_of_the_catalytic_oscillator() -> Non
     assert {"CP", "BT", "GH"} <= set(points)
     for label in ("CP", "BT", "GH"):
         check(points[label])
-    # From the defining polynomials by mpmath with 40 digits: tests/test_codimension_two.py.
+    # From the defining polynomials by mpmath with 40 digits: tests/test_codimension_two_published.py.
     low, high = gb.certify(points["CP"]).enclosure["k"]
     assert (low, high) == pytest.approx((0.3559912732086765,) * 2, rel=1e-13)
 
