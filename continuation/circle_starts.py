@@ -11,6 +11,7 @@ from gan_bifurcation.continuation.circle_newton import Circle
 from gan_bifurcation.continuation.circle_waves import SIZES, derivative
 from gan_bifurcation.continuation.forms import Forms
 from gan_bifurcation.continuation.normal_forms import Coefficients, critical_vectors, eigenvalue_slope, normal_form
+from gan_bifurcation.continuation.spectra import together
 from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
@@ -75,8 +76,8 @@ def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITU
         raise MisuseError(f"The amplitude of the first circle is a positive number, such as 0.01, got {amplitude!r}.")
     if point.multiplicity > 1:
         raise MisuseError(
-            f"{point.name or point.label} has {point.multiplicity} equal critical pairs, so several circles start "
-            "there; restrict the system to a fixed-point subspace with gb.restrict first."
+            f"{together(point)}, so several circles start there; restrict the system to a fixed-point subspace with "
+            "gb.restrict first."
         )
     form = dict(point.normal_form) or normal_form(point)
     d = complex(form["d"])

@@ -1,6 +1,7 @@
 """Codimension-two points: curves that start there, the kernel GAN's closed forms, degeneracy and what is refused."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,6 +125,31 @@ def test_null_vectors_where_a_column_of_the_jacobian_vanishes(x: float, b: float
 # -- what is refused, or said ------------------------------------------------------------------------------------------
 
 
+PAIRS = {"p11": 1.0, "p12": -1.7, "p21": 1.4, "p22": -0.8, "theta": 2.1, "delta": 1.4, "determinant": 1.6, "torus": 0.0}
+UNDECIDED: dict[str, list[dict[str, Any]]] = {
+    "CP": [{"c": 0.0}],
+    "BT": [{"s": 0}],
+    "GH": [{"l2": 0.0}],
+    "GPD": [{"c": 0.0}],
+    "CH": [{"c": 0.0}],
+    "R1": [{"s": 0}],
+    "R2": [{"s": 0, "D1": 1.0}, {"s": 1, "D1": 0.0}],
+    "R3": [{"b": 1.0, "c1": 0j}, {"b": 0.0, "c1": 0j}],
+    "R4": [{}, {"A0": 1j, "|A0| - 1": 0.0}, {"A0": 2j, "|A0| - 1": 1.0}],
+    "ZH": [{"s": 0}, {"s": 1, "theta": 0.0, "E": 1.0}, {"s": 1, "theta": -1.0, "E": 0.0}],
+    "LPPD": [{"s": 0}, {"s": -1, "theta": 0.0, "E": 1.0}, {"s": -1, "theta": 1.0, "E": 0.0}],
+    "HH": [{"p11": 0.0, "p22": 1.0}, PAIRS, PAIRS | {"determinant": 0.0}],
+}
+
+
+@pytest.mark.parametrize("label", list(UNDECIDED))
+def test_no_word_is_said_on_what_vanishes(label: str) -> None:
+    for form in UNDECIDED[label]:
+        _, sentence = words("flow" if label in ("BT", "GH", "ZH", "HH") else "map", label, form)
+        assert "stable" not in sentence
+        assert "vanish" in sentence or "rounding" in sentence or form.get("|A0| - 1")
+
+
 def test_symmetric_pairs_and_bad_input_are_said() -> None:
     # Two equal pairs cross together on the curve of a third one.
     eqs: dict[str, str] = {}
@@ -137,7 +163,7 @@ def test_symmetric_pairs_and_bad_input_are_said() -> None:
     assert (p.label, p.multiplicity) == ("HH", 2)
     assert "together" in p.note
     assert not p.normal_form
-    with pytest.raises(gb.MisuseError, match="several curves coincide"):
+    with pytest.raises(gb.MisuseError, match="2 critical eigenvalues or pairs cross together, so several curves pass"):
         gb.curves_from(p)
     with pytest.raises(gb.MisuseError, match="codimension two"):
         gb.curves_from(branch["H"])

@@ -14,9 +14,6 @@ equations = gb.System.from_equations
 SEEDS = [1, 2]
 
 
-# -- planted normal forms ---------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Complex:
     """A complex number whose parts may be symbols."""
@@ -301,6 +298,60 @@ def test_planted_two_pairs(label: str, seed: int) -> None:
     # theta delta is p12 p21 / (p11 p22), here 1.7 * 1.4 / 0.8.
     assert found["theta"] * found["delta"] == pytest.approx(1.7 * 1.4 / 0.8, rel=1e-8)
     assert np.sign(found["torus"]) == np.sign(torus_sign(p, q))
+
+
+@pytest.mark.parametrize("label", ["ZH", "LPNS", "LPPD", "HH", "NSNS", "PDNS"])
+def test_planted_zeros_have_no_sign(label: str) -> None:
+    # E, and what decides about the torus of one frequency more, are planted as zero: the disguise leaves rounding.
+    k = {"b": 1.0, "c": 0.7, "d": -1.3, "h": 0.0}
+    p, q = [complex(1.0), complex(-1.7), 0.0j], [complex(1.4), complex(-0.8), 0.0j]
+    one, two = (1j, 2.7j) if label == "HH" else (np.exp(0.7j), np.exp(1.9j))
+    flip = label in ("LPPD", "PDNS")
+
+    def form(y: list[Any]) -> list[Any]:
+        if label in ("ZH", "LPNS", "LPPD"):
+            z = Complex(y[1], 0.0 if flip else y[2])
+            f, g = fold_field(y[0], z, k) if label == "ZH" else lie_step(y[0], z, k)
+            return [f, -g.re] if flip else split(f, z * 1j + g if label == "ZH" else g * one)
+        x, z = Complex(y[0], 0.0 if flip else y[1]), Complex(*(y[1:3] if flip else y[2:4]))
+        u, v = pair_step(x, z, p, q, 0.0 if label == "HH" else 1.0)
+        if label == "HH":
+            return split(x * one + u, z * two + v)
+        return [-(x + u).re, *split((z + v) * two)] if flip else split((x + u) * one, (z + v) * two)
+
+    critical = {"ZH": 3, "LPNS": 3, "LPPD": 2, "PDNS": 3}.get(label, 4)
+    _, found = plant("flow" if label in ("ZH", "HH") else "map", label, 5, 2, critical, form)
+    assert found["E" if "E" in found else "torus"] == 0.0
+    assert "whose stability is not told" in found["meaning"]
+    # Its error is larger than what rounding left, and still small beside what is not zero.
+    assert 0.0 < found["errors"]["E" if "E" in found else "torus"] < 1e-3
+    assert found["errors"]["theta"] < 1e-6
+
+
+RESONANCES = {
+    "HH": (0.7, 2.1, "3 omega1 = omega2"),
+    "NSNS": (0.7, 1.4, "2 theta1 = theta2 mod 2 pi"),
+    "PDNS": (np.pi / 3, 0.0, "-2 theta + pi = theta mod 2 pi"),
+    "LPNS": (2 * np.pi / 3, 0.0, "-2 theta = theta mod 2 pi"),
+    "CH": (2 * np.pi / 5, 0.0, "-4 theta = theta mod 2 pi"),
+}
+
+
+@pytest.mark.parametrize("label", list(RESONANCES))
+def test_coefficients_do_not_apply_where_critical_eigenvalues_are_in_resonance(label: str) -> None:
+    one, two, said = RESONANCES[label]
+
+    def form(y: list[Any]) -> list[Any]:
+        first = {"PDNS": [-1.0 * y[0] + y[0] ** 3], "LPNS": [y[0] + y[0] ** 2]}.get(label, [])
+        z = Complex(*y[len(first) : len(first) + 2])
+        pairs = [(z, one)] if label not in ("HH", "NSNS") else [(z, one), (Complex(y[2], y[3]), two)]
+        turned = [z * complex(0, a) if label == "HH" else z * np.exp(1j * a) for z, a in pairs]
+        return first + split(*(t + z * as_complex(-1 * z.square) for t, (z, _) in zip(turned, pairs, strict=True)))
+
+    critical = {"HH": 4, "NSNS": 4, "CH": 2}.get(label, 3)
+    with pytest.raises(gb.MisuseError, match="are in resonance") as told:
+        plant("flow" if label == "HH" else "map", label, 5, 1, critical, form)
+    assert said in str(told.value)
 
 
 @pytest.mark.parametrize("seed", [3])

@@ -114,6 +114,14 @@ def test_generalised_henon() -> None:
     circles = gb.trace(starts["NS"], window)
     assert {p.label for p in circles.special_points} == {"R1", "R2", "R3", "R4"}
     assert "saddle orbit of period three" in circles["R3"].normal_form["meaning"]
+    # AUTO-07p (IPS = -1, two-parameter curves of PD and TR) labels and prints them so.
+    printed = {
+        "R1": (-9.02778e-01, 1.08333e00), "R2": (3.62762e00, 8.80129e-01), "R3": (1.30265e00, 9.47690e-01),
+        "R4": (0.0, 1.0),
+    }  # fmt: skip
+    for label, where in printed.items():
+        p = circles[label]
+        assert [p.parameters[name] for name in ("alpha", "beta")] == pytest.approx(where, rel=1e-5, abs=1e-8)
     # MatContM (see below): nf_R2m, nf_R3m, nf_R4m.
     form = circles["R2"].normal_form
     assert [4 * form["c"], form["D1"]] == pytest.approx([-0.5063068312315, -0.01671164609607], rel=1e-9)
