@@ -15,11 +15,12 @@ import sympy
 from numpy.typing import NDArray
 
 from gan_bifurcation import evaluation
-from gan_bifurcation import tape as tapes
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.facts import checked_periods
 from gan_bifurcation.linear_states import find_linear_states
+from gan_bifurcation.lowering import Assignment, build
+from gan_bifurcation.tape import Tape
 
 if TYPE_CHECKING:
     from gan_bifurcation.game import Game, Symmetry
@@ -67,7 +68,7 @@ class System:
     name: str
     states: tuple[str, ...]
     parameters: Mapping[str, float]
-    assignments: tuple[tapes.Assignment, ...]
+    assignments: tuple[Assignment, ...]
     rhs_expressions: tuple[sympy.Expr, ...]
     iterations: int = 1
     domain: tuple[tuple[str, str], ...] = ()
@@ -80,7 +81,7 @@ class System:
     section: "Section | None" = None
     periods: Mapping[str, float] = field(default_factory=dict)
     endings: tuple[tuple[str, str], ...] = ()
-    _tape: tapes.Tape | None = field(default=None, repr=False)
+    _tape: Tape | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
@@ -105,7 +106,7 @@ class System:
             object.__setattr__(
                 self,
                 "_tape",
-                tapes.build(self.assignments, self.rhs_expressions, (*self.states, *self.parameters), len(self.states)),
+                build(self.assignments, self.rhs_expressions, (*self.states, *self.parameters), len(self.states)),
             )
 
     # -- construction ---------------------------------------------------------------------------------------------
@@ -316,7 +317,7 @@ class System:
     # -- sizes and vectors ----------------------------------------------------------------------------------------
 
     @property
-    def tape(self) -> tapes.Tape:
+    def tape(self) -> Tape:
         """The compiled right-hand side; inputs are the states, then the parameters."""
         assert self._tape is not None
         return self._tape
