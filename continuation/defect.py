@@ -53,34 +53,44 @@ class Defect:
         """The same in units found near a state (n,)."""
         found = copy(self)
         found.units, found.rates, found.usual = np.ones(self.n), np.ones(self.n), True
-        a, f = found.derivative(x), found.value(x)
-        if not (np.isfinite(a).all() and np.isfinite(f).all()):
+        a = found.derivative(x)
+        if not np.isfinite(a).all():
             return found
-        try:
-            step = np.abs(np.linalg.solve(a, f))
-        except np.linalg.LinAlgError:
-            step = np.zeros(self.n)
         known, _ = found.known_sizes(x, a)
-        # How large states are together is read off the state itself, or, where it is zero, off Newton's step from it.
-        small = (known > 0.0) & (known < SMALLEST)
-        units = balanced_units(a, np.where(small, np.maximum(known, step), known), np.where(step > SMALLEST, step, 0.0))
-        found.units = found.units if units is None else units
-        rates = found._found_rates(x / found.units)
-        found.rates = found.rates if rates is None else rates
-        found.usual = units is None and rates is None
+        units = None
+        if unlike(known) is not None or not _balanced_already(a):
+            # How large states are together is read off the state itself, or, where it is zero, off Newton's step.
+            try:
+                step = np.abs(np.linalg.solve(a, found.value(x)))
+            except np.linalg.LinAlgError:
+                step = np.zeros(self.n)
+            if not np.isfinite(step).all():
+                return found
+            small = (known > 0.0) & (known < SMALLEST)
+            step = np.where(step > SMALLEST, step, 0.0)
+            units = balanced_units(a, np.where(small, np.maximum(known, step), known), step)
+            found.units = found.units if units is None else units
+            found.usual = units is None
+        rates = found._found_rates(x, a)
+        if rates is not None:
+            found.rates, found.usual = rates, False
         return found
 
     def value(self, y: FloatArray) -> FloatArray:
         f = np.empty(self.n)
         self._joint[: self.n] = y * self.units
         value(self._evaluator, self._joint, f)
-        return (f - self._joint[: self.n] if self.is_map else f) / (self.units * self.rates)
+        if self.is_map:
+            f -= self._joint[: self.n]
+        return f if self.usual else f / (self.units * self.rates)
 
     def derivative(self, y: FloatArray) -> FloatArray:
-        a = np.ascontiguousarray(self._full(y)[1][:, : self.n]) * (self.units / self.units[:, None])
+        a = self._full(y)[1][:, : self.n].copy()
+        if not self.usual:
+            a *= self.units / self.units[:, None]
         if self.is_map:
-            a[np.diag_indices(self.n)] -= 1.0
-        return a / self.rates[:, None]
+            a.flat[:: self.n + 1] -= 1.0
+        return a if self.usual else a / self.rates[:, None]
 
     def relative_size(self, y: FloatArray) -> float:
         """Largest residual relative to the size of the terms of its equation."""
@@ -119,16 +129,19 @@ class Defect:
             size[(size < SMALLEST) & (size < np.max(np.abs(y[size == 0.0]), initial=0.0))] = 0.0
             return size, np.abs(inverse @ self.value(y))
 
-    def _found_rates(self, y: FloatArray) -> FloatArray | None:
-        """Rates (n,) at which equations change, or None where all are near one; rounding of a zero is no rate."""
-        a = self.derivative(y)
+    def _found_rates(self, x: FloatArray, a: FloatArray) -> FloatArray | None:
+        """Rates (n,) at which equations change, or None where all are near one; rounding of a zero is no rate.
+
+        `a` is the derivative at a state, not in units.
+        """
+        a = a * (self.units / self.units[:, None])
         rows = np.abs(a).max(axis=1)
         largest = float(rows.max())
         if unlike(rows) is None or not 0.0 < largest < np.inf:
             return None
         faint = rows < _FAINT * largest
         if faint.any():
-            generic = np.sin(np.arange(1.0, self.n + 1.0))
+            y, generic = x / self.units, np.sin(np.arange(1.0, self.n + 1.0))
             beside = self.derivative(y + _BESIDE * generic * np.maximum(1.0, np.abs(y)))
             rows[faint & ~(np.abs(beside - a).max(axis=1) <= 0.5 * rows)] = largest
         return np.asarray(np.where(rows > 0.0, rows, largest))
@@ -156,18 +169,14 @@ def balanced_units(a: FloatArray, *sizes: FloatArray) -> FloatArray | None:
     largest of them is one in the first of the sizes (n,) that are not zero. If all are, the smallest unit is one, or
     so large that what drives the group from outside is no larger than what it does to itself.
     """
-    off = np.abs(a)
-    np.fill_diagonal(off, 0.0)
-    row, column = off.sum(axis=1), off.sum(axis=0)
-    # Without a way there and back there is nothing to balance.
-    linked = (row > 0.0) & (column > 0.0)
-    spread = row[linked] / column[linked]
     units = np.ones(len(a))
-    alike = unlike(spread) is None
+    alike = _balanced_already(a)
     if alike and unlike(sizes[0]) is None:
         return None
     if not alike:
         units = balanced(a)[1]
+    off = np.abs(a)
+    np.fill_diagonal(off, 0.0)
     for group in _groups(off > 0.0):
         known = (float(np.max(size[group] / units[group])) for size in sizes if size[group].any())
         factor = next(known, 0.0)
@@ -180,6 +189,15 @@ def balanced_units(a: FloatArray, *sizes: FloatArray) -> FloatArray | None:
         if factor < np.inf:
             units[group] *= factor
     return unlike(units)
+
+
+def _balanced_already(a: FloatArray) -> bool:
+    off = np.abs(a)
+    np.fill_diagonal(off, 0.0)
+    row, column = off.sum(axis=1), off.sum(axis=0)
+    # Without a way there and back there is nothing to balance.
+    linked = (row > 0.0) & (column > 0.0)
+    return unlike(row[linked] / column[linked]) is None
 
 
 def unlike(units: FloatArray) -> FloatArray | None:

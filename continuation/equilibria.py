@@ -1,5 +1,6 @@
 """Finding equilibria and fixed points: Newton from a guess, many starts, deflation; what was not explored is said."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,7 @@ def damped_newton(
             trial = x + damping * step
             ft = defect.value(trial)
             if np.isfinite(ft).all() and (
-                known or np.linalg.norm(ft) <= (1.0 - 0.1 * damping * part) * np.linalg.norm(f) or length < 1e-7
+                known or _length(ft) <= (1.0 - 0.1 * damping * part) * _length(f) or length < 1e-7
             ):
                 break
             damping *= 0.5
@@ -100,13 +101,17 @@ def relative_size(system: System, x: FloatArray) -> float:
     return Defect(system).relative_size(x)
 
 
+def _length(v: FloatArray) -> float:
+    return math.sqrt(float(v @ v))
+
+
 def minimum_norm(j: FloatArray, right: FloatArray) -> FloatArray:
     """Solve, or the least-squares solution of minimum norm where singular values are zero within rounding."""
     try:
         x = np.linalg.solve(j, right)
         # A step this much larger than the residual comes from a singular matrix that rounding made regular.
-        if np.linalg.norm(x) * np.abs(j).max() < 1e9 * np.linalg.norm(right):
-            return np.asarray(x, dtype=float)
+        if _length(x) * np.abs(j).max() < 1e9 * _length(right):
+            return x
     except np.linalg.LinAlgError:
         pass
     try:

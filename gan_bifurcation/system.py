@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ import sympy
 from numpy.typing import NDArray
 
 from gan_bifurcation import evaluation
-from gan_bifurcation.errors import MisuseError, unknown_name
+from gan_bifurcation.errors import MisuseError, few, unknown_name
 from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.facts import checked_periods
 from gan_bifurcation.linear_states import find_linear_states
@@ -108,6 +108,11 @@ class System:
                 "_tape",
                 build(self.assignments, self.rhs_expressions, (*self.states, *self.parameters), len(self.states)),
             )
+
+    def __repr__(self) -> str:
+        what = self.kind if self.iterations == 1 else f"{self.kind}, {self.iterations} times,"
+        values = ", ".join(f"{k}={v:.6g}" for k, v in self.parameters.items())
+        return f"<{what} '{self.name}' of {few(self.states)}{' at ' if values else ''}{values}>"
 
     # -- construction ---------------------------------------------------------------------------------------------
 
@@ -243,25 +248,14 @@ class System:
         >>> System.from_function(pendulum, states=["angle", "speed"], parameters={"c": 0.1}).rhs([0.0, 1.0]).tolist()
         [1.0, -0.1]
         """
-        from gan_bifurcation.tracing import trace_function
+        from gan_bifurcation.tracing import check_jacobian, trace_function
 
-        if kind not in ("flow", "map"):
-            raise MisuseError(f"A system's kind is 'flow' or 'map', got {kind!r}.")
         parameters = dict(parameters or {})
         program, rhs = trace_function(function, tuple(states), tuple(parameters))
         title = name or str(getattr(function, "__name__", "system"))
         system = cls(kind, title, tuple(states), parameters, tuple(program), rhs)
         if jacobian is not None:
-            x = np.random.default_rng(0).uniform(0.1, 0.9, system.n)
-            own, given = (
-                system.jacobian(x)[:, : system.n],
-                np.asarray(jacobian(x, SimpleNamespace(**parameters)), float),
-            )
-            if given.shape != own.shape or not np.allclose(own, given, rtol=1e-8, atol=1e-10, equal_nan=True):
-                raise MisuseError(
-                    f"The Jacobian given for '{title}' is not the derivative of the function at {x.tolist()}; "
-                    "correct it or leave it out."
-                )
+            check_jacobian(system, jacobian)
         return system
 
     @classmethod
@@ -388,6 +382,8 @@ class System:
     def _with_memory(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """A state with the start of what it lacks of a rule's memory, as far as that is known."""
         full = dict(state)
+        if not self.memory:
+            return full
         given = {symbol(name): sympy.Float(float(value), 17) for name, value in state.items()}
         for item in self.memory:
             if item.name not in full and item.name in self.states:
@@ -495,7 +491,7 @@ class System:
         values = {symbol(k): v for k, v in self.parameters.items()}
         for known in self.known_equilibria:
             if known.holds(self.parameters):
-                return np.array(
-                    [float(known.state[s].xreplace(values)) if s in known.state else 0.0 for s in self.states]
-                )
+                expressions = [known.state.get(s, sympy.S.Zero) for s in self.states]
+                numbers = {e: float(e.xreplace(values)) for e in set(expressions)}
+                return np.array([numbers[e] for e in expressions])
         return None
