@@ -108,7 +108,7 @@ def _length(v: FloatArray) -> float:
 def minimum_norm(j: FloatArray, right: FloatArray) -> FloatArray:
     """Solve, or the least-squares solution of minimum norm where singular values are zero within rounding."""
     try:
-        x = np.linalg.solve(j, right)
+        x: FloatArray = np.asarray(np.linalg.solve(j, right), dtype=float)
         # A step this much larger than the residual comes from a singular matrix that rounding made regular.
         if _length(x) * np.abs(j).max() < 1e9 * _length(right):
             return x
