@@ -52,8 +52,13 @@ def tables(degree: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 
 def nodes_of(mesh: FloatArray, degree: int) -> FloatArray:
     """Phases of all nodes of a mesh, (N m + 1,)."""
-    inner = mesh[:-1, None] + np.diff(mesh)[:, None] * np.arange(degree)[None, :] / degree
-    return np.append(inner.ravel(), 1.0)
+    phases = np.empty((len(mesh) - 1) * degree + 1)
+    left = mesh[:-1]
+    length = (mesh[1:] - left) / degree
+    for k in range(degree):
+        phases[k:-1:degree] = left + k * length
+    phases[-1] = 1.0
+    return phases
 
 
 def shown(mesh: FloatArray, degree: int) -> tuple[FloatArray, FloatArray]:
