@@ -252,12 +252,16 @@ class _Judge:
             return
         here, cells, records, scale = _pick(here, stays), cells[stays], records[stays], scale[stays]
         moves = swing(records, scale)
-        self.columns.amplitude[cells] = moves.amplitude
-        middle = self._limit(cells, 0.5 * (moves.low.min(axis=2) + moves.high.max(axis=2)))
+        middle = self._limit(cells, moves.middle)
         for limit in (here, middle):
             self._approaches(cells, moves, scale, limit)
+        spacing = np.full(len(cells), max(ticks // samples, 1))
+        if self.is_map and self._unfold(cells, records, spacing):
+            moves = swing(records, scale)
+            middle = self._limit(cells, moves.middle)
+        self.columns.amplitude[cells] = moves.amplitude
         self._rests(cells, moves, scale)
-        self._recurs(cells, records, scale, moves, middle, max(ticks // samples, 1))
+        self._recurs(cells, records, scale, moves, middle, spacing)
         self._hardly_moves(cells, records, scale, moves, here, middle)
         left = self.columns.open[cells]
         growing = left & (moves.growth > 0.02) & middle.found & ~middle.stable
@@ -265,6 +269,22 @@ class _Judge:
         left &= ~growing
         reason = f"No decision in the budget: {'give more steps' if self.is_map else 'run longer'}."
         self.columns.set(cells[left], "diverges", "no decision", reason, 0.2)
+
+    def _unfold(self, cells: IntArray, records: FloatArray, spacing: IntArray) -> bool:
+        """Record step by step what moves more in one step than between two samples; whether there is any.
+
+        Every second state of a cycle of two steps is the same, and a rotation by almost half a turn looks slow.
+        """
+        coarse = np.flatnonzero(self.columns.open[cells] & (spacing > 1))
+        if len(coarse) == 0:
+            return False
+        step = np.abs(self.orbits.advance(cells[coarse], 1).step)
+        between = np.abs(np.diff(records[coarse], axis=2)).max(axis=2)
+        hidden = coarse[(step > 2.0 * between + 1e-6 * self._scale(cells[coarse])).any(axis=1)]
+        if len(hidden):
+            records[hidden] = self.orbits.record(cells[hidden], records.shape[2], records.shape[2])
+            spacing[hidden] = 1
+        return len(hidden) > 0
 
     def _winds(self, cells: IntArray, records: FloatArray) -> None:
         """Angles that go round and round at a settled rate oscillate, however far they come."""
@@ -330,7 +350,7 @@ class _Judge:
         self.columns.set(rest[~attracts & ~plateau], "stalls", "at rest", reason, 0.9)
 
     def _recurs(
-        self, cells: IntArray, records: FloatArray, scale: FloatArray, moves: Swing, middle: _Limit, stride: int
+        self, cells: IntArray, records: FloatArray, scale: FloatArray, moves: Swing, middle: _Limit, spacing: IntArray
     ) -> None:
         # Growth as the spectrum of the equilibrium inside says is no saturated oscillation, however slow it is.
         expected = middle.growth * self.ticks / 2.0
@@ -344,7 +364,7 @@ class _Judge:
         if len(chosen) == 0:
             return
         picked = cells[chosen]
-        found = look_closer(self.orbits, picked, records[chosen], moves.of(chosen), stride)
+        found = look_closer(self.orbits, picked, records[chosen], moves.of(chosen), spacing[chosen])
         fixed = (found.detail == CYCLE) & (found.period == 1.0) & self.is_map
         self.columns.set(
             picked, "oscillates", "", "The orbit comes back again and again with a settled amplitude.", 0.9

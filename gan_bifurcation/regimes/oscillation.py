@@ -52,7 +52,7 @@ class Oscillations(NamedTuple):
     exponent: FloatArray  # the largest Lyapunov exponent of what is chaotic
 
 
-def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, spacing: int) -> Oscillations:
+def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, spacing: IntArray) -> Oscillations:
     """Tell the kinds apart, for cells that come back.
 
     Parameters
@@ -63,13 +63,12 @@ def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swin
     records : array (k, n, samples)
     moves : Swing
         Of these records.
-    spacing : int
+    spacing : int array (k,)
         Ticks between two samples.
     """
     if orbits.system.kind == "flow":
-        return _of_flow(orbits, cells, records, moves, spacing)
-    samples = records.shape[2]
-    stride = np.full(len(cells), spacing)
+        return _of_flow(orbits, cells, records, moves, int(spacing[0]))
+    samples, stride = records.shape[2], spacing.copy()
     # Fast turns seen through a stride are not what they seem: record these cells step by step.
     fast = np.flatnonzero((stride > 1) & (moves.crossings > samples // _PER_TURN))
     if len(fast):
@@ -105,6 +104,12 @@ def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swin
     per_sample = rotation[round_ones] * stride[round_ones]
     scattered = scatter(records[round_ones], amplitude[round_ones], per_sample) > _SCATTERED
     doubtful = round_ones[scattered]
+    # What is even about a symmetric circle comes back twice in a turn.
+    for whole in (0.0, 1.0):
+        once = 0.5 * np.abs(whole / stride[doubtful] - rotation[doubtful])
+        single = scatter(records[doubtful], amplitude[doubtful], once * stride[doubtful]) <= _SCATTERED
+        rotation[doubtful[single]], period[doubtful[single]] = once[single], 1.0 / once[single]
+        doubtful = doubtful[~single]
     if len(doubtful):
         # Only if the rotation number itself is settled: near a resonance it is not, and mixes the phases up.
         half = samples // 2

@@ -37,6 +37,12 @@ class Swing(NamedTuple):
     drift: FloatArray  # (cells,): how far its mean moves between the halves, in units of its amplitude
     growth: FloatArray  # (cells,): logarithm of the second half's amplitude over the first half's
 
+    @property
+    def middle(self) -> FloatArray:
+        """Halfway between the smallest and the largest values (cells, states)."""
+        middle: FloatArray = 0.5 * (self.low.min(axis=2) + self.high.max(axis=2))
+        return middle
+
     def of(self, cells: IntArray) -> "Swing":
         """Those of some cells."""
         return Swing(
