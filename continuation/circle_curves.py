@@ -52,7 +52,7 @@ _REACH: Final = 0.02
 # So many circles with so many nodes one after the other say that the curve ends at a tongue, or circles break up.
 _LAST: Final = 3
 _MANY_NODES: Final = 243
-_MOST_NODES: Final = 405
+MOST_MODES: Final = 135
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +109,24 @@ class CurveStepper(Solver):
         What the critical direction does.
     ends : Ends
     control : StepControl
+    most_modes : int
+        Where a circle needs more, the curve ends.
     """
 
-    def __init__(self, problem: CircleProblem, label: str, way: str, ends: Ends, control: StepControl) -> None:
+    def __init__(
+        self,
+        problem: CircleProblem,
+        label: str,
+        way: str,
+        ends: Ends,
+        control: StepControl,
+        most_modes: int = MOST_MODES,
+    ) -> None:
         super().__init__(problem)
         self.label, self.way, self.ends, self.control = label, way, ends, control
+        # Whether the modes that were allowed for, fewer than the equations could have, were once too few.
+        self.short_of_modes, self.allowed = False, most_modes
+        self.most = max((s for s in SIZES if s <= self.most and highest_mode(s) <= most_modes), default=SIZES[0])
 
     # -- one circle ---------------------------------------------------------------------------------------------------
 
@@ -140,11 +153,9 @@ class CurveStepper(Solver):
                 last = update
         return (circle, theta) if last < 1e-7 else None
 
-    def on_curve(
-        self, circle: Circle, theta: float, borders: Borders, plane: Plane, like: Move | None, most: int = _MOST_NODES
-    ) -> On | None:
+    def on_curve(self, circle: Circle, theta: float, borders: Borders, plane: Plane, like: Move | None) -> On | None:
         """The circle on the curve with as many modes as it needs, its borders and its tangent."""
-        for size in (s for s in SIZES if len(circle.u) <= s <= max(min(most, self.most), len(circle.u))):
+        for size in (s for s in SIZES if len(circle.u) <= s <= max(self.most, len(circle.u))):
             guess = circle if size == len(circle.u) else circle.resized(size)
             found = self.newton(guess, theta, borders.resized(size), plane)
             if found is None:
@@ -158,6 +169,7 @@ class CurveStepper(Solver):
                 return self._settled(circle, theta, borders.resized(len(circle.u)), like)
             if self.problem.needs_frames(size):
                 circle = self.problem.settled(circle)
+        self.short_of_modes = self.allowed < MOST_MODES
         return None
 
     def _settled(self, circle: Circle, theta: float, borders: Borders, like: Move | None) -> On | None:
@@ -269,6 +281,12 @@ class CurveStepper(Solver):
             step = min(step, longest)
             step = min(step, self.control.largest / room)
             new = self._advance(found, step)
+            if new is None and self.short_of_modes:
+                text = (
+                    f"Stopped at {self.where(here.circle)}, where circles need more than "
+                    f"{highest_mode(self.most)} modes; raise most_modes to go on."
+                )
+                return found, Outcome("points", text, True)
             if new is None and step < 0.1 * self.control.first:
                 new = self._over(found)
                 if new is None:
@@ -400,11 +418,13 @@ def way_of(point: Point) -> str:
     return FLIP if critical_direction(point).way == "reverses" else DOUBLE
 
 
-def trace_curve(start: Point, windows: dict[str, Range], ends: Ends, control: StepControl, both: bool = True) -> Branch:
+def trace_curve(
+    start: Point, windows: dict[str, Range], ends: Ends, control: StepControl, most_modes: int = MOST_MODES
+) -> Branch:
     """The curve of a fold, flip or Neimark-Sacker point of circles over two parameters."""
     assert start.profile is not None
     problem = CircleProblem(start.system, windows, natural_sizes(start.profile.states))
-    stepper = CurveStepper(problem, start.label, way_of(start), ends, control)
+    stepper = CurveStepper(problem, start.label, way_of(start), ends, control, most_modes)
     first = stepper.first(start)
     ahead, forward = stepper.follow(first, 1.0)
     behind, backward = stepper.follow(first, -1.0)
