@@ -179,6 +179,37 @@ def test_chaos_is_chaotic(system: System, start: list[float]) -> None:
     assert math.isnan(verdict.rotation)
 
 
+# Feigenbaum's cascade at b = 0.3: flips at a = 0.3675 and 0.9125 (trace and determinant of the 1- and 2-cycle), then
+# chaos from 1.058 on with a window of period 7 (its exponents by 200 000 steps: 0.047, 0.10; -0.31, -0.058).
+@pytest.mark.parametrize("steps", [64, 128, 500, 65_536])
+def test_a_verdict_on_few_steps_or_many_is_the_true_one_or_none(steps: int) -> None:
+    fates = {0.38: 2, 0.5: 2, 0.9: 2, 0.91: 2, 0.92: 4, 1.02: 4, 1.25: 7, 1.06: 0, 1.07: 0}
+    found = classify_many(HENON, [0.1, 0.1], np.array([[a, 0.3] for a in fates]), steps=steps)
+    for verdict, period in zip(found, fates.values(), strict=True):
+        assert verdict.kind == "oscillates"
+        assert verdict.detail == ("cycle" if period else "chaotic")
+        assert not period or verdict.period == period
+
+
+def test_what_shows_too_little_is_unresolved() -> None:
+    def turning(rotation: float, pull: float) -> Verdict:
+        # r -> r (1 + pull (1 - r^2)) and a rigid rotation: the circle r = 1 attracts with the multiplier 1 - 2 pull.
+        w = 2 * math.pi * rotation
+        grow = f"(1 + {pull} - {pull}*(x**2 + y**2))"
+        system = a_map(x=f"{grow}*({math.cos(w)}*x - {math.sin(w)}*y)", y=f"{grow}*({math.sin(w)}*x + {math.cos(w)}*y)")
+        return run(system, [1.3, 0.2], steps=128)
+
+    golden = (math.sqrt(5.0) - 1.0) / 2.0
+    assert turning(golden, 0.1).detail == "circle"
+    # The orbit goes round once against the resonance in 1e5 steps: seen by running it on.
+    assert turning(1 / 6 + 1e-5, 0.1).detail == "circle"
+    # Once in 1e7 steps: neither a cycle that attracts nor a circle that is filled.
+    near = turning(1 / 6 + 1e-7, 0.1)
+    assert (near.detail, near.confidence < 0.7) == ("unresolved", True)
+    # A spiral that takes 1000 steps to halve twice is no torus.
+    assert turning(golden, 0.001).detail in ("circle", "unresolved")
+
+
 def test_the_delayed_logistic_map_turns_on_a_circle() -> None:
     verdict = run(DELAYED, [0.5, 0.5])
     assert (verdict.kind, verdict.detail) == ("oscillates", "circle")
