@@ -51,7 +51,8 @@ def content(results: Results) -> dict[str, Any]:
         "maps": [_map(name, rmap) for name, rmap in results.maps.items()],
         "basins": [_basins(name, picture) for name, picture in results.basins.items()],
         "orbits": [_orbit(name, results[name]) for name in results.names("orbit")],
-        "tables": [_table(section.name, section.of, results[section.name]) for section in study.table],
+        "tables": [_table(section.name, section.of, results[section.name]) for section in study.table]
+        + [_table(section.name, "rotation_numbers", results[section.name]) for section in study.staircase],
         "claims": [{**vars(c), "sources": _sources(c.paper)} for c in results.claims],
         "definitions": dict(study.define),
         "agreeing": sum(c.agrees for c in results.claims),
