@@ -16,6 +16,31 @@ def last_system(s: System, closure: float, rows: IntArray, cols: IntArray, out: 
     do(s, march.LAST_SYSTEM, 0, 1.0, closure, cols, rows, out=out)
 
 
+def bordered(
+    s: System, column: int, columns: FloatArray, row: int, rows: FloatArray, closure: float, numbers: IntArray,
+    which: IntArray,
+) -> FloatArray:  # fmt: skip
+    """Factors at the trial point with more columns (., N, q) and rows, products with states (., N m + 1, n).
+
+    From the numbers `column` and `row` on; returns the last system with the rows `numbers` and the columns `which`.
+    """
+    n = s.sizes.n
+    out = np.zeros((n + len(numbers), n + len(which)))
+    do(s, march.BORDERED, row, float(column), closure, which, numbers, rows, columns.reshape(-1), out=out)
+    return out
+
+
+def joined(
+    s: System, which: IntArray, rows: FloatArray, corner: FloatArray, wanted: FloatArray, target: float
+) -> float:
+    """A step of Newton's method from the trial point; its length.
+
+    Conditions (., N, n (m + 1)), with their derivatives by border unknowns (., nb), stand in the rows after the first,
+    and are to change by `wanted`; the last row, if it is none of them, is to have the value `target`.
+    """
+    return do(s, march.JOINED, 0, target, which=which, u=rows, t=wanted, b=corner.reshape(-1))[0]
+
+
 def border_parts(
     s: System, rows: IntArray, cols: IntArray, columns: FloatArray, starts: FloatArray, ends: FloatArray,
     corner: FloatArray,
@@ -36,11 +61,6 @@ def spread(s: System, closure: float, cols: IntArray, x: FloatArray, with_right:
     s.borders(SOLUTION)[cols] = x[n:]
 
 
-def set_column(s: System, k: int, values: FloatArray) -> None:
-    """A column as given, (N, q), and then through the factors."""
-    do(s, march.COLUMN, k, u=values)
-
-
 def spread_between(
     s: System, x0: FloatArray, xn: FloatArray, cols: IntArray, weights: FloatArray, out: FloatArray
 ) -> None:
@@ -52,11 +72,3 @@ def spread_between(
 def spread_adjoint(s: System, last: FloatArray, rows: IntArray, weights: FloatArray, psi: FloatArray) -> None:
     """The left solution (N, q) from what it is in the last system: n equations, then weights of border rows."""
     do(s, march.LEFT, rows=rows, u=last, b=weights, out=psi)
-
-
-def improve_with(s: System, which: IntArray, wanted: FloatArray) -> float:
-    """A step of Newton's method from the trial point with the factors at hand; its length.
-
-    `wanted` is how much each border row is to change.
-    """
-    return do(s, march.IMPROVE, which=which, t=wanted)[0]

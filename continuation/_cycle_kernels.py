@@ -147,11 +147,6 @@ def phase_row(s: System, reference: FloatArray, r: int) -> None:
     do(s, march.PHASE_ROW, r, u=reference)
 
 
-def product_row(s: System, v: FloatArray, r: int) -> None:
-    """Row of the scaled inner product with v: the mean over the states of the integral of u v."""
-    do(s, march.PRODUCT_ROW, r, u=v)
-
-
 def reduce_row(s: System, r: int) -> None:
     """Row r through the factors."""
     do(s, march.REDUCE_ROW, r)

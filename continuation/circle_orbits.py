@@ -18,6 +18,7 @@ from gan_bifurcation.simulate import Orbit
 FloatArray = NDArray[np.float64]
 
 # Largest dense eigenvalue problem: nodes times states.
+_FINER: Final = 2
 _LARGEST: Final = 720
 _MODES: Final = 120
 # Periods up to this are looked for.
@@ -97,7 +98,9 @@ def reduced(problem: CircleProblem, profile: Profile, q: FloatArray) -> Circle:
         If there are none: the linearisation is not reducible to constant real form.
     """
     n, rho = problem.system.n, profile.rotation_number
-    size = max((s for s in SIZES if s * n <= _LARGEST), default=SIZES[0])
+    # Eigenfunctions are about as smooth as the circle.
+    most = _FINER * len(profile.phases)
+    size = max((s for s in SIZES if s * n <= _LARGEST and s <= most), default=SIZES[0])
     u = resampled(np.array(profile.states), size)
     _, a, _ = problem.evaluate(u, q)
     shift = shifted(np.eye(size), -rho)

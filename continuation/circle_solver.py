@@ -11,7 +11,7 @@ from gan_bifurcation.continuation.circle_frames import Frames
 from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem, Plane
 from gan_bifurcation.continuation.circle_waves import SIZES, resampled, tail
 from gan_bifurcation.continuation.run import Ends
-from gan_bifurcation.observables import number
+from gan_bifurcation.evaluation import make_evaluator, value
 from gan_bifurcation.profiles import Profile
 
 # Modes are added where the last tenth of them is larger than this, relative to the largest.
@@ -121,8 +121,11 @@ class Solver:
             if circle.u[:, k].min() < window.low or circle.u[:, k].max() > window.high:
                 return f"{self.problem.system.states[k]} left its bounds ({window.low:g}, {window.high:g})"
         if ends.domain:
-            p = self.problem.at(circle).parameter_vector().tolist()
+            p, found = self.problem.at(circle).parameter_vector(), np.empty(1)
             for tape, reason in ends.domain:
-                if any(not number(tape, [*x, *p]) >= 0.0 for x in circle.u.tolist()):
-                    return f"left the domain: {reason}"
+                guard = make_evaluator(tape.data, 1, 1, 0)
+                for x in circle.u:
+                    value(guard, np.concatenate([x, p]), found)
+                    if not found[0] >= 0.0:
+                        return f"left the domain: {reason}"
         return ""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation._cycle_borders import last_system, spread
 from gan_bifurcation.continuation.collocation import DEGREE, INTERVALS, Collocation, natural_sizes, nodes_of
-from gan_bifurcation.continuation.cycle_points import crossing_at
+from gan_bifurcation.continuation.cycle_locating import crossing_at
 from gan_bifurcation.continuation.forms import Forms
 from gan_bifurcation.continuation.normal_forms import critical_vectors, normal_form
 from gan_bifurcation.continuation.starts import ProfileStart

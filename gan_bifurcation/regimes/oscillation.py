@@ -117,8 +117,15 @@ def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swin
     cycles = found > 0
     detail[cycles], confidence[cycles], period[cycles] = CYCLE, _SURE, found[cycles]
     # Most circles are seen to be circles.
-    circles = ~cycles & (irregularity(records, amplitude) < _REGULAR)
-    circles[circles] = one_phase(records[circles], amplitude[circles], per_sample[circles])
+    steady = ~cycles & (irregularity(records, amplitude) < _REGULAR)
+    circles = np.zeros(len(cells), dtype=bool)
+    # What is even about a symmetric circle comes back twice in a turn.
+    for whole, turns in ((0.0, 1.0), (0.0, 2.0), (1.0, 2.0)):
+        here = np.flatnonzero(steady & ~circles)
+        once = np.abs(whole - per_sample[here]) / turns
+        single = one_phase(records[here], amplitude[here], once)
+        circles[here[single]], rotation[here[single]] = True, once[single] / stride[here[single]]
+    period[circles] = 1.0 / np.maximum(rotation[circles], 1e-300)
     detail[circles], confidence[circles] = CIRCLE, _SEEN
     rest = np.flatnonzero(~cycles & ~circles)
     if len(rest) == 0:
