@@ -18,7 +18,7 @@ from gan_bifurcation.studies.tabulating import check_settings
 from gan_bifurcation.system import System
 
 # Kinds of parts that are computed of a system.
-_OF_SYSTEMS: Final = ("branch", "curve", "tongues", "set", "map", "basins", "orbit")
+_OF_SYSTEMS: Final = ("branch", "curve", "tongues", "set", "map", "basins", "staircase", "orbit")
 # Raised when results of the same study would be written otherwise.
 FORMAT = 2
 
@@ -30,7 +30,7 @@ class Part:
     Attributes
     ----------
     kind : str
-        branch, curve, tongues, set, certificate, map, basins, orbit, table or figure.
+        branch, curve, tongues, set, certificate, map, basins, staircase, orbit, table or figure.
     name : str
     section : object
         Its section of the study.

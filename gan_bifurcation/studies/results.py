@@ -85,7 +85,7 @@ class Results:
         return self._systems or all_systems(self.file.study, self.file.folder)
 
     def names(self, kind: str) -> list[str]:
-        """Names of the parts of a kind: branch, curve, tongues, set, certificate, map, basins, orbit, table, figure."""
+        """Names of the parts of a kind: branch, curve, tongues, set, certificate, map, basins, staircase, orbit, ..."""
         return [part["name"] for part in self.summary["parts"] if part["kind"] == kind]
 
     def __getitem__(self, name: str) -> Any:
@@ -182,7 +182,7 @@ def load_part(folder: Path, kind: str, name: str) -> Any:
         return BasinPicture.load(base)
     if kind == "figure":
         return base
-    if kind in ("table", "certificate"):
+    if kind in ("table", "certificate", "staircase"):
         return load_table(base)
     text, arrays = read_files(base)
     return {**text, **arrays}
