@@ -133,13 +133,13 @@ def _third(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> Form:
 
 
 def _fourth(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> Form:
-    """w -> i w + c w |w|^2 + d w*^3; A0 = -i c / |d|."""
+    """w -> i w + c w |w|^2 + d w*^3; A0 = -i c / |d|, and its excess over one in size."""
     c, d = s.estimate(2, 1), s.estimate(0, 3)
     modulus = abs(d)
     if not modulus.sign:
         return {"c": c, "d": Estimate(0.0j, d.error), "theta": 0.5 * np.pi}
     a = c * -1j / modulus
-    return {"c": c, "d": d, "theta": 0.5 * np.pi, "A0": a, "|A0| - 1": abs(a) - 1.0}
+    return {"c": c, "d": d, "theta": 0.5 * np.pi, "A0": a, "excess": abs(a) - 1.0}
 
 
 def _with_fold(amplitudes: FoldAmplitudes) -> Form:

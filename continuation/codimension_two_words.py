@@ -207,12 +207,12 @@ def _fourth_resonance(form: Form) -> tuple[str, str]:
         return "d = 0", f"The resonant coefficient d {why}: no orbits of period four at this order."
     a = form["A0"]
     circle = "" if a.real == 0.0 else f"; the invariant circle is {'stable' if a.real < 0.0 else 'unstable'}"
-    if form["|A0| - 1"] == 0.0:
+    if form["excess"] == 0.0:
         return (
             "|A0| = 1",
             f"|A0| is one within rounding, so it is not told which orbits of period four there are{circle}.",
         )
-    if form["|A0| - 1"] > 0.0:
+    if form["excess"] > 0.0:
         return (
             "|A0| > 1",
             "Two curves of folds of the fourth iterate start here, between which there are two orbits of period "
