@@ -118,8 +118,8 @@ def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swin
     for whole, turns in ((0.0, 1.0), (0.0, 2.0), (1.0, 2.0)):
         here = np.flatnonzero(steady & ~circles)
         once = np.abs(whole - per_sample[here]) / turns
-        single = one_phase(records[here], amplitude[here], once)
-        circles[here[single]], rotation[here[single]] = True, once[single] / stride[here[single]]
+        closed = one_phase(records[here], amplitude[here], once)
+        circles[here[closed]], rotation[here[closed]] = True, once[closed] / stride[here[closed]]
     period[circles] = 1.0 / np.maximum(rotation[circles], 1e-300)
     detail[circles], confidence[circles] = CIRCLE, _SEEN
     rest = np.flatnonzero(~cycles & ~circles)
