@@ -7,7 +7,7 @@ import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.figures.bands import is_tongue
-from gan_bifurcation.reports.answers import answers, plain
+from gan_bifurcation.reports.answers import CHANGES, answers, plain
 from gan_bifurcation.reports.equations import equations_of
 from gan_bifurcation.reports.facts import citation_or_empty, first_sentence, paper_line, short_name
 from gan_bifurcation.reports.turning import gaps, ten_digits, tongues, turning, turns
@@ -198,7 +198,7 @@ def _map(name: str, rmap: Any) -> dict[str, Any]:
         {
             "label": b.label, "criticality": b.criticality, "between": f"{b.faces[0]} and {b.faces[1]}",
             "length": f"{b.length:.3g}", "at": _value(rmap, b.points),
-            "special": ", ".join(str(s["label"]) for s in b.special),
+            "special": ", ".join(_special(s) for s in b.special),
         }
         for b in rmap.borders
     ]  # fmt: skip
@@ -213,6 +213,10 @@ def _map(name: str, rmap: Any) -> dict[str, Any]:
         "answers": _asked(rmap),
         "notes": [*rmap.notes, *([] if rmap.outcome.converged else [rmap.outcome.message])],
     }
+
+
+def _special(s: Mapping[str, Any]) -> str:
+    return f"{s['label']} (the criticality changes)" if s["label"] in CHANGES else str(s["label"])
 
 
 def _crossings(rmap: Any) -> list[dict[str, Any]]:
