@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,10 +54,17 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run a command: faults are one sentence on standard error and exit code 2, an interrupt is exit code 130."""
     given = sys.argv[1:] if arguments is None else arguments
+    code: Any
     # What compiles and draws makes many objects that live: looking through all of them again took 7 % of the time.
     gc.set_threshold(50_000, 20, 50)
     try:
-        code = cli.main(args=given, prog_name="gan-bifurcation", standalone_mode=False)
+        try:
+            code = cli.main(args=given, prog_name="gan-bifurcation", standalone_mode=False)
+        finally:
+            # All is written or given up: an interrupt from here on would end a whole run with a traceback. A caller
+            # who gave arguments goes on after this and still wants to hear of it.
+            if arguments is None:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except (click.exceptions.Abort, KeyboardInterrupt):

@@ -1,5 +1,6 @@
 """The command line: results on standard output, one sentence on standard error, exit codes."""
 
+import gc
 import json
 import os
 import shutil
@@ -208,8 +209,23 @@ def test_a_folder_that_is_not_writable_is_one_sentence(
 def _run_and_tell(arguments: list[str], said: str) -> None:
     """In a process of its own: a command whose standard error goes to a file, and which interrupts reach."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv[1:] = arguments
     with Path(said).open("w", buffering=1) as sys.stderr:
-        main(arguments)
+        main()
+
+
+def _interrupted_on_its_way_out(said: str) -> None:
+    # What main does last is frozen collection: the signal comes there.
+    gc.freeze = lambda: os.kill(os.getpid(), signal.SIGINT)  # type: ignore[method-assign,assignment]
+    _run_and_tell(["studies"], said)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_an_interrupt_after_the_work_is_done_changes_nothing(tmp_path: Path) -> None:
+    run = get_context("fork").Process(target=_interrupted_on_its_way_out, args=(str(tmp_path / "said"),))
+    run.start()
+    run.join(60)
+    assert (run.exitcode, (tmp_path / "said").read_text()) == (0, "")
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
