@@ -24,6 +24,7 @@ from gan_bifurcation.cli_arguments import (
 )
 from gan_bifurcation.cli_maps import ask, map_command
 from gan_bifurcation.cli_measures import measure
+from gan_bifurcation.cli_noise import noise
 from gan_bifurcation.cli_sets import set_command
 from gan_bifurcation.errors import GanBifurcationError, MisuseError, unknown_name
 
@@ -86,7 +87,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _how_to_go_on(given: list[str]) -> str:
-    if given and (given[0] == "run" or (given[0] == "map" and any(word.startswith("--out") for word in given))):
+    kept = given[:1] == ["run"] or (given[:1] in (["map"], ["noise"]) and any(w.startswith("--out") for w in given))
+    if kept:
         return f"Interrupted; finished parts are kept, and the same command goes on: gan-bifurcation {' '.join(given)}"
     return "Interrupted; nothing was written."
 
@@ -94,6 +96,7 @@ def _how_to_go_on(given: list[str]) -> str:
 cli.add_command(map_command)
 cli.add_command(ask)
 cli.add_command(measure)
+cli.add_command(noise)
 cli.add_command(set_command)
 
 # -- commands -------------------------------------------------------------------------------------------------------

@@ -184,6 +184,13 @@ def test_doctor_finds_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
         (["show", "nowhere.toml"], "The game file 'nowhere.toml' does not exist"),
         (["show", "nowhere.toml", "--setting", "a=1"], "--setting belongs to a model"),
         (["map", "nowhere.toml", "--free", "a=0:1"], "The game file 'nowhere.toml' does not exist"),
+        (["map", "torus_gan", "--free", "kappa=-2:-1"], "torus_gan needs kappa > 0, but got -1.5."),
+        (["trace", "torus_gan", "--free", "mu0=-2:-1"], "The window lies outside of what 'torus_gan' takes"),
+        (["set", "dirac_gan", "--free", "eta_d=-2:-1", "--free", "gamma=0:1"], "learning rate 'eta_d' ends at -1"),
+        (["noise", "mixture_gan", "--free", "eta_d=0.1:1", "--free", "eta_g=0.1:1", "--batch", "4", "--radius", "1"],
+         "has no sampled form"),
+        (["noise", "dirac_gan", "--setting", "sigma=0.5", "--free", "eta_d=0.1:1", "--free", "sigma=0:1", "--batch",
+          "0", "--radius", "1"], "A minibatch has a whole number of rows from 1 on, but got batch=0."),
     ],
 )  # fmt: skip
 def test_misuse_is_one_sentence_and_exit_code_2(
