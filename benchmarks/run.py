@@ -268,7 +268,7 @@ def construction() -> list[tuple[str, float, str]]:
     """Times that are not per point: name, seconds, remark."""
     import sympy
 
-    from gan_bifurcation import tape as tapes
+    from gan_bifurcation.lowering import build
 
     x = [sympy.Symbol(f"x{i}", real=True) for i in range(10)]
     rows = []
@@ -276,7 +276,7 @@ def construction() -> list[tuple[str, float, str]]:
         sum(sympy.sin((i + 1) * a + (k + 2) * b) * b for a, b in pairwise(x)) for i in range(5) for k in range(3)
     ]
     start = time.process_time()
-    tape = tapes.build([], outputs, [s.name for s in x], 10)
+    tape = build([], outputs, [s.name for s in x], 10)
     rows.append(("tape build", time.process_time() - start, f"{tape.operations} operations; aim .3 s for 500"))
     code = "import time; t = time.perf_counter(); import gan_bifurcation; print(time.perf_counter() - t)"
     rows.append(("import gan_bifurcation", min(float(fresh(code)) for _ in range(3)), "aim .3 s"))

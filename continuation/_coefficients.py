@@ -22,6 +22,8 @@ FOLD: Final = 0
 HOPF: Final = 1
 FLIP: Final = 2
 NEIMARK_SACKER: Final = 3
+# An entry of a Jacobian smaller than this, of the largest, in any units of the states, is zero.
+_NOTHING: Final = 1e-30
 _SQRT_HALF: Final = 0.7071067811865476
 
 
@@ -84,6 +86,16 @@ def _solve(a: ComplexArray, pivots: NDArray[np.int64], b: ComplexArray) -> None:
 
 
 @leaf
+def _solve_in_units(a: ComplexArray, pivots: NDArray[np.int64], b: ComplexArray, scale: FloatArray) -> None:
+    """D A D^-1 x = b in place, for the units D of the states in which A is balanced."""
+    for i in range(b.shape[0]):
+        b[i] /= scale[i]
+    _solve(a, pivots, b)
+    for i in range(b.shape[0]):
+        b[i] *= scale[i]
+
+
+@leaf
 def _solve_adjoint(a: ComplexArray, pivots: NDArray[np.int64], b: ComplexArray) -> None:
     """A^H x = b in place."""
     n = a.shape[0]
@@ -124,9 +136,11 @@ def _shifted(a: FloatArray, shift: complex, sign: float, out: ComplexArray) -> N
         out[i, i] -= sign * shift
 
 
-@linked("null vectors", types.void(MATRIX, types.complex128, COMPLEX_VECTOR, COMPLEX_VECTOR, VECTOR))
-def _null_vectors(a: FloatArray, eigenvalue: complex, q: ComplexArray, w: ComplexArray, scale: FloatArray) -> None:
-    """Unit right and left null vectors of A - eigenvalue I, and `scale`, the units of the states that they live in.
+@linked("null vectors", types.void(MATRIX, types.complex128, COMPLEX_VECTOR, COMPLEX_VECTOR, VECTOR, MATRIX))
+def _null_vectors(
+    a: FloatArray, eigenvalue: complex, q: ComplexArray, w: ComplexArray, scale: FloatArray, balanced: FloatArray
+) -> None:
+    """Unit right and left null vectors of A - eigenvalue I; `scale`, the units of states, and A `balanced` in them.
 
     These are its singular vectors of the least singular value.
 
@@ -134,16 +148,31 @@ def _null_vectors(a: FloatArray, eigenvalue: complex, q: ComplexArray, w: Comple
     balanced: vectors whose components differ by many orders of magnitude are right in each of them.
     """
     n = q.shape[0]
-    balanced = np.empty((n, n))
-    largest = 0.0
     for i in range(n):
         for j in range(n):
-            largest = max(largest, abs(a[i, j]))
-    for i in range(n):
-        for j in range(n):
-            # A zero of Newton's method may be 1e-90: no unit of a state, to be balanced against.
-            balanced[i, j] = a[i, j] if abs(a[i, j]) > 1e-30 * largest else 0.0
-    balance(balanced, scale, n)
+            balanced[i, j] = a[i, j]
+    for attempt in range(2):
+        balance(balanced, scale, n)
+        if attempt == 1:
+            break
+        # A zero of Newton's method may be 1e-90: no unit of a state, to be balanced against. Where states differ by
+        # many orders of magnitude an entry is as small, and balanced it is not.
+        largest = most = 0.0
+        for i in range(n):
+            for j in range(n):
+                largest = max(largest, abs(a[i, j]))
+                most = max(most, abs(balanced[i, j]))
+        kept = True
+        for i in range(n):
+            for j in range(n):
+                faint = abs(a[i, j]) <= _NOTHING * largest and abs(balanced[i, j]) <= _NOTHING * most
+                kept = kept and not (faint and a[i, j] != 0.0)
+                balanced[i, j] = 0.0 if faint else balanced[i, j]
+        if kept:
+            break
+        for i in range(n):
+            for j in range(n):
+                balanced[i, j] = a[i, j] if balanced[i, j] != 0.0 else 0.0
     m = np.empty((n, n), dtype=np.complex128)
     pivots = np.empty(n, dtype=np.int64)
     _shifted(balanced, eigenvalue, 1.0, m)
@@ -262,7 +291,8 @@ def coefficient(
     hi = np.zeros((n, nm))
     jacobian(e, z, f, j)
     scale = np.empty(n)
-    _null_vectors(j, eigenvalue, q, w, scale)
+    balanced = np.empty((n, n))
+    _null_vectors(j, eigenvalue, q, w, scale, balanced)
     out[0] = out[1] = out[2] = 0.0
     for i in range(n):
         out[2] += w[i].conjugate() * q[i]
@@ -298,9 +328,9 @@ def coefficient(
             cubic[i] = cubes[0, i]
         _dot(w, cubic, scale, out)
         # h2 = (I - A)^-1 B(q, q)
-        _shifted(j, 1.0 + 0.0j, -1.0, m)
+        _shifted(balanced, 1.0 + 0.0j, -1.0, m)
         singular = _factor(m, pivots) == 0.0
-        _solve(m, pivots, bqq)
+        _solve_in_units(m, pivots, bqq, scale)
         _apply(hr, hi, 1.0, bqq, v)
         for i in range(n):
             v[i] *= 3.0
@@ -317,18 +347,18 @@ def coefficient(
         )
     _dot(w, cubic, scale, out)
     # h20 = (mu^2 - A)^-1 B(q, q), with 2 i omega for mu^2 in a flow.
-    _shifted(j, eigenvalue * eigenvalue if is_map else 2.0 * eigenvalue, -1.0, m)
+    _shifted(balanced, eigenvalue * eigenvalue if is_map else 2.0 * eigenvalue, -1.0, m)
     singular = _factor(m, pivots) == 0.0
-    _solve(m, pivots, bqq)
+    _solve_in_units(m, pivots, bqq, scale)
     _apply(hr, hi, -1.0, bqq, v)
     _dot(w, v, scale, out)
     # h11 = (1 - A)^-1 B(q, q*), with 0 for 1 in a flow.
     for i in range(n):
         v[i] = q[i].conjugate()
     _apply(hr, hi, 1.0, v, bqq)
-    _shifted(j, 1.0 + 0.0j if is_map else 0.0j, -1.0, m)
+    _shifted(balanced, 1.0 + 0.0j if is_map else 0.0j, -1.0, m)
     singular = _factor(m, pivots) == 0.0 or singular
-    _solve(m, pivots, bqq)
+    _solve_in_units(m, pivots, bqq, scale)
     _apply(hr, hi, 1.0, bqq, v)
     for i in range(n):
         v[i] *= 2.0

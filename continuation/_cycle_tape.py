@@ -8,7 +8,8 @@ from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import JACOBIAN, VALUE, address, call_python
 from gan_bifurcation.compiling import leaf
 from gan_bifurcation.continuation._packs import LANES, ZERO, apart, choose, inlined, load, spread, store
-from gan_bifurcation.kernels import FloatArray, TapeData, _integer_power, _unary_derivatives, _unary_value
+from gan_bifurcation.elementary import integer_power, unary_derivatives, unary_value
+from gan_bifurcation.kernels import FloatArray, TapeData
 from gan_bifurcation.lanes import _newton_lanes
 
 
@@ -95,17 +96,17 @@ def run_packs(tape: TapeData, v: FloatArray, g: FloatArray, box: FloatArray, dir
             for lane in range(LANES):
                 x = v[ia, lane]
                 if o == op.POWER_INTEGER:
-                    y = _integer_power(x, ib)
-                    d = ib * _integer_power(x, ib - 1)
+                    y = integer_power(x, ib)
+                    d = ib * integer_power(x, ib - 1)
                 elif o == op.POWER_REAL:
                     power = v[ib, lane]
                     y = x**power if x >= 0.0 else np.nan
                     d = power * x ** (power - 1.0) if x >= 0.0 else np.nan
                 else:
-                    y = _unary_value(o, x)
+                    y = unary_value(o, x)
                     d = 0.0
                     if m > 0:
-                        d, _ = _unary_derivatives(o, x, y)
+                        d, _ = unary_derivatives(o, x, y)
                 v[s, lane] = y
                 box[lane] = d
             _chain(g, gs, ga, m, load(box, ZERO))

@@ -1,13 +1,14 @@
 """Branch points: location by an extended system, the tangents of the two branches, and the type of the point."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation import evaluation
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.defect import balanced
 from gan_bifurcation.continuation.forms import Forms
 
 if TYPE_CHECKING:
@@ -127,10 +128,12 @@ def null_tangents(point: Point, name: str) -> "tuple[FloatArray, FloatArray] | N
     column = n + point.system.parameter_index(name)
     forms = Forms(point.system, point.x)
     a = forms.A - np.eye(n) if point.system.kind == "map" else forms.A
-    d = np.column_stack([a, forms.jacobian[:, column]])
-    left, _, right = np.linalg.svd(d)
-    null = right[-2:]
-    w = left[:, -1]
+    a, units = balanced(a)
+    by_parameter = forms.jacobian[:, column] / units
+    unit = 1.0 / (float(np.max(np.abs(by_parameter))) or 1.0)
+    left, _, right = np.linalg.svd(np.column_stack([a, by_parameter * unit]))
+    null = right[-2:] * np.append(units, unit)
+    w = left[:, -1] / units
 
     def embed(t: FloatArray) -> FloatArray:
         v = np.zeros(len(forms.base))
@@ -169,6 +172,28 @@ def _tangents(problem: "CurveProblem", point: Point, along: FloatArray) -> dict[
     return {"branch": directions[main].astype(complex), "other": directions[1 - main].astype(complex)}
 
 
+# Beside a transcritical point whose `a` is small, the other branch has a fold at the distance a^2 / (4 c speed). It is
+# none, and `a` is rounding, if that distance is rounding of the parameter.
+_NO_FOLD: Final = 1e-15
+
+
+def _turn(point: Point, forms: Forms, q: FloatArray, p: FloatArray) -> float:
+    """How much the critical eigenvalue changes along the branch when the parameter does by its own size; 0 if unknown.
+
+    The parameter's size is at least that of a window about it.
+    """
+    n = point.system.n
+    if "branch" not in point.vectors or len(point.free) != 1:
+        return 0.0
+    (name,) = point.free
+    tangent = point.vectors["branch"].real
+    direction = np.zeros(len(forms.base))
+    direction[:n], direction[n + point.system.parameter_index(name)] = tangent[:n], tangent[n]
+    change = abs(float(p @ forms.B(q, direction).real))
+    width = max(abs(point.parameters[name]), 0.1)
+    return change * width / abs(float(tangent[n])) if tangent[n] != 0.0 else 0.0
+
+
 def branch_point_form(point: Point, rounding: float = 1e-9) -> dict[str, Any]:
     """Type and criticality of a branch point.
 
@@ -176,31 +201,26 @@ def branch_point_form(point: Point, rounding: float = 1e-9) -> dict[str, Any]:
     On the centre direction, u' = speed (p - p*) u + a u^2 + c u^3: `a` decides a transcritical point, `c` a pitchfork.
     """
     from gan_bifurcation.continuation.normal_forms import (
+        Coefficients,
         _combine,
         bordered_solve,
         check_simple,
-        critical_vectors,
         signed,
     )
 
     n = point.system.n
     is_map = point.system.kind == "map"
     forms = Forms(point.system, point.x)
-    q, p = (np.ascontiguousarray(v.real) for v in critical_vectors(forms.A, 1.0 if is_map else 0.0))
-    matrix = forms.A - np.eye(n) if is_map else forms.A
+    matrix, units = balanced(forms.A - np.eye(n) if is_map else forms.A)
     check_simple(matrix)
-    b = forms.B(q, q).real
-    total, size = _combine(p, [0.5 * b])
-    a = signed(total.real, size, rounding)
-    if a != 0.0:
-        tangents = [point.vectors[k].real for k in ("branch", "other") if k in point.vectors]
-        vertical = [abs(t[n]) < 1e-6 for t in tangents]
-        if not any(vertical):
-            return {"kind": "transcritical", "a": a, "criticality": "transcritical: the branches exchange stability"}
-        return {"kind": "branch point", "a": a, "criticality": "two branches cross"}
-    h2 = bordered_solve(matrix, q, p, -b)
-    total, size = _combine(p, [forms.C(q, q, q) / 6.0, forms.B(q, h2) / 2.0])
+    raw = Coefficients(point.system, "LP").at(forms.base, 1.0 if is_map else 0.0)
+    q, p = np.ascontiguousarray(raw.q.real), np.ascontiguousarray(raw.p.real)
+    a = signed(raw.value.real, raw.rounding, rounding)
+    h2 = units * bordered_solve(matrix, q / units, p * units, -forms.B(q, q).real / units)
+    total, size = _combine(p * units, [forms.C(q, q, q) / units / 6.0, forms.B(q, h2) / units / 2.0])
     c = signed(total.real, size, rounding)
+    if a * a > _NO_FOLD * abs(c) * _turn(point, forms, q, p):
+        return {"kind": "transcritical", "a": a, "criticality": "transcritical: the branches exchange stability"}
     words = (
         "degenerate: the cubic coefficient vanishes within rounding"
         if c == 0.0

@@ -26,12 +26,12 @@ from gan_bifurcation.continuation.circle_conditions import (
 )
 from gan_bifurcation.continuation.circle_critical import Shifted
 from gan_bifurcation.continuation.circle_doubling import critical_direction
+from gan_bifurcation.continuation.circle_leaps import Slope, guessed, interrupted, leaps, noble_ahead, partner
 from gan_bifurcation.continuation.circle_newton import TOLERANCE, Circle, CircleProblem
 from gan_bifurcation.continuation.circle_orbits import framed
 from gan_bifurcation.continuation.circle_solver import SETTLED, SHRUNK, Found, Solver
 from gan_bifurcation.continuation.circle_starts import natural_sizes
 from gan_bifurcation.continuation.circle_waves import SIZES, highest_mode, resampled, tail
-from gan_bifurcation.continuation.farey import between, noble
 from gan_bifurcation.continuation.march import StepControl
 from gan_bifurcation.continuation.run import Ends
 from gan_bifurcation.errors import MisuseError, Outcome
@@ -45,14 +45,15 @@ _REGULAR: Final = 1e-6
 _ITERATIONS: Final = 9
 # The direction of the curve turns by less than this in a step.
 _TURN: Final = 0.9
-# In one over a tongue by less than this. Tongues of this order are stepped over, from so far in rotation number.
+# In one over a tongue by less than this.
 _TURN_OVER: Final = 0.5
-_ORDER: Final = 10
-_REACH: Final = 0.02
+# Circles of more nodes than this feel a tongue; beyond one they are looked for with no more than so many.
+_FELT: Final = 105
+_MOST_NODES_OVER: Final = 243
 # So many circles with so many nodes one after the other say that the curve ends at a tongue, or circles break up.
 _LAST: Final = 3
 _MANY_NODES: Final = 243
-_MOST_NODES: Final = 405
+MOST_MODES: Final = 135
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +110,24 @@ class CurveStepper(Solver):
         What the critical direction does.
     ends : Ends
     control : StepControl
+    most_modes : int
+        Where a circle needs more, the curve ends.
     """
 
-    def __init__(self, problem: CircleProblem, label: str, way: str, ends: Ends, control: StepControl) -> None:
+    def __init__(
+        self,
+        problem: CircleProblem,
+        label: str,
+        way: str,
+        ends: Ends,
+        control: StepControl,
+        most_modes: int = MOST_MODES,
+    ) -> None:
         super().__init__(problem)
         self.label, self.way, self.ends, self.control = label, way, ends, control
+        # Whether the modes that were allowed for, fewer than the equations could have, were once too few.
+        self.short_of_modes, self.allowed = False, most_modes
+        self.most = max((s for s in SIZES if s <= self.most and highest_mode(s) <= most_modes), default=SIZES[0])
 
     # -- one circle ---------------------------------------------------------------------------------------------------
 
@@ -141,7 +155,7 @@ class CurveStepper(Solver):
         return (circle, theta) if last < 1e-7 else None
 
     def on_curve(
-        self, circle: Circle, theta: float, borders: Borders, plane: Plane, like: Move | None, most: int = _MOST_NODES
+        self, circle: Circle, theta: float, borders: Borders, plane: Plane, like: Move | None, most: int = SIZES[-1]
     ) -> On | None:
         """The circle on the curve with as many modes as it needs, its borders and its tangent."""
         for size in (s for s in SIZES if len(circle.u) <= s <= max(min(most, self.most), len(circle.u))):
@@ -158,6 +172,7 @@ class CurveStepper(Solver):
                 return self._settled(circle, theta, borders.resized(len(circle.u)), like)
             if self.problem.needs_frames(size):
                 circle = self.problem.settled(circle)
+        self.short_of_modes = self.allowed < MOST_MODES
         return None
 
     def _settled(self, circle: Circle, theta: float, borders: Borders, like: Move | None) -> On | None:
@@ -255,6 +270,7 @@ class CurveStepper(Solver):
         """Step along the curve until something ends it."""
         found = [replace(first, tangent=first.tangent.times(sign), turn=sign * first.turn)]
         step = self.control.first
+        tried, far = 0, None
         while True:
             here = found[-1]
             if len(found) >= self.ends.max_points:
@@ -268,29 +284,42 @@ class CurveStepper(Solver):
                 return found, Outcome("point", text, True)
             step = min(step, longest)
             step = min(step, self.control.largest / room)
+            self.short_of_modes = False
             new = self._advance(found, step)
-            if new is None and step < 0.1 * self.control.first:
-                new = self._over(found)
-                if new is None:
-                    return found, self._broken(here)
-                step = self.control.first
+            if new is None and self.short_of_modes:
+                text = (
+                    f"Stopped at {self.where(here.circle)}, where circles need more than "
+                    f"{highest_mode(self.most)} modes; raise most_modes to go on."
+                )
+                return found, Outcome("points", text, True)
+            nodes = len(here.circle.u) if new is None else len(new.circle.u)
+            # Many modes are the sign of a tongue; it is tried to get past it before they become more.
+            if (new is None and step < 0.1 * self.control.first) or (new is not None and nodes > max(tried, _FELT)):
+                over, far = self._over(found)
+                tried = nodes
+                if over is not None:
+                    new, step = over, self.control.first
+                elif new is None:
+                    return found, self._broken(here, far)
             if new is None:
                 step *= 0.5
-                if step < self.control.smallest:
-                    return found, self._broken(here)
                 continue
+            if len(new.circle.u) <= _FELT:
+                tried = 0
             if np.any(new.circle.q < 0.0) or np.any(new.circle.q > 1.0):
                 edge = self._edge(here, new)
                 if edge is not None:
                     found.append(edge)
                 text = f"Reached the edge of the window at {self.where(found[-1].circle)}."
+                if edge is None:
+                    text = f"It leaves the window beyond {self.where(here.circle)}; no circle was found on its edge."
                 return found, Outcome("window", text, True)
             outside = self.outside(new.circle, self.ends)
             if outside:
                 return found, Outcome("bounds", f"The trace ended near {self.where(here.circle)}: {outside}.", True)
             found.append(new)
             if len(found) > _LAST and all(len(f.circle.u) > _MANY_NODES for f in found[-_LAST:]):
-                return found, self._broken(new)
+                return found, self._broken(new, far)
             step *= 1.4
 
     def _advance(self, found: list[On], step: float) -> On | None:
@@ -298,52 +327,43 @@ class CurveStepper(Solver):
         here = found[-1]
         change = step * here.tangent.rho
         before = found[-2].circle if len(found) > 1 else None
-        if abs(change) > _REGULAR:
-            rho = here.circle.rho
-            step *= (noble(*sorted((rho + 0.6 * change, rho + 1.1 * change))) - rho) / change
-        return self._at(here, before, step, abs(change) > _REGULAR, _TURN)
-
-    def _at(self, here: On, before: Circle | None, step: float, turns: bool, straight: float) -> On | None:
-        """The circle of the curve at a distance from one; where the rotation number `turns`, at that which it has."""
-        tangent = here.tangent
+        turns, tangent = abs(change) > _REGULAR, here.tangent
+        if turns:
+            step *= (noble_ahead(here.circle.rho, change) - here.circle.rho) / change
         guess = _moved(here.circle, tangent.times(step))
+        # Where the rotation number moves, the circle is that which has it.
         none = Move(np.zeros_like(guess.u), 1.0, np.zeros(2))
         plane = Plane(none, guess) if turns else self.across(tangent, guess)
         if before is not None:
             guess = self.problem.foreseen(before, here.circle, guess)
         new = self.on_curve(guess, here.theta + step * here.turn, here.borders, plane, tangent)
-        if new is None or self.inner(new.tangent, tangent) < straight:
-            return None
+        # A circle far from what was predicted lies on another curve.
+        return new if new is not None and self._follows(new, guess, tangent, abs(step), _TURN) else None
+
+    def _over(self, found: list[On]) -> tuple[On | None, float | None]:
+        """The nearest circle beyond the tongue ahead that interrupts the curve, and how far it was looked for."""
+        rotations, farthest = [on.circle.rho for on in found], None
+        for k, target in leaps(rotations):
+            base, j = found[k], partner(rotations, k, target)
+            if abs(base.tangent.rho) < _REGULAR:
+                continue
+            far = None if j is None or abs(found[j].tangent.rho) < _REGULAR else found[j]
+            pair = (None, None) if far is None else (far.circle, _slope(far))
+            guess, change = guessed(base.circle, _slope(base), target, *pair)
+            plane = Plane(Move(np.zeros_like(guess.u), 1.0, np.zeros(2)), guess)
+            new = self.on_curve(guess, base.theta + change, base.borders, plane, base.tangent, _MOST_NODES_OVER)
+            farthest = target
+            if new is not None and self._follows(new, guess, base.tangent, abs(target - base.circle.rho), _TURN_OVER):
+                return new, target
+        return None, farthest
+
+    def _follows(self, new: On, guess: Circle, tangent: Move, step: float, straight: float) -> bool:
+        """Whether a circle lies on the same curve as that which it was guessed from."""
+        if self.inner(new.tangent, tangent) < straight:
+            return False
         size = min(len(guess.u), len(new.circle.u))
         off = np.max(np.abs(resampled(new.circle.u, size) - resampled(guess.u, size)) / self.problem.scale)
-        # A circle far from what was predicted lies on another curve.
-        return new if off < 0.1 + abs(step) else None
-
-    def _over(self, found: list[On]) -> On | None:
-        """The nearest circle beyond the tongue ahead that interrupts the curve, from circles farther before it."""
-        last = found[-1]
-        side = float(np.sign(last.tangent.rho))
-        rho = last.circle.rho
-        if abs(last.tangent.rho) < _REGULAR:
-            return None
-        ahead = between(rho, rho + side * _REACH, _ORDER)
-        for fraction in sorted(ahead, key=lambda f: abs(float(f) - rho) * f.denominator)[:2]:
-            beyond = 1.2 * abs(float(fraction) - rho)
-            for k in range(len(found) - 1, -1, -1):
-                base = found[k]
-                distance = abs(float(fraction) - base.circle.rho)
-                if distance < beyond or abs(base.tangent.rho) < _REGULAR:
-                    continue
-                centre = float(fraction) + side * distance
-                target = noble(centre - 0.1 * distance, centre + 0.1 * distance)
-                step = (target - base.circle.rho) / base.tangent.rho
-                new = self._at(base, found[k - 1].circle if k else None, step, True, _TURN_OVER) if step > 0.0 else None
-                if new is not None:
-                    return new
-                beyond = 1.5 * distance
-                if beyond > _REACH:
-                    break
-        return None
+        return bool(off < 0.1 + step)
 
     def _edge(self, inside: On, outside: On) -> On | None:
         """The circle exactly on the frame of the window."""
@@ -362,11 +382,14 @@ class CurveStepper(Solver):
                 return new
         return None
 
-    def _broken(self, here: On) -> Outcome:
-        modes, rho = highest_mode(len(here.circle.u)), here.circle.rho
-        text = f"The curve was lost near {self.where(here.circle)}, rotation number {rho:.6g}, with {modes} modes: "
-        why = "a tongue interrupts it, the circle breaks up there, or another multiplier is critical, too."
-        return Outcome("step too small", text + why, False)
+    def _broken(self, here: On, far: float | None) -> Outcome:
+        return Outcome("step too small", interrupted(here.circle, self.where(here.circle), far), False)
+
+
+def _slope(on: On) -> Slope:
+    """How the curve changes with the rotation number."""
+    rate = on.tangent.rho
+    return Slope(on.tangent.u / rate, on.tangent.q / rate, on.turn / rate)
 
 
 def _moved(circle: Circle, move: Move) -> Circle:
@@ -400,11 +423,13 @@ def way_of(point: Point) -> str:
     return FLIP if critical_direction(point).way == "reverses" else DOUBLE
 
 
-def trace_curve(start: Point, windows: dict[str, Range], ends: Ends, control: StepControl, both: bool = True) -> Branch:
+def trace_curve(
+    start: Point, windows: dict[str, Range], ends: Ends, control: StepControl, most_modes: int = MOST_MODES
+) -> Branch:
     """The curve of a fold, flip or Neimark-Sacker point of circles over two parameters."""
     assert start.profile is not None
     problem = CircleProblem(start.system, windows, natural_sizes(start.profile.states))
-    stepper = CurveStepper(problem, start.label, way_of(start), ends, control)
+    stepper = CurveStepper(problem, start.label, way_of(start), ends, control, most_modes)
     first = stepper.first(start)
     ahead, forward = stepper.follow(first, 1.0)
     behind, backward = stepper.follow(first, -1.0)

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.circle_changes import changes_between
 from gan_bifurcation.continuation.circle_gaps import edge_ahead, tongue_between
+from gan_bifurcation.continuation.circle_leaps import ORDER, Slope, felt, guessed, leaps, noble_ahead, partner
 from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem, Direction, Plane
 from gan_bifurcation.continuation.circle_orbits import framed
 from gan_bifurcation.continuation.circle_solver import SHRUNK, Found, Solver
 from gan_bifurcation.continuation.circle_starts import around
 from gan_bifurcation.continuation.circle_waves import highest_mode, resampled, tail
-from gan_bifurcation.continuation.farey import between, noble
+from gan_bifurcation.continuation.farey import between
 from gan_bifurcation.continuation.march import StepControl
 from gan_bifurcation.continuation.run import Ends
 from gan_bifurcation.continuation.starts import ProfileStart
@@ -25,14 +26,11 @@ from gan_bifurcation.ranges import Range
 
 FloatArray = NDArray[np.float64]
 
-# Resonances up to this order are recorded as gaps.
-_ORDER: Final = 10
 # In units of the window.
 CONTROL: Final = StepControl(first=2e-3, smallest=1e-7, largest=5e-2)
 _REGULAR: Final = 1e-6
-# Nodes beyond which a circle is taken to feel a tongue, and how far away in rotation number that may be.
+# Nodes beyond which a circle is taken to feel a tongue.
 _MOST_NODES: Final = 315
-_REACH: Final = 0.02
 # So many circles with so many nodes one after the other are enough to tell that the branch breaks up.
 _LAST: Final = 4
 
@@ -145,6 +143,8 @@ class Stepper(Solver):
                     points += self._between(found[-1], edge, (tangent, ahead), len(found) - 1)
                     found.append(edge)
                 text = f"Reached the edge of the window at {self.where(found[-1].circle)}."
+                if edge is None:
+                    text = f"It leaves the window beyond {self.where(here)}; no circle was found on its edge."
                 return Run(found, points, Outcome("window", text, True))
             outside = self.outside(new.circle, self.ends)
             if outside:
@@ -170,8 +170,7 @@ class Stepper(Solver):
         if problem.moves_rho:
             change = step * float(tangent.s[0])
             if abs(change) > _REGULAR:
-                # Anywhere in the second half of the step will do.
-                target = noble(*sorted((here.rho + 0.6 * change, here.rho + 1.1 * change)))
+                target = noble_ahead(here.rho, change)
                 guess = problem.moved(here, tangent, step * (target - here.rho) / change)
                 plane = Plane(None, np.array([1.0, 0.0]), target)
         if len(found) > 1:
@@ -185,42 +184,30 @@ class Stepper(Solver):
         return new if moved < 0.3 + 4.0 * step else None
 
     def _over(self, found: list[Found]) -> Found | None:
-        """The nearest circle on the other side of the tongue ahead, from circles further and further before it.
-
-        Close to a tongue circles are deformed, and so are their tangents; the circle as far beyond as one is before is
-        guessed from that one.
-        """
-        if not self.problem.moves_rho or len(found) < 2:
+        """The nearest circle on the other side of the tongue ahead."""
+        if not self.problem.moves_rho:
             return None
-        last = found[-1].circle
-        side = np.sign(last.rho - found[-2].circle.rho)
-        ahead = between(last.rho, last.rho + side * _REACH, _ORDER)
-        # The tongue that is felt is the strongest one near: low order counts more than distance.
-        for fraction in sorted(ahead, key=lambda f: abs(float(f) - last.rho) * f.denominator)[:2]:
-            beyond = 1.2 * abs(float(fraction) - last.rho)
-            for base in reversed(found):
-                distance = abs(float(fraction) - base.circle.rho)
-                if distance < beyond:
-                    continue
-                ahead_of = Direction(np.zeros_like(base.circle.u), np.array([side, 0.0]))
-                tangent = self.problem.tangent(base.circle, ahead_of)
-                if abs(tangent.s[0]) < _REGULAR:
-                    break
-                centre = float(fraction) + side * distance
-                target = noble(centre - 0.1 * distance, centre + 0.1 * distance)
-                guess = self.problem.moved(base.circle, tangent, (target - base.circle.rho) / tangent.s[0])
-                new = self.solved(guess, Plane(None, np.array([1.0, 0.0]), target), _MOST_NODES)
-                if new is not None:
-                    return new
-                beyond = 1.5 * distance
-                if beyond > _REACH:
-                    break
+        rotations = [f.circle.rho for f in found]
+        for k, target in leaps(rotations):
+            j = partner(rotations, k, target)
+            near, far = self._slope(found[k].circle), None if j is None else self._slope(found[j].circle)
+            if near is None:
+                continue
+            guess, _ = guessed(found[k].circle, near, target, None if j is None else found[j].circle, far)
+            new = self.solved(guess, Plane(None, np.array([1.0, 0.0]), target), _MOST_NODES)
+            if new is not None:
+                return new
         return None
+
+    def _slope(self, circle: Circle) -> Slope | None:
+        """How the branch changes with the rotation number; None where that does not move."""
+        along = self.problem.tangent(circle, Direction(np.zeros_like(circle.u), np.array([1.0, 0.0])))
+        rate = float(along.s[0])
+        return None if abs(rate) < _REGULAR else Slope(along.u / rate, along.s[1:] / rate)
 
     def _broken(self, found: list[Found]) -> Outcome:
         here = found[-1].circle
-        near = between(here.rho - _REACH, here.rho + _REACH, _ORDER)
-        near = sorted(near, key=lambda f: abs(float(f) - here.rho) * f.denominator)
+        near = felt(here.rho)
         decay = tail(here.u, self.problem.scale)
         where = self.where(here)
         if decay <= 1e-12 and len(here.u) <= 400:
@@ -256,7 +243,7 @@ class Stepper(Solver):
         """Special points between two circles: tongues passed over, turning points, loss or gain of stability."""
         here: list[Point] = []
         if self.problem.moves_rho:
-            for fraction in between(a.circle.rho, b.circle.rho, _ORDER):
+            for fraction in between(a.circle.rho, b.circle.rho, ORDER):
                 gap = tongue_between(self.problem, a.circle, b.circle, fraction)
                 if gap is not None:
                     share = (float(fraction) - a.circle.rho) / (b.circle.rho - a.circle.rho)

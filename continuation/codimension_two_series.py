@@ -119,7 +119,7 @@ def expand(
     tape = e.tape
     f = np.empty(n)
     j = np.empty((n, z.shape[0]))
-    units = np.empty(n)
+    units, balanced = np.empty(n), np.empty((n, n))
     jacobian(e, z, f, j)
     for i in range(m if lowest == 2 else 0):
         if partner[i] >= 0:
@@ -127,7 +127,7 @@ def expand(
                 h[i, c] = h[partner[i], c].conjugate()
                 p[i, c] = p[partner[i], c].conjugate()
             continue
-        _null_vectors(j, lam[i], h[i], p[i], units)
+        _null_vectors(j, lam[i], h[i], p[i], units, balanced)
         overlap = 0.0j
         parts = 0.0
         for c in range(n):

@@ -1,5 +1,6 @@
 """Finding equilibria and fixed points: Newton from a guess, many starts, deflation; what was not explored is said."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
-from gan_bifurcation.continuation.defect import Defect, found_units
+from gan_bifurcation.continuation.defect import Defect
 from gan_bifurcation.continuation.manifolds import manifold_beside, nearest_on_manifold
 from gan_bifurcation.continuation.problem import compute_spectrum
 from gan_bifurcation.continuation.root_search import newton_step
@@ -25,19 +26,19 @@ def damped_newton(
     x: FloatArray,
     known: list[FloatArray] | None = None,
     iterations: int = 60,
-    units: FloatArray | None = None,
+    defect: Defect | None = None,
 ) -> tuple[FloatArray, float, bool]:
     """Newton with step halving; with `known` solutions, on the deflated residual (Farrell, Birkisson, Funke 2015).
 
     The deflated step is the plain one times a number (Sherman and Morrison): with eta = sum of 1/|x - k|^2 + 1 per
     root, dx = -J^{-1} F / (1 + grad(log eta) . J^{-1} F). Singular directions are left where they are (minimum norm).
-    All sizes are in the units of the states, if there are any.
+    All sizes are in the units of the defect, if one is given.
 
     Returns
     -------
     x, relative residual, converged
     """
-    defect = Defect(system, units)
+    defect = defect or Defect(system)
     x = x / defect.units
     known = [k / defect.units for k in known or []]
     size = max(1.0, float(np.max(np.abs(x))))
@@ -65,7 +66,7 @@ def damped_newton(
             trial = x + damping * step
             ft = defect.value(trial)
             if np.isfinite(ft).all() and (
-                known or np.linalg.norm(ft) <= (1.0 - 0.1 * damping * part) * np.linalg.norm(f) or length < 1e-7
+                known or _length(ft) <= (1.0 - 0.1 * damping * part) * _length(f) or length < 1e-7
             ):
                 break
             damping *= 0.5
@@ -100,13 +101,17 @@ def relative_size(system: System, x: FloatArray) -> float:
     return Defect(system).relative_size(x)
 
 
+def _length(v: FloatArray) -> float:
+    return math.sqrt(float(v @ v))
+
+
 def minimum_norm(j: FloatArray, right: FloatArray) -> FloatArray:
     """Solve, or the least-squares solution of minimum norm where singular values are zero within rounding."""
     try:
-        x = np.linalg.solve(j, right)
+        x: FloatArray = np.asarray(np.linalg.solve(j, right), dtype=float)
         # A step this much larger than the residual comes from a singular matrix that rounding made regular.
-        if np.linalg.norm(x) * np.abs(j).max() < 1e9 * np.linalg.norm(right):
-            return np.asarray(x, dtype=float)
+        if _length(x) * np.abs(j).max() < 1e9 * _length(right):
+            return x
     except np.linalg.LinAlgError:
         pass
     try:
@@ -154,19 +159,19 @@ def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
             )
     else:
         x = system.state_vector(guess)
-    units = found_units(system, x)
-    defect = Defect(system, units)
+    plain = Defect(system)
+    defect = plain.near(x)
     guess = x / defect.units
     # Beside a manifold a step of Newton's method divides by what is small and not zero: it may lead far away.
     found = manifold_beside(defect, guess)
     if found is not None:
         return _point(defect, found * defect.units)
-    x, residual, converged = damped_newton(system, x, units=units)
-    better = found_units(system, x) if converged else units
-    if converged and not (units is None and better is None):
+    x, residual, converged = damped_newton(system, x, defect=defect)
+    better = plain.near(x) if converged else defect
+    if converged and not (defect.usual and better.usual):
         # What the guess said of units was a guess too.
-        x, residual, converged = damped_newton(system, x, units=better)
-        defect, guess = Defect(system, better), guess * defect.units / (1.0 if better is None else better)
+        x, residual, converged = damped_newton(system, x, defect=better)
+        defect, guess = better, guess * defect.units / better.units
     if not converged:
         what = "fixed point" if system.kind == "map" else "equilibrium"
         raise MisuseError(
@@ -175,7 +180,7 @@ def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
         )
     y = x / defect.units
     k = _nullity(defect, y)
-    step = np.zeros(system.n) if k else newton_step(system, x)
+    step = np.zeros(system.n) if k else newton_step(plain, x)
     if step is None or bool(np.any(np.abs(step) > 1e-3 * np.maximum(np.abs(x), 1e-3 * defect.units))):
         raise MisuseError(
             f"From this guess Newton's method ran out on a tail of '{system.name}', where the equations fall off and "
@@ -205,7 +210,7 @@ def nullity(system: System, x: FloatArray) -> int:
     In units in which states that act on each other are alike. Where there is one, it is looked at again in units of the
     states and of the equations, since large and small ones look like it.
     """
-    defect = Defect(system, found_units(system, x))
+    defect = Defect(system).near(x)
     return _nullity(defect, x / defect.units)
 
 
@@ -297,4 +302,5 @@ def find_equilibria(
     if search.known is None or not search.found:
         search.along_homotopies(max(4, starts // 8 if 4 * len(search.stuck) > starts else 0))
     found, said = search.result()
-    return Equilibria(tuple(_point(Defect(system, found_units(system, x)), x) for x in found), said)
+    plain = Defect(system)
+    return Equilibria(tuple(_point(plain.near(x), x) for x in found), said)

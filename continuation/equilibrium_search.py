@@ -64,7 +64,7 @@ class Search:
         free = nullity(self.system, x)
         if not free:
             # Far out on a tail the residual is small and Newton's step is not.
-            step = newton_step(self.system, x)
+            step = newton_step(self.defect, x)
             if step is None or not np.max(np.abs(step)) <= 1e-5 * max(1e-3, float(np.max(np.abs(x)))):
                 return
         width = self.high - self.low
@@ -122,7 +122,7 @@ class Search:
         x, sizes = self.centre, np.zeros(self.system.n)
         with np.errstate(all="ignore"):
             for _ in range(4):
-                step = newton_step(self.system, x)
+                step = newton_step(self.defect, x)
                 if step is None:
                     break
                 large = np.abs(step) > 1e-12 * np.max(np.abs(step))
@@ -172,9 +172,10 @@ class Search:
     def deflated(self) -> None:
         if not self.found or self.manifolds:
             return
+        sized = Defect(self.system, self.unit)
         for guess in (self.centre, 0.5 * (self.low + self.high), *self.guesses[:4], *self.sized[:4]):
             for _ in range(8):
-                x, _, _ = damped_newton(self.system, guess, known=self.found, iterations=40, units=self.unit)
+                x, _, _ = damped_newton(self.system, guess, known=self.found, iterations=40, defect=sized)
                 before = len(self.found)
                 if np.isfinite(x).all():
                     x, _, converged = damped_newton(self.system, x)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation._coefficients import FLIP, FOLD, HOPF, NEIMARK_SACKER, coefficient
 from gan_bifurcation.continuation.codimension_two_spectra import LABELS
+from gan_bifurcation.continuation.defect import balanced
 from gan_bifurcation.continuation.forms import Derivatives, Forms
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.evaluation import make_evaluator
@@ -64,13 +64,22 @@ def check_simple(matrix: FloatArray) -> None:
         With the dimension of the null space.
     """
     # In units of the states in which the matrix is balanced.
-    s = np.linalg.svd(scipy.linalg.matrix_balance(matrix, permute=False)[0], compute_uv=False)
-    nullity = int(np.sum(s <= 1e-9 * s[0]))
+    matrix, _ = balanced(matrix)
+    nullity = _nullity(matrix)
+    if nullity > 1:
+        # Equations may be slow beside others; a row that is rounding is no slow one.
+        rows = np.abs(matrix).max(axis=1)[:, None]
+        nullity = min(nullity, _nullity(matrix / np.where(rows > 1e-13 * rows.max(), rows, 1.0)))
     if nullity > 1:
         raise MisuseError(
             f"The Jacobian has a null space of dimension {nullity}, so the normal form of a simple point does not "
             "apply; restrict the system to a fixed-point subspace with gb.restrict, or hold what is not isolated."
         )
+
+
+def _nullity(matrix: FloatArray) -> int:
+    s = np.linalg.svd(matrix, compute_uv=False)
+    return int(np.sum(s <= 1e-9 * s[0]))
 
 
 def _real(v: ComplexArray) -> FloatArray:
@@ -361,6 +370,6 @@ def with_normal_form(point: Point) -> Point:
         return point
     try:
         form = normal_form(point)
-    except (MisuseError, np.linalg.LinAlgError, scipy.linalg.LinAlgError) as error:
+    except (MisuseError, np.linalg.LinAlgError) as error:
         return replace(point, note=(point.note + " " + str(error)).strip())
     return replace(point, normal_form=form)

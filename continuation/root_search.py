@@ -29,9 +29,8 @@ def _solve(j: FloatArray, right: FloatArray, unit: FloatArray) -> FloatArray | N
     return x * unit if np.isfinite(x).all() else None
 
 
-def newton_step(system: System, x: FloatArray) -> FloatArray | None:
+def newton_step(defect: Defect, x: FloatArray) -> FloatArray | None:
     """Newton's step from a state, or None where there is none."""
-    defect = Defect(system)
     f, j = defect.value(x), defect.derivative(x)
     if not (np.isfinite(f).all() and np.isfinite(j).all()):
         return None

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
-from gan_bifurcation.continuation.defect import SMALLEST, balanced_units
+from gan_bifurcation.continuation.defect import SMALLEST, Defect, balanced_units
 from gan_bifurcation.continuation.march import StepControl
 from gan_bifurcation.ranges import Range
 from gan_bifurcation.system import System
@@ -24,7 +24,9 @@ def natural_scale(system: System, x: FloatArray, free: dict[str, Range]) -> Floa
     j = system.jacobian(x)
     n = system.n
     a = j[:, :n] - np.eye(n) if system.kind == "map" else j[:, :n]
-    value_size = np.abs(x)
+    value_size, step = Defect(system).known_sizes(x, a)
+    # What Newton's method left of a zero is still on its way there.
+    value_size = np.where(step < 0.5 * value_size, value_size, 0.0)
     size = value_size
     for name, window in free.items():
         value = system.parameters[name]
@@ -33,12 +35,12 @@ def natural_scale(system: System, x: FloatArray, free: dict[str, Range]) -> Floa
             slope = np.abs(np.linalg.solve(a, j[:, n + system.parameter_index(name)])) * width
         except np.linalg.LinAlgError:
             continue
-        slope = np.where(np.isfinite(slope), slope, 0.0)
+        slope = np.where(np.isfinite(slope) & (slope >= SMALLEST), slope, 0.0)
         # Beside a fold the slope is infinite and says little of the size.
         bound = np.minimum(np.minimum(slope, 1.0), 10.0 * value_size)
-        size = np.maximum(size, np.where(value_size < SMALLEST, slope, bound))
-    unknown = size < SMALLEST
-    units = balanced_units(a, np.where(unknown, 0.0, size)) if unknown.any() and np.isfinite(a).all() else None
+        size = np.maximum(size, np.where(value_size == 0.0, slope, bound))
+    unknown = size == 0.0
+    units = balanced_units(a, size) if unknown.any() and np.isfinite(a).all() else None
     return np.where(unknown, 1.0 if units is None else units, size)
 
 

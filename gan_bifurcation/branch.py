@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.errors import Outcome, ResultsError, unknown_name
+from gan_bifurcation.errors import Outcome, ResultsError, few, unknown_name
 from gan_bifurcation.profiles import Profile, packed, unpacked
 from gan_bifurcation.system import System
 
@@ -145,7 +145,14 @@ class Point:
     def __repr__(self) -> str:
         values = ", ".join(f"{k}={self.system.parameters[k]:.10g}" for k in (self.free or tuple(self.parameters)[:4]))
         words = f", {self.criticality}" if self.criticality else ""
-        return f"<{self.name or self.label or 'point'} at {values}{words}>"
+        what = self.name or self.label or f"{'stable' if self.stable else 'unstable'} {self.kind}"
+        if self.profile is None:
+            where = few([f"{k}={v:.6g}" for k, v in self.state.items()])
+        elif self.kind == "circle":
+            where = f"rotation number {self.rotation_number:.6g}"
+        else:
+            where = f"period {self.period:.6g}"
+        return f"<{what} at {values}{words}: {where}>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +219,10 @@ class Branch:
 
     def __repr__(self) -> str:
         labels = ", ".join(p.name for p in self.special_points) or "no special points"
-        return f"<Branch of {self.curve} over {', '.join(self.free)}: {len(self)} points, {labels}>"
+        ends = zip(self.free, self.parameters.min(axis=0), self.parameters.max(axis=0), strict=True)
+        over = ", ".join(f"{name} from {low:.6g} to {high:.6g}" for name, low, high in ends)
+        what = "Branch" if len(self.free) == 1 else "Curve"
+        return f"<{what} of {self.curve} over {over}: {len(self)} points, {labels}>"
 
     @property
     def stable(self) -> NDArray[np.bool_]:

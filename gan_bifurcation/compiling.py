@@ -14,6 +14,7 @@ from typing import Any, Final
 import numba
 import numba.core.caching
 import numba.core.ccallback
+import numba.core.registry
 import numba.core.sigutils
 
 try:
@@ -31,6 +32,7 @@ _njit: Any = numba.njit
 _CFunc: Any = numba.core.ccallback.CFunc
 _FunctionCache: Any = numba.core.caching.FunctionCache
 _normalize: Any = numba.core.sigutils.normalize_signature
+_Dispatcher: Any = numba.core.registry.CPUDispatcher
 
 
 class _Turns:
@@ -103,12 +105,21 @@ class _SharedCache(_FunctionCache):  # type: ignore[misc]
         _turns.give(self._cache_path, self._impl.filename_base)
 
 
+class _Inner(_Dispatcher):  # type: ignore[misc]
+    """A function without a wrapper for Python, which a call from there would miss by ending the process."""
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(f"{self.py_func.__name__} is called by compiled code only; from Python take its .py_func.")
+
+
 def shared(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """`numba.njit` with these options and the shared cache."""
 
     def decorate(function: Callable[..., Any]) -> Any:
         compiled = _njit(nogil=True, error_model="numpy", **options)(function)
         compiled._cache = _SharedCache(function)
+        if options.get("no_cpython_wrapper"):
+            compiled.__class__ = _Inner
         return compiled
 
     return decorate

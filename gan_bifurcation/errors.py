@@ -1,6 +1,6 @@
 """Errors: misuse raises at the door, non-convergence is a value."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -11,12 +11,14 @@ __all__ = [
     "ResultsError",
     "StudyFileError",
     "UnknownNameError",
+    "few",
     "unknown_name",
 ]
 
 # A name that came from outside is quoted up to this many characters, a list of known names up to this many names.
 _LONGEST_QUOTE = 60
 _MOST_NAMES = 12
+_FEW = 4
 _LIKE_ENOUGH = 0.6
 
 
@@ -38,6 +40,17 @@ class StudyFileError(MisuseError):
 
 class ResultsError(GanBifurcationError):
     """A folder of results that cannot be read or written."""
+
+
+def few(items: Sequence[str]) -> str:
+    """The first of some items, and how many there are if not all are given.
+
+    >>> few(["x", "y"]), few(["a", "b", "c", "d", "e", "f"])
+    ('x, y', 'a, b, c, ... (6)')
+    """
+    if len(items) <= _FEW:
+        return ", ".join(items)
+    return f"{', '.join(items[: _FEW - 1])}, ... ({len(items)})"
 
 
 def unknown_name(kind: str, got: str, known: Iterable[str]) -> UnknownNameError:
@@ -67,16 +80,21 @@ def unknown_name(kind: str, got: str, known: Iterable[str]) -> UnknownNameError:
     Unknown parameter 'a'. There are none.
     """
     names = [str(name) for name in known]
-    shown = quoted(str(got))
-    nearest = max(names, key=lambda name: _likeness(str(got), name), default="")
-    if _likeness(str(got), nearest) >= _LIKE_ENOUGH:
-        hint = f"Did you mean '{nearest}'?"
-    elif names:
+    hint = nearest_name(str(got), names)
+    if not hint and names:
         more = ", ..." if len(names) > _MOST_NAMES else "."
         hint = f"Known: {', '.join(names[:_MOST_NAMES])}{more}"
-    else:
-        hint = "There are none."
-    return UnknownNameError(f"Unknown {kind} {shown}. {hint}")
+    return UnknownNameError(f"Unknown {kind} {quoted(str(got))}. {hint or 'There are none.'}")
+
+
+def nearest_name(got: str, known: Iterable[str]) -> str:
+    """A question for the known name that is most like the one that came in; empty if none is.
+
+    >>> nearest_name("kernel_gam", ["dirac_gan", "kernel_gan"])
+    "Did you mean 'kernel_gan'?"
+    """
+    nearest = max(known, key=lambda name: _likeness(got, name), default="")
+    return f"Did you mean '{nearest}'?" if _likeness(got, nearest) >= _LIKE_ENOUGH else ""
 
 
 def _likeness(got: str, name: str) -> float:

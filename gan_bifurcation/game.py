@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import sympy
 
-from gan_bifurcation.errors import MisuseError, quoted, unknown_name
+from gan_bifurcation.errors import MisuseError, few, quoted, unknown_name
 from gan_bifurcation.expressions import Mean, NodeTable, derivative, is_smooth, parse, symbol
 from gan_bifurcation.facts import (
     DomainBound,
@@ -106,6 +106,11 @@ class Game:
     projection: Mapping[str, tuple[str, str]] = dataclass_field(default_factory=dict)
     periods: Mapping[str, float] = dataclass_field(default_factory=dict)
     endings: tuple[Ending, ...] = ()
+
+    def __repr__(self) -> str:
+        players = f"discriminator {few(self.discriminator.states)}, generator {few(self.generator.states)}"
+        values = "".join(f", {k}={v:.6g}" for k, v in self.parameters.items())
+        return f"<Game '{self.name}': {players}{values}>"
 
     def __post_init__(self) -> None:
         for name in ("symmetries", "domain", "equilibria", "endings"):

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation import tape as tapes
 from gan_bifurcation.compiling import jit
 from gan_bifurcation.dormand_prince import DOP853, STAGES
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.jets import jets_of
 from gan_bifurcation.kernels import TapeData
+from gan_bifurcation.lowering import build
+from gan_bifurcation.tape import Tape
 
 if TYPE_CHECKING:
     from gan_bifurcation.system import System
@@ -58,7 +59,7 @@ class Piece:
         Values of the inputs after the states: parameters, modes.
     """
 
-    tape: tapes.Tape
+    tape: Tape
     inputs: FloatArray
 
 
@@ -78,7 +79,7 @@ class Passage:
 
     piece: Piece
     duration: float
-    watched: tapes.Tape | None = None
+    watched: Tape | None = None
     index: int = 0
 
 
@@ -175,7 +176,7 @@ def _march(tape: TapeData, s: ComplexArray, y: ComplexArray, duration: float, to
 class Loaded:
     """A tape with the jets of all its inputs but the states in place."""
 
-    def __init__(self, tape: tapes.Tape, inputs: ComplexArray, states: int) -> None:
+    def __init__(self, tape: Tape, inputs: ComplexArray, states: int) -> None:
         self.data, self.n = tape.data, states
         self.slots = np.zeros((tape.slots, inputs.shape[1]), dtype=complex)
         first = len(tape.inputs)
@@ -366,11 +367,11 @@ def return_map_jets(
     return made
 
 
-def _plane(system: "System", normal: FloatArray, level: float) -> tapes.Tape:
+def _plane(system: "System", normal: FloatArray, level: float) -> Tape:
     """normal . x - level as a tape of states and parameters."""
     import sympy
 
     from gan_bifurcation.expressions import symbol
 
     parts = [sympy.Float(c, 17) * symbol(s) for c, s in zip(normal.tolist(), system.states, strict=True) if c]
-    return tapes.build([], [sympy.Add(*parts) - sympy.Float(level, 17)], system.tape.inputs, system.n)
+    return build([], [sympy.Add(*parts) - sympy.Float(level, 17)], system.tape.inputs, system.n)

@@ -17,17 +17,14 @@ import numpy as np
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import JET, address, call_python
 from gan_bifurcation.compiling import jit, leaf
+from gan_bifurcation.elementary import TWO_OVER_SQRT_PI, sigmoid, softplus, unary_value
 from gan_bifurcation.kernels import (
     COMPLEX_MATRIX,
     COMPLEX_VECTOR,
     MATRIX,
     TAPE,
-    TWO_OVER_SQRT_PI,
     VECTOR,
     TapeData,
-    _sigmoid,
-    _softplus,
-    _unary_value,
     newton_verdict,
     types,
 )
@@ -126,7 +123,7 @@ def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
     elif code == op.EXP:
         _exp(x, out)
     elif code == op.LOG:
-        out[0] = _unary_value(op.LOG, x0)
+        out[0] = unary_value(op.LOG, x0)
         for k in range(1, n):
             total = k * x[k]
             for j in range(1, k):
@@ -136,7 +133,7 @@ def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
         _pair(code, x, out, u)
     elif code == op.TAN or code == op.TANH:
         sign = 1.0 if code == op.TAN else -1.0
-        out[0] = _unary_value(code, x0)
+        out[0] = unary_value(code, x0)
         for k in range(1, n):
             square = out[0] * out[k - 1]
             for j in range(1, k):
@@ -176,8 +173,8 @@ def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
             _integrate(x, w, out, k)
     elif code == op.SIGMOID or code == op.LOG_SIGMOID or code == op.SOFTPLUS:
         # u = sigmoid(x), w = sigmoid(-x), carried together: 1 - u would cancel where u is near one.
-        u[0] = _sigmoid(x0)
-        w[0] = _sigmoid(-x0)
+        u[0] = sigmoid(x0)
+        w[0] = sigmoid(-x0)
         for k in range(1, n):
             total = 0.0 * x[k]
             for j in range(1, k + 1):
@@ -190,11 +187,11 @@ def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
         if code == op.SIGMOID:
             _copy(u, out)
         elif code == op.LOG_SIGMOID:
-            out[0] = -_softplus(-x0)
+            out[0] = -softplus(-x0)
             for k in range(1, n):
                 _integrate(x, w, out, k)
         else:
-            out[0] = _softplus(x0)
+            out[0] = softplus(x0)
             for k in range(1, n):
                 _integrate(x, u, out, k)
     elif code == op.ABS:
@@ -202,7 +199,7 @@ def _unary_jet(code: int, x: Jets, out: Jets, u: Jets, w: Jets) -> None:
         for k in range(n):
             out[k] = sign * x[k]
     else:  # SIGN
-        _constant(_unary_value(op.SIGN, x0), out)
+        _constant(unary_value(op.SIGN, x0), out)
 
 
 @leaf

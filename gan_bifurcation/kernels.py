@@ -4,7 +4,6 @@ Compiled once and cached: a system is data (`TapeData`), never a new compilation
 with the constants of the tape loaded, so that nothing is allocated in a hot loop.
 """
 
-from math import acos, asin, atan, cos, cosh, erf, erfc, exp, log, log1p, sin, sinh, sqrt, tan, tanh
 from typing import Any, NamedTuple
 
 import numba
@@ -14,11 +13,10 @@ from numpy.typing import NDArray
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import JACOBIAN, SECOND, VALUE, address, call_python
 from gan_bifurcation.compiling import leaf
+from gan_bifurcation.elementary import integer_power, unary_derivatives, unary_value
 from gan_bifurcation.linking import linked
 
 FloatArray = NDArray[np.float64]
-
-TWO_OVER_SQRT_PI = 1.1283791670955126
 
 # Newton's method for roots: a relative step below the first is followed by one that is below rounding; a step that no
 # longer shrinks is rounding if it is below the second.
@@ -56,130 +54,6 @@ MATRIX: Any = types.Array(types.float64, 2, "C")
 @leaf
 def n_slots(tape: TapeData) -> int:
     return int(tape.n_inputs + tape.constants.shape[0] + tape.code.shape[0])
-
-
-@leaf
-def _sigmoid(x: float) -> float:
-    if x >= 0.0:
-        return 1.0 / (1.0 + exp(-x))
-    e = exp(x)
-    return e / (1.0 + e)
-
-
-@leaf
-def _softplus(x: float) -> float:
-    return max(x, 0.0) + log1p(exp(-abs(x)))
-
-
-@leaf
-def _integer_power(x: float, n: int) -> float:
-    result = 1.0
-    base = x
-    k = abs(n)
-    while k > 0:
-        if k & 1:
-            result *= base
-        base *= base
-        k >>= 1
-    return 1.0 / result if n < 0 else result
-
-
-@leaf
-def _unary_value(code: int, x: float) -> float:
-    if code == op.NEG:
-        return -x
-    if code == op.SQRT:
-        return sqrt(x) if x >= 0.0 else np.nan
-    if code == op.EXP:
-        return exp(x) if x < 709.78 else np.inf
-    if code == op.LOG:
-        return log(x) if x > 0.0 else (-np.inf if x == 0.0 else np.nan)
-    if code == op.SIN:
-        return sin(x) if abs(x) < np.inf else np.nan
-    if code == op.COS:
-        return cos(x) if abs(x) < np.inf else np.nan
-    if code == op.TAN:
-        return tan(x) if abs(x) < np.inf else np.nan
-    if code == op.SINH:
-        return sinh(x) if abs(x) < 710.0 else x * np.inf
-    if code == op.COSH:
-        return cosh(x) if abs(x) < 710.0 else np.inf
-    if code == op.TANH:
-        return tanh(x)
-    if code == op.ASIN:
-        return asin(x) if abs(x) <= 1.0 else np.nan
-    if code == op.ACOS:
-        return acos(x) if abs(x) <= 1.0 else np.nan
-    if code == op.ATAN:
-        return atan(x)
-    if code == op.ERF:
-        return erf(x)
-    if code == op.ERFC:
-        return erfc(x)
-    if code == op.SIGMOID:
-        return float(_sigmoid(x))
-    if code == op.LOG_SIGMOID:
-        return -float(_softplus(-x))
-    if code == op.SOFTPLUS:
-        return float(_softplus(x))
-    if code == op.ABS:
-        return abs(x)
-    # SIGN; zero at zero
-    return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else x)
-
-
-@leaf
-def _unary_derivatives(code: int, x: float, y: float) -> tuple[float, float]:
-    """First and second derivative of a unary operation at x, given its value y."""
-    if code == op.NEG:
-        return -1.0, 0.0
-    if code == op.SQRT:
-        d = 0.5 / y
-        return d, -0.5 * d / x
-    if code == op.EXP:
-        return y, y
-    if code == op.LOG:
-        return 1.0 / x, -1.0 / (x * x)
-    if code == op.SIN:
-        return cos(x), -y
-    if code == op.COS:
-        return -sin(x), -y
-    if code == op.TAN:
-        d = 1.0 + y * y
-        return d, 2.0 * y * d
-    if code == op.SINH:
-        return cosh(x), y
-    if code == op.COSH:
-        return sinh(x), y
-    if code == op.TANH:
-        d = 1.0 - y * y
-        return d, -2.0 * y * d
-    if code == op.ASIN:
-        d = 1.0 / sqrt(1.0 - x * x)
-        return d, x * d * d * d
-    if code == op.ACOS:
-        d = 1.0 / sqrt(1.0 - x * x)
-        return -d, -x * d * d * d
-    if code == op.ATAN:
-        d = 1.0 / (1.0 + x * x)
-        return d, -2.0 * x * d * d
-    if code == op.ERF or code == op.ERFC:
-        d = TWO_OVER_SQRT_PI * exp(-x * x)
-        if code == op.ERFC:
-            d = -d
-        return d, -2.0 * x * d
-    if code == op.SIGMOID:
-        s = _sigmoid(-x)
-        return y * s, y * s * (s - y)
-    if code == op.LOG_SIGMOID:
-        s = _sigmoid(-x)
-        return s, -s * _sigmoid(x)
-    if code == op.SOFTPLUS:
-        s = _sigmoid(x)
-        return s, s * _sigmoid(-x)
-    if code == op.ABS:
-        return (1.0 if x > 0.0 else (-1.0 if x < 0.0 else 0.0)), 0.0
-    return 0.0, 0.0
 
 
 @leaf
@@ -228,12 +102,12 @@ def run_span(tape: TapeData, v: FloatArray, start: int, stop: int) -> None:
             else:
                 v[s] = a / b
         elif o == op.POWER_INTEGER:
-            v[s] = _integer_power(v[code[i, 1]], code[i, 2])
+            v[s] = integer_power(v[code[i, 1]], code[i, 2])
         elif o == op.POWER_REAL:
             x = v[code[i, 1]]
             v[s] = x ** v[code[i, 2]] if x >= 0.0 else np.nan
         elif o <= op.SIGN:
-            v[s] = _unary_value(o, v[code[i, 1]])
+            v[s] = unary_value(o, v[code[i, 1]])
         elif o == op.MINIMUM:
             v[s] = min(v[code[i, 1]], v[code[i, 2]])
         elif o == op.MAXIMUM:
@@ -348,15 +222,15 @@ def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
             x = v[ia]
             if o == op.POWER_INTEGER:
                 k = code[i, 2]
-                y = _integer_power(x, k)
-                d = k * _integer_power(x, k - 1)
+                y = integer_power(x, k)
+                d = k * integer_power(x, k - 1)
             elif o == op.POWER_REAL:
                 c = v[code[i, 2]]
                 y = x**c if x >= 0.0 else np.nan
                 d = c * x ** (c - 1.0) if x >= 0.0 else np.nan
             else:
-                y = _unary_value(o, x)
-                d, _ = _unary_derivatives(o, x, y)
+                y = unary_value(o, x)
+                d, _ = unary_derivatives(o, x, y)
             v[s] = y
             for j in range(m):
                 g[s, j] = d * g[ia, j]
@@ -479,17 +353,17 @@ def run_second(tape: TapeData, v: FloatArray, d: FloatArray, g: FloatArray, h: F
             x = v[ia]
             if o == op.POWER_INTEGER:
                 k = code[i, 2]
-                y = _integer_power(x, k)
-                d1 = k * _integer_power(x, k - 1)
-                d2 = k * (k - 1) * _integer_power(x, k - 2)
+                y = integer_power(x, k)
+                d1 = k * integer_power(x, k - 1)
+                d2 = k * (k - 1) * integer_power(x, k - 2)
             elif o == op.POWER_REAL:
                 c = v[code[i, 2]]
                 y = x**c if x >= 0.0 else np.nan
                 d1 = c * x ** (c - 1.0) if x >= 0.0 else np.nan
                 d2 = c * (c - 1.0) * x ** (c - 2.0) if x >= 0.0 else np.nan
             else:
-                y = _unary_value(o, x)
-                d1, d2 = _unary_derivatives(o, x, y)
+                y = unary_value(o, x)
+                d1, d2 = unary_derivatives(o, x, y)
             da = d[ia]
             v[s] = y
             d[s] = d1 * da

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import VALUE, address, call_python
 from gan_bifurcation.compiling import shared
-from gan_bifurcation.kernels import FloatArray, TapeData, _integer_power, _unary_value, newton_verdict
+from gan_bifurcation.elementary import integer_power, unary_value
+from gan_bifurcation.kernels import FloatArray, TapeData, newton_verdict
 from gan_bifurcation.tape import Tape
 
 IntArray = NDArray[np.int64]
@@ -131,7 +132,7 @@ def _exponential(code: int, a: FloatArray, y: FloatArray, rows: Rows) -> None:
         far += not abs(a[j]) < 700.0
     if far > 0:
         for j in range(lanes):
-            y[j] = _unary_value(code, a[j])
+            y[j] = unary_value(code, a[j])
         return
     for j in range(lanes):
         x = -abs(a[j]) if sigmoid else a[j]
@@ -192,14 +193,14 @@ def run_lanes(tape: TapeData, v: FloatArray, rows: Rows, start: int) -> None:
                 _exponential(o, a, y, rows)
             elif o == op.POWER_INTEGER:
                 for j in range(lanes):
-                    y[j] = _integer_power(a[j], code[i, 2])
+                    y[j] = integer_power(a[j], code[i, 2])
             elif o == op.POWER_REAL:
                 b = v[code[i, 2]]
                 for j in range(lanes):
                     y[j] = a[j] ** b[j] if a[j] >= 0.0 else np.nan
             else:
                 for j in range(lanes):
-                    y[j] = _unary_value(o, a[j])
+                    y[j] = unary_value(o, a[j])
         elif o <= op.SELECT_NONNEGATIVE:
             b = v[code[i, 2]]
             c = v[code[i, 3]]

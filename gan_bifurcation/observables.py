@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from gan_bifurcation import tape as tapes
 from gan_bifurcation.expressions import parse, symbol
+from gan_bifurcation.lowering import build
+from gan_bifurcation.tape import Tape
 
 if TYPE_CHECKING:
     import sympy
@@ -13,10 +14,10 @@ if TYPE_CHECKING:
     from gan_bifurcation.system import System
 
 _KEPT: Final = 64
-_tapes: dict[tuple[str, str, tuple[str, ...]], tapes.Tape] = {}
+_tapes: dict[tuple[str, str, tuple[str, ...]], Tape] = {}
 
 
-def observable_tape(system: "System", texts: Sequence[str]) -> tapes.Tape:
+def observable_tape(system: "System", texts: Sequence[str]) -> Tape:
     """A tape whose outputs are expressions in the states and parameters of a system.
 
     Examples
@@ -29,7 +30,7 @@ def observable_tape(system: "System", texts: Sequence[str]) -> tapes.Tape:
     return _built(system, "only", tuple(texts))
 
 
-def number(tape: tapes.Tape, inputs: Sequence[float]) -> float:
+def number(tape: Tape, inputs: Sequence[float]) -> float:
     """The first output of a tape; not a number where it is not defined, as the logarithm of a negative number is not.
 
     >>> from gan_bifurcation.system import System
@@ -43,19 +44,19 @@ def number(tape: tapes.Tape, inputs: Sequence[float]) -> float:
         return math.nan
 
 
-def guarded_tape(system: "System") -> tapes.Tape:
+def guarded_tape(system: "System") -> Tape:
     """The right-hand side of a system, followed by the bounds of its domain (not negative inside)."""
     if not system.domain:
         return system.tape
     return _built(system, "after the right-hand side", tuple(text for text, _ in system.domain))
 
 
-def domain_tape(system: "System") -> tapes.Tape:
+def domain_tape(system: "System") -> Tape:
     """The states themselves, followed by the bounds of the domain: a map that stands still and looks whether it may."""
     return _built(system, "after the states", tuple(text for text, _ in system.domain))
 
 
-def _built(system: "System", mode: str, texts: tuple[str, ...]) -> tapes.Tape:
+def _built(system: "System", mode: str, texts: tuple[str, ...]) -> Tape:
     key = (system.tape.digest, mode, texts)
     if key not in _tapes:
         names = {name: symbol(name) for name in system.tape.inputs}
@@ -69,5 +70,5 @@ def _built(system: "System", mode: str, texts: tuple[str, ...]) -> tapes.Tape:
         outputs = [*first, *(parse(text, names) for text in texts)]
         while len(_tapes) >= _KEPT:
             _tapes.pop(next(iter(_tapes)))
-        _tapes[key] = tapes.build(system.assignments, outputs, system.tape.inputs, system.n)
+        _tapes[key] = build(system.assignments, outputs, system.tape.inputs, system.n)
     return _tapes[key]

@@ -16,7 +16,6 @@ import sympy
 from numpy.typing import NDArray
 
 from gan_bifurcation import evaluation
-from gan_bifurcation import tape as tapes
 from gan_bifurcation.branch import Point
 from gan_bifurcation.calls import call, handle_of
 from gan_bifurcation.errors import MisuseError, unknown_name
@@ -24,8 +23,10 @@ from gan_bifurcation.expressions import derivative, parse, symbol
 from gan_bifurcation.integrator import Event, Trajectory, integrate
 from gan_bifurcation.jet_transport import Passage, along
 from gan_bifurcation.jets import jets_of
+from gan_bifurcation.lowering import build
 from gan_bifurcation.profiles import Profile
 from gan_bifurcation.system import System
+from gan_bifurcation.tape import Tape
 
 __all__ = ["Section", "cycle_of", "poincare"]
 
@@ -65,7 +66,7 @@ class Section:
     eliminated: str
     longest: float
     tolerance: float
-    _lift: tapes.Tape = field(init=False, repr=False)
+    _lift: Tape = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_lift", _lifting(self.flow, self.expression, self.eliminated))
@@ -374,10 +375,10 @@ def _eliminated(flow: System, text: str, wanted: str | None) -> str:
     return min(usable, key=lambda pair: pair[0])[1]
 
 
-def _lifting(flow: System, text: str, eliminated: str) -> tapes.Tape:
+def _lifting(flow: System, text: str, eliminated: str) -> Tape:
     """The flow's states from the others and the parameters, on the section."""
     g, x = _parsed(flow, text), symbol(eliminated)
     given = -g.xreplace({x: sympy.S.Zero}) / derivative(g, x)
     outputs = [given if s == eliminated else symbol(s) for s in flow.states]
     inputs = [*(s for s in flow.states if s != eliminated), *flow.parameters]
-    return tapes.build([], outputs, inputs, flow.n - 1)
+    return build([], outputs, inputs, flow.n - 1)

@@ -111,7 +111,7 @@ def roots(
     Examples
     --------
     >>> from gan_bifurcation.functions import symbol
-    >>> from gan_bifurcation.tape import build
+    >>> from gan_bifurcation.lowering import build
     >>> a, u = symbol("a"), symbol("u")
     >>> build([], roots([u], [u**2 - a], [a]), ["a"]).evaluate([2.0])
     [1.414213562373095]

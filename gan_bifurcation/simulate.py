@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation import lanes
-from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
+from gan_bifurcation.errors import MisuseError, Outcome, few, unknown_name
 from gan_bifurcation.integrator import integrate
 from gan_bifurcation.observables import domain_tape, guarded_tape
 from gan_bifurcation.system import System
@@ -66,6 +66,10 @@ class Orbit:
     def __post_init__(self) -> None:
         self.times.setflags(write=False)
         self.states.setflags(write=False)
+
+    def __repr__(self) -> str:
+        final = few([f"{k}={v:.6g}" for k, v in self.final_state.items()])
+        return f"<Orbit of '{self.system.name}' to {self.times[-1]:.6g}: {len(self.times)} points, at last {final}>"
 
     @property
     def names(self) -> tuple[str, ...]:

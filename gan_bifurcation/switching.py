@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import sympy
 
-from gan_bifurcation import tape as tapes
 from gan_bifurcation.expressions import Mean, derivative, parse, symbol
+from gan_bifurcation.lowering import Assignment, build
+from gan_bifurcation.tape import Tape
 
 if TYPE_CHECKING:
     from gan_bifurcation.system import System
@@ -41,8 +42,8 @@ class Frozen:
         The switching function on whose zeros the piece slides, or -1. The modes of all others hold.
     """
 
-    tape: tapes.Tape
-    watched: tapes.Tape
+    tape: Tape
+    watched: Tape
     switches: int
     surface: int
 
@@ -180,8 +181,8 @@ def _build(system: "System", events: Sequence[str], surface: int) -> Frozen:
         assignments, rhs, speeds = _sliding(system, assignments, rhs, watched[len(asked) + surface], modes[surface])
         watched += speeds
     return Frozen(
-        tapes.build(assignments, rhs, inputs, system.n),
-        tapes.build(assignments, watched, inputs, system.n),
+        build(assignments, rhs, inputs, system.n),
+        build(assignments, watched, inputs, system.n),
         len(functions),
         surface,
     )
@@ -189,11 +190,11 @@ def _build(system: "System", events: Sequence[str], surface: int) -> Frozen:
 
 def _sliding(
     system: "System",
-    assignments: list[tapes.Assignment],
+    assignments: list[Assignment],
     rhs: list[sympy.Expr],
     function: sympy.Expr,
     mode: sympy.Symbol,
-) -> tuple[list[tapes.Assignment], list[sympy.Expr], list[sympy.Expr]]:
+) -> tuple[list[Assignment], list[sympy.Expr], list[sympy.Expr]]:
     """Filippov's field on a surface: that mixture of the fields of both sides which stays on it."""
     known: dict[sympy.Basic, sympy.Expr] = {}
     for name, e in assignments:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,11 +15,12 @@ import sympy
 from numpy.typing import NDArray
 
 from gan_bifurcation import evaluation
-from gan_bifurcation import tape as tapes
-from gan_bifurcation.errors import MisuseError, unknown_name
+from gan_bifurcation.errors import MisuseError, few, unknown_name
 from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.facts import checked_periods
 from gan_bifurcation.linear_states import find_linear_states
+from gan_bifurcation.lowering import Assignment, build
+from gan_bifurcation.tape import Tape
 
 if TYPE_CHECKING:
     from gan_bifurcation.game import Game, Symmetry
@@ -67,7 +68,7 @@ class System:
     name: str
     states: tuple[str, ...]
     parameters: Mapping[str, float]
-    assignments: tuple[tapes.Assignment, ...]
+    assignments: tuple[Assignment, ...]
     rhs_expressions: tuple[sympy.Expr, ...]
     iterations: int = 1
     domain: tuple[tuple[str, str], ...] = ()
@@ -80,7 +81,7 @@ class System:
     section: "Section | None" = None
     periods: Mapping[str, float] = field(default_factory=dict)
     endings: tuple[tuple[str, str], ...] = ()
-    _tape: tapes.Tape | None = field(default=None, repr=False)
+    _tape: Tape | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
@@ -105,8 +106,13 @@ class System:
             object.__setattr__(
                 self,
                 "_tape",
-                tapes.build(self.assignments, self.rhs_expressions, (*self.states, *self.parameters), len(self.states)),
+                build(self.assignments, self.rhs_expressions, (*self.states, *self.parameters), len(self.states)),
             )
+
+    def __repr__(self) -> str:
+        what = self.kind if self.iterations == 1 else f"{self.kind}, {self.iterations} times,"
+        values = ", ".join(f"{k}={v:.6g}" for k, v in self.parameters.items())
+        return f"<{what} '{self.name}' of {few(self.states)}{' at ' if values else ''}{values}>"
 
     # -- construction ---------------------------------------------------------------------------------------------
 
@@ -242,25 +248,14 @@ class System:
         >>> System.from_function(pendulum, states=["angle", "speed"], parameters={"c": 0.1}).rhs([0.0, 1.0]).tolist()
         [1.0, -0.1]
         """
-        from gan_bifurcation.tracing import trace_function
+        from gan_bifurcation.tracing import check_jacobian, trace_function
 
-        if kind not in ("flow", "map"):
-            raise MisuseError(f"A system's kind is 'flow' or 'map', got {kind!r}.")
         parameters = dict(parameters or {})
         program, rhs = trace_function(function, tuple(states), tuple(parameters))
         title = name or str(getattr(function, "__name__", "system"))
         system = cls(kind, title, tuple(states), parameters, tuple(program), rhs)
         if jacobian is not None:
-            x = np.random.default_rng(0).uniform(0.1, 0.9, system.n)
-            own, given = (
-                system.jacobian(x)[:, : system.n],
-                np.asarray(jacobian(x, SimpleNamespace(**parameters)), float),
-            )
-            if given.shape != own.shape or not np.allclose(own, given, rtol=1e-8, atol=1e-10, equal_nan=True):
-                raise MisuseError(
-                    f"The Jacobian given for '{title}' is not the derivative of the function at {x.tolist()}; "
-                    "correct it or leave it out."
-                )
+            check_jacobian(system, jacobian)
         return system
 
     @classmethod
@@ -316,7 +311,7 @@ class System:
     # -- sizes and vectors ----------------------------------------------------------------------------------------
 
     @property
-    def tape(self) -> tapes.Tape:
+    def tape(self) -> Tape:
         """The compiled right-hand side; inputs are the states, then the parameters."""
         assert self._tape is not None
         return self._tape
@@ -387,6 +382,8 @@ class System:
     def _with_memory(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """A state with the start of what it lacks of a rule's memory, as far as that is known."""
         full = dict(state)
+        if not self.memory:
+            return full
         given = {symbol(name): sympy.Float(float(value), 17) for name, value in state.items()}
         for item in self.memory:
             if item.name not in full and item.name in self.states:
@@ -494,7 +491,7 @@ class System:
         values = {symbol(k): v for k, v in self.parameters.items()}
         for known in self.known_equilibria:
             if known.holds(self.parameters):
-                return np.array(
-                    [float(known.state[s].xreplace(values)) if s in known.state else 0.0 for s in self.states]
-                )
+                expressions = [known.state.get(s, sympy.S.Zero) for s in self.states]
+                numbers = {e: float(e.xreplace(values)) for e in set(expressions)}
+                return np.array([numbers[e] for e in expressions])
         return None

@@ -4,13 +4,16 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 import sympy
 
 from gan_bifurcation.errors import GanBifurcationError, MisuseError
 from gan_bifurcation.expressions import LogSigmoid, Sigmoid, Softplus, symbol
+
+if TYPE_CHECKING:
+    from gan_bifurcation.system import System
 
 Program = list[tuple[sympy.Symbol, sympy.Expr]]
 
@@ -143,3 +146,15 @@ def trace_function(
     if len(values) != len(states):
         raise MisuseError(f"The function returned {len(values)} values for {len(states)} states ({', '.join(states)}).")
     return program, tuple(expression_of(v) for v in values)
+
+
+def check_jacobian(system: "System", jacobian: Callable[[Any, Any], Any]) -> None:
+    """Refuse a Jacobian ``jacobian(x, p)`` that is not the derivative of a system's right-hand side."""
+    x = np.random.default_rng(0).uniform(0.1, 0.9, system.n)
+    own = system.jacobian(x)[:, : system.n]
+    given = np.asarray(jacobian(x, SimpleNamespace(**system.parameters)), float)
+    if given.shape != own.shape or not np.allclose(own, given, rtol=1e-8, atol=1e-10, equal_nan=True):
+        raise MisuseError(
+            f"The Jacobian given for '{system.name}' is not the derivative of the function at {x.tolist()}; "
+            "correct it or leave it out."
+        )

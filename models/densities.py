@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.expressions import parse, symbol
-from gan_bifurcation.tape import build
+from gan_bifurcation.lowering import build
 
 __all__ = ["Density", "Support", "density", "exponential", "gaussian_mixture", "laplace", "uniform"]
 

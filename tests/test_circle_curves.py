@@ -125,13 +125,13 @@ def test_a_curve_that_resonances_interrupt() -> None:
     centre = gb.trace(fixed["NS1"], window)["CH"]
     (start,) = (p for p in gb.curves_from(centre) if p.name == "LP of circles")
     curve = gb.trace(start, window)
-    # It passes the tongue of 1/5 and ends before that of 1/6, where circles need ever more modes.
+    # It ends before the tongue of 1/6, where circles need ever more modes: at k = 1.7 they lock before they meet.
     rho = curve.column("rotation_number")
     assert rho.max() > 0.206
     assert rho.min() < 0.18
     assert {o.code for o in curve.outcome} == {"point", "step too small"}
-    assert "a tongue interrupts it" in " ".join(o.message for o in curve.outcome)
-    for at in (0.3, 0.5):
+    assert "feel the tongue of 1/6, and none of the curve was found beyond it" in curve.outcome[1].message
+    for at in (0.5,):
         k = float(curve.column("k")[np.argmin(np.abs(curve.column("k") - at))])
         here = gb.trace(gb.point(system.with_parameters(k=k), [0, 0]), {"mu": (-0.1, 0.1)})
         circles = gb.trace(gb.neimark_sacker_to_circles(here["NS1"]), {"mu": (-0.1, 0.1)}, stop="LP")
@@ -141,6 +141,30 @@ def test_a_curve_that_resonances_interrupt() -> None:
     here = gb.trace(gb.point(system.with_parameters(k=0.9), [0, 0]), {"mu": (-0.1, 0.05)})
     circles = gb.trace(gb.neimark_sacker_to_circles(here["NS1"]), {"mu": (-0.05, 0.05)}, stop="LP")
     assert "It was not located closer" in circles["LP1"].note
+
+
+def test_a_curve_steps_over_a_tongue() -> None:
+    """The planted folds with terms that break the rotation: the tongue of 1/5 lies across their curve."""
+    e = 0.1
+    field = {"x": f"{CHENCINER['x']} + {e}*x**2 - {e}*x**4*y", "y": f"{CHENCINER['y']} + {e}*x*y + {e}*x**5"}
+    system = gb.System.from_equations("map", field, {"a": -0.1, "b": 0.5, "w": 1.1, "c": 0.5})
+    window = {"a": (-0.3, 0.2), "c": (0.3, 0.9)}
+
+    def folding(c: float) -> gb.Point:
+        fixed = gb.trace(gb.point(system.with_parameters(c=c), [0, 0]), {"a": (-0.1, 0.02)})
+        start = gb.neimark_sacker_to_circles(fixed["NS1"])
+        return gb.trace(start, {"a": (-0.3, 0.2)}, stop="LP", coefficients=False)["LP1"]
+
+    curve = gb.trace(folding(0.5), window)
+    assert [o.code for o in curve.outcome] == ["window", "window"]
+    rho = curve.column("rotation_number")
+    assert rho.min() < 0.19
+    assert rho.max() > 0.21
+    # Before it was stepped over, 105 modes were too few at 0.1997.
+    assert curve.measures["modes"].max() < 60
+    # Beyond it lies the fold that a branch from its own Neimark-Sacker point comes to.
+    at = curve.column("c")[rho > 0.2][3]
+    assert folding(float(at)).parameters["a"] == pytest.approx(curve.column("a")[rho > 0.2][3], abs=1e-8)
 
 
 def test_a_regime_where_rest_and_circle_coexist() -> None:

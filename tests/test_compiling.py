@@ -81,3 +81,11 @@ def test_a_folder_that_cannot_be_written_needs_no_lock(tmp_path: Path) -> None:
     turns.take(str(tmp_path / "file" / "below"), "f")
     turns.give(str(tmp_path / "file" / "below"), "f")
     assert time.monotonic() - begin < 5.0
+
+
+def test_what_only_compiled_code_calls_says_so() -> None:
+    from gan_bifurcation.kernels import n_slots
+
+    # Without a wrapper for Python such a call would end the process.
+    with pytest.raises(TypeError, match="n_slots is called by compiled code only"):
+        n_slots(None)

@@ -16,6 +16,7 @@ from gan_bifurcation.errors import MisuseError, UnknownNameError
 from gan_bifurcation.expressions import Mean, gauss_hermite, symbol
 from gan_bifurcation.facts import DomainBound, Equilibrium, Symmetry
 from gan_bifurcation.game import Game, Player
+from gan_bifurcation.lowering import build
 from gan_bifurcation.reports.equations import as_text
 from gan_bifurcation.rules import (
     Alternating,
@@ -27,7 +28,6 @@ from gan_bifurcation.rules import (
     rule_to_table,
     system,
 )
-from gan_bifurcation.tape import build
 
 PSI, THETA, GAMMA = symbol("psi"), symbol("theta"), symbol("gamma")
 RULES = [

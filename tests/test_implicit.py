@@ -8,9 +8,9 @@ import sympy
 import gan_bifurcation as gb
 from gan_bifurcation import evaluation
 from gan_bifurcation.expressions import symbol
+from gan_bifurcation.lowering import build
 from gan_bifurcation.records import check_tape, system_from_record, system_record
 from gan_bifurcation.roots import roots
-from gan_bifurcation.tape import build
 
 X, Y, ETA, S = map(symbol, ("x", "y", "eta", "s"))
 U, W = symbol("x__next"), symbol("y__next")

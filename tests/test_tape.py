@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import gan_bifurcation as gb
 from gan_bifurcation import evaluation
-from gan_bifurcation import tape as tapes
 from gan_bifurcation.expressions import Mean, NodeTable, symbol
+from gan_bifurcation.lowering import build
 from gan_bifurcation.tracing import erf as traced_erf
 
 equations = gb.System.from_equations
@@ -162,7 +162,7 @@ def test_expectations_are_sums() -> None:
     import sympy
 
     body = sympy.tanh(a * x + e) * x + e**2
-    tape = tapes.build([], [Mean(body, table) + x], ["x", "a"], 1)
+    tape = build([], [Mean(body, table) + x], ["x", "a"], 1)
     loop = gb.System("map", "loop", ("x",), {"a": 0.7}, (), (Mean(body, table) + x,))
     explicit = gb.System(
         "map", "sum", ("x",), {"a": 0.7}, (),

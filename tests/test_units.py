@@ -37,18 +37,41 @@ def traced(name: str, exponents: list[int]) -> list[tuple]:
     (free,) = parameters
     branch = gb.trace(gb.point(system, at), {free: window})
     assert [o.code for o in branch.outcome] == ["window", "window"]
-    return [(p.name, p.parameters[free], p.criticality) for p in branch.special_points]
+    assert not any(p.note for p in branch.special_points)  # each located by its extended system
+    return [(p.name, p.parameters[free], p.criticality, coefficient(p)) for p in branch.special_points]
+
+
+def coefficient(point: gb.Point) -> float:
+    """The deciding coefficient, which goes with a power of the length of the critical vector; 0 at a branch point."""
+    name = {"H": "l1", "LP": "a", "PD": "b", "NS": "d"}.get(point.label, "")
+    return point.normal_form[name].real if name else 0.0
+
+
+def lengths(name: str, exponents: list[int]) -> list[float]:
+    """By what coefficients are larger in the usual units: powers of the length that their critical vectors get."""
+    kind, equations, parameters, start, window = SYSTEMS[name]
+    system = gb.System.from_equations(kind, equations, parameters)
+    branch = gb.trace(gb.point(system, start), {next(iter(parameters)): window})
+    factors = []
+    for p in branch.special_points:
+        values, vectors = np.linalg.eig(p.system.jacobian(p.x)[:, : system.n])
+        q = vectors[:, np.argmin(np.abs(np.abs(values) - 1.0 if kind == "map" else values.real))]
+        units = 10.0 ** np.array(exponents[: system.n], dtype=float)
+        factors.append((np.linalg.norm(q * units) / np.linalg.norm(q)) ** (1 if p.label == "LP" else 2))
+    return factors
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
 @settings(max_examples=6, deadline=None)
-@given(exponents=st.lists(st.sampled_from([-4, 0, 4, 8]), min_size=3, max_size=3))
+@given(exponents=st.lists(st.sampled_from([-25, -4, 0, 4, 25]), min_size=3, max_size=3))
 def test_units_of_states_change_nothing(name: str, exponents: list[int]) -> None:
-    """Labels, places and signs of normal forms against those in the usual units."""
+    """Labels, places and normal forms against those in the usual units."""
     usual = traced(name, [0, 0, 0])
     other = traced(name, exponents)
-    assert [p[::2] for p in other] == [p[::2] for p in usual]
+    assert [p[:3:2] for p in other] == [p[:3:2] for p in usual]
     assert [p[1] for p in other] == pytest.approx([p[1] for p in usual], rel=1e-9)
+    scaled = [p[3] * factor for p, factor in zip(other, lengths(name, exponents), strict=True)]
+    assert scaled == pytest.approx([p[3] for p in usual], rel=1e-7)
 
 
 @pytest.mark.parametrize("strength", [1e-9, 1e9])
@@ -66,3 +89,20 @@ def test_slow_equations_beside_fast_ones_are_no_manifold() -> None:
     branch = gb.trace(gb.point(system, [-0.9, 0]), {"a": (-1, 1)})
     assert [(p.name, round(p.parameters["a"], 12)) for p in branch.special_points] == [("BP1", 0.0)]
     assert [o.code for o in branch.outcome] == ["window", "window"]
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-18, 1e20])
+def test_states_of_any_size(size: float) -> None:
+    """A fold, a pitchfork and a transcritical point at a = 0 whose states are of one size, however small or large."""
+    of = {"x": f"x/({size})", "s": str(size)}
+    fields = {"LP": "s*(a - x**2)", "pitchfork": "s*(a*x - x**3)", "transcritical": "s*(a*x - x**2)"}
+    for expected, field in fields.items():
+        right = field.replace("x", f"({of['x']})").replace("s", f"({of['s']})")
+        system = gb.System.from_equations("flow", {"x": right}, {"a": 1.0})
+        branch = gb.trace(gb.point(system, [1.1 * size]), {"a": (-1, 2)})
+        (found,) = branch.special_points
+        assert found.normal_form.get("kind", found.label) == expected
+        assert abs(found.parameters["a"]) < 1e-9
+        # -1/2 D2f of a fold, the second derivative of x - x^3 over 6, that of a x - x^2 over 2, in this unit.
+        coefficient = found.normal_form["c" if expected == "pitchfork" else "a"]
+        assert coefficient == pytest.approx(-1.0 / size ** (2 if expected == "pitchfork" else 1), rel=1e-9, abs=0.0)

@@ -172,11 +172,61 @@ def test_cycles_of_the_logistic_map_have_their_known_periods(r: float, period: i
         assert verdict.amplitude["x"] == pytest.approx(math.sqrt((r - 3) * (r + 1)) / r, rel=1e-9)
 
 
+def test_a_cycle_of_two_steps_is_seen_in_a_long_run() -> None:
+    # Long records are thinned, and every second state of this cycle is the same; its two points as above.
+    verdict = run(LOGISTIC, [0.3], steps=20_000)
+    assert (verdict.kind, verdict.detail, verdict.period) == ("oscillates", "cycle", 2)
+    assert verdict.amplitude["x"] == pytest.approx(math.sqrt(0.2 * 4.2) / 3.2, rel=1e-9)
+
+
+# Noble numbers over two and four: no cycle is near.
+@pytest.mark.parametrize("rotation", [(math.sqrt(5) - 2) / 2, (math.sqrt(5) - 1) / 4])
+def test_what_comes_back_twice_in_a_turn_does_not_double_the_rotation_number(rotation: float) -> None:
+    # A circle of radius sqrt(0.1) about 0 with a rotation number that is given, and a state that is even about it.
+    turn, grow = f"{2 * math.pi * rotation}", "(1.1 - x**2 - y**2)"
+    system = a_map(z="x**2", x=f"{grow}*(x*cos({turn}) - y*sin({turn}))", y=f"{grow}*(x*sin({turn}) + y*cos({turn}))")
+    # From outside, so that the even state has the largest amplitude in units of its range.
+    verdict = run(system, [0.05, 0.4, 0.0])
+    assert (verdict.kind, verdict.detail) == ("oscillates", "circle")
+    assert verdict.rotation == pytest.approx(rotation, abs=1e-6)
+
+
 @pytest.mark.parametrize(("system", "start"), [(HENON, [0.1, 0.1]), (LOGISTIC.with_parameters(r=3.9), [0.3])])
 def test_chaos_is_chaotic(system: System, start: list[float]) -> None:
     verdict = run(system, start)
     assert (verdict.kind, verdict.detail) == ("oscillates", "chaotic")
     assert math.isnan(verdict.rotation)
+
+
+# Feigenbaum's cascade at b = 0.3: flips at a = 0.3675 and 0.9125 (trace and determinant of the 1- and 2-cycle), then
+# chaos from 1.058 on with a window of period 7 (its exponents by 200 000 steps: 0.047, 0.10; -0.31, -0.058).
+@pytest.mark.parametrize("steps", [64, 128, 500, 65_536])
+def test_a_verdict_on_few_steps_or_many_is_the_true_one_or_none(steps: int) -> None:
+    fates = {0.38: 2, 0.5: 2, 0.9: 2, 0.91: 2, 0.92: 4, 1.02: 4, 1.25: 7, 1.06: 0, 1.07: 0}
+    found = classify_many(HENON, [0.1, 0.1], np.array([[a, 0.3] for a in fates]), steps=steps)
+    for verdict, period in zip(found, fates.values(), strict=True):
+        assert verdict.kind == "oscillates"
+        assert verdict.detail == ("cycle" if period else "chaotic")
+        assert not period or verdict.period == period
+
+
+def test_what_shows_too_little_is_unresolved() -> None:
+    def turning(rotation: float, pull: float) -> Verdict:
+        # r -> r (1 + pull (1 - r^2)) and a rigid rotation: the circle r = 1 attracts with the multiplier 1 - 2 pull.
+        w = 2 * math.pi * rotation
+        grow = f"(1 + {pull} - {pull}*(x**2 + y**2))"
+        system = a_map(x=f"{grow}*({math.cos(w)}*x - {math.sin(w)}*y)", y=f"{grow}*({math.sin(w)}*x + {math.cos(w)}*y)")
+        return run(system, [1.3, 0.2], steps=128)
+
+    golden = (math.sqrt(5.0) - 1.0) / 2.0
+    assert turning(golden, 0.1).detail == "circle"
+    # The orbit goes round once against the resonance in 1e5 steps: seen by running it on.
+    assert turning(1 / 6 + 1e-5, 0.1).detail == "circle"
+    # Once in 1e7 steps: neither a cycle that attracts nor a circle that is filled.
+    near = turning(1 / 6 + 1e-7, 0.1)
+    assert (near.detail, near.confidence < 0.7) == ("unresolved", True)
+    # A spiral that takes 1000 steps to halve twice is no torus.
+    assert turning(golden, 0.001).detail in ("circle", "unresolved")
 
 
 def test_the_delayed_logistic_map_turns_on_a_circle() -> None:
@@ -226,6 +276,11 @@ def test_cycles_and_tori_of_flows() -> None:
     assert fast.period == pytest.approx(2 * math.pi / 100, rel=1e-4)
     torus = run(a_flow({"w": math.sqrt(2.0)}, a="-b", b="a", c="-w*d", d="w*c"), [1.0, 0.0, 1.0, 0.0])
     assert (torus.kind, torus.detail) == ("oscillates", "torus")
+    # Langford's flow without its asymmetric term: z rests on the cycle but for the error of integration, which is as
+    # large as the rest of its range.
+    field = {"x": "(z - 1)*x - 3.5*y", "y": "3.5*x + (z - 1)*y", "z": "0.6 + z - z**3/3 - (x**2 + y**2)*(1 + z/4)"}
+    resting = run(a_flow(**field), [0.3, 0.0, 0.4])
+    assert (resting.detail, resting.period) == ("cycle", pytest.approx(2 * math.pi / 3.5, rel=1e-6))
 
 
 def test_the_lorenz_attractor_is_chaotic_and_has_periodic_windows() -> None:

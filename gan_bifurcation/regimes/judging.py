@@ -20,7 +20,7 @@ from gan_bifurcation import lanes
 from gan_bifurcation.regimes.endings import name_endings
 from gan_bifurcation.regimes.limits import Spectra, find_limits, spectra
 from gan_bifurcation.regimes.march import STUCK, Cells, Window
-from gan_bifurcation.regimes.oscillation import CYCLE, SENSITIVE, look_closer
+from gan_bifurcation.regimes.oscillation import CIRCLE, CYCLE, SENSITIVE, UNRESOLVED, look_closer
 from gan_bifurcation.regimes.recurrence import Swing, swing, winding
 from gan_bifurcation.system import System
 
@@ -30,7 +30,7 @@ BoolArray = NDArray[np.bool_]
 
 # Round an equilibrium that neither attracts nor repels, and what such an orbit looks like.
 CENTRE: Final = "centre"
-_ROUND: Final = ("cycle", "circle")
+_ROUND: Final = (CYCLE, CIRCLE, UNRESOLVED)
 # As wide as the name of any ending.
 DETAIL: Final = "<U40"
 
@@ -47,6 +47,8 @@ _CROSSINGS: Final = {"map": 6, "flow": 4}
 _LOGARITHMIC: Final = 0.65
 # Of a converging run: many equilibria side by side attract together.
 CONTINUUM: Final = "The orbit reached one of a continuum of equilibria that attracts as a whole."
+# A record by strides shows less than this part of what there is only where they fall in with a cycle, or at the start.
+_HIDDEN: Final = 2.0
 # Turns over which neighbouring orbits are compared.
 _LONG: Final = 40.0
 
@@ -230,13 +232,33 @@ class _Judge:
 
     def _second_half(self, cells: IntArray, samples: int) -> None:
         ticks = self.ticks - _WINDOWS * (self.ticks // (2 * _WINDOWS))
-        records = self.orbits.record(cells, ticks, samples)
+        records, window = self.orbits.watch(cells, ticks, samples)
         self._drop_diverged(cells)
         stays = self.columns.open[cells]
-        cells, records = cells[stays], records[stays]
+        cells, records, stride = cells[stays], records[stays], max(ticks // samples, 1)
+        self._seen(cells, Window(window.low[stays], window.high[stays], window.step[stays]))
+        # Seen by strides, a cycle whose period divides them stands still: such cells are seen step by step.
+        hidden = (window.high - window.low)[stays] > _HIDDEN * np.ptp(records, axis=2)
+        hidden = self.is_map & (stride > 1) & hidden.any(axis=1)
+        if hidden.any():
+            again = self.orbits.record(cells[hidden], samples, samples)
+            self._drop_diverged(cells[hidden])
+            inside = self.columns.open[cells[hidden]]
+            self._conclude(cells[hidden][inside], again[inside], 1)
+        cells = cells[~hidden]
+        self._conclude(cells, records[~hidden], stride, stride == 1)
+        cells = cells[self.columns.open[cells]]
+        if len(cells):
+            # Turns that nearly fall in with the strides look like slow growth or drift.
+            again = self.orbits.record(cells, samples, samples)
+            self._drop_diverged(cells)
+            inside = self.columns.open[cells]
+            self._conclude(cells[inside], again[inside], 1)
+
+    def _conclude(self, cells: IntArray, records: FloatArray, stride: int, last: bool = True) -> None:
+        """Decide by records at strides; if it is not the `last` look, what is not clear stays open."""
         if len(cells) == 0:
             return
-        self._seen(cells, Window(records.min(axis=2), records.max(axis=2), records[:, :, -1]))
         here = self._limit(cells, self.orbits.x[cells])
         self._converged(cells, here)
         stays = self.columns.open[cells]
@@ -246,7 +268,7 @@ class _Judge:
         cells, records = cells[stays], records[stays]
         self.columns.limit[cells] = self.orbits.x[cells]
         scale = self._scale(cells)
-        self._winds(cells, records)
+        self._winds(cells, records, stride)
         stays = self.columns.open[cells]
         if not stays.any():
             return
@@ -255,18 +277,22 @@ class _Judge:
         self.columns.amplitude[cells] = moves.amplitude
         middle = self._limit(cells, 0.5 * (moves.low.min(axis=2) + moves.high.max(axis=2)))
         for limit in (here, middle):
-            self._approaches(cells, moves, scale, limit)
+            self._approaches(cells, moves, scale, limit, records.shape[2] * stride)
         self._rests(cells, moves, scale)
-        self._recurs(cells, records, scale, moves, middle, max(ticks // samples, 1))
-        self._hardly_moves(cells, records, scale, moves, here, middle)
+        self._recurs(cells, records, scale, moves, middle, stride)
+        self._hardly_moves(cells, records, scale, moves, here, middle, stride)
         left = self.columns.open[cells]
-        growing = left & (moves.growth > 0.02) & middle.found & ~middle.stable
+        if not last:
+            return
+        # What swings irregularly is now larger, now smaller.
+        steady = _trend(moves, scale, middle.x).clean
+        growing = left & (moves.growth > 0.02) & middle.found & ~middle.stable & steady
         self.columns.set(cells[growing], "diverges", "growing", "It was still growing at the end of the budget.", 0.5)
         left &= ~growing
         reason = f"No decision in the budget: {'give more steps' if self.is_map else 'run longer'}."
         self.columns.set(cells[left], "diverges", "no decision", reason, 0.2)
 
-    def _winds(self, cells: IntArray, records: FloatArray) -> None:
+    def _winds(self, cells: IntArray, records: FloatArray, stride: int) -> None:
         """Angles that go round and round at a settled rate oscillate, however far they come."""
         if not np.isfinite(self.turns).any():
             return
@@ -274,8 +300,7 @@ class _Judge:
         round_ones = cells[found.winds]
         if len(round_ones) == 0:
             return
-        samples = records.shape[2]
-        spacing = (self.ticks - _WINDOWS * (self.ticks // (2 * _WINDOWS))) // samples * self.tick
+        spacing = stride * self.tick
         amplitude = np.where(np.isfinite(self.turns), np.minimum(np.ptp(records, axis=2), self.turns), 0.0)
         amplitude = np.where(np.isfinite(self.turns), amplitude, np.ptp(records, axis=2))[found.winds]
         rate = found.rate[found.winds] / spacing
@@ -297,10 +322,9 @@ class _Judge:
                     self.columns.detail[cell] = "chaotic"
                     self.columns.exponent[cell] = g / (0.5 * length * self.tick)
 
-    def _approaches(self, cells: IntArray, moves: Swing, scale: FloatArray, limit: _Limit) -> None:
+    def _approaches(self, cells: IntArray, moves: Swing, scale: FloatArray, limit: _Limit, ticks: int) -> None:
         """Steady approach, as fast as the spectrum of the limit says or, where that is neutral, at least steady."""
         trend = _trend(moves, scale, limit.x)
-        ticks = self.ticks / 2.0
         expected = -limit.growth * ticks
         steady = self.columns.open[cells] & limit.found & trend.clean & (trend.total < -0.02)
         attracted = steady & limit.stable & (-trend.total > 0.1 * expected)
@@ -333,7 +357,7 @@ class _Judge:
         self, cells: IntArray, records: FloatArray, scale: FloatArray, moves: Swing, middle: _Limit, stride: int
     ) -> None:
         # Growth as the spectrum of the equilibrium inside says is no saturated oscillation, however slow it is.
-        expected = middle.growth * self.ticks / 2.0
+        expected = middle.growth * records.shape[2] * stride
         trend = _trend(moves, scale, middle.x)
         linear = middle.found & trend.clean & (expected > 0.0) & (trend.total > np.maximum(0.5 * expected, 1e-3))
         settled = (np.abs(moves.growth) < _SETTLED) & (moves.drift < 0.25) & ~linear
@@ -368,13 +392,14 @@ class _Judge:
         self.columns.set(here, "oscillates", CENTRE, "It goes round a centre: how far from it, its start decides.", 0.9)
 
     def _hardly_moves(
-        self, cells: IntArray, records: FloatArray, scale: FloatArray, moves: Swing, here: _Limit, middle: _Limit
-    ) -> None:
+        self, cells: IntArray, records: FloatArray, scale: FloatArray, moves: Swing, here: _Limit, middle: _Limit,
+        stride: int,
+    ) -> None:  # fmt: skip
         quarter = max(records.shape[2] // 4, 1)
         late = (np.abs(records[:, :, -1] - records[:, :, -1 - quarter]) / scale).max(axis=1)
         early = (np.abs(records[:, :, quarter] - records[:, :, 0]) / scale).max(axis=1)
         slower = late <= 1.05 * early
-        per_tick = late / (quarter * self.ticks / 2.0 / records.shape[2])
+        per_tick = late / (quarter * stride)
         fastest = (self.fastest[cells] / scale).max(axis=1)
         size = np.maximum(np.maximum(np.abs(self.low[cells]), np.abs(self.high[cells])), 1e-300)
         tiny = (moves.amplitude / size).max(axis=1) < 0.05

@@ -90,11 +90,20 @@ class Cells:
 
     def record(self, cells: IntArray, ticks: int, samples: int) -> FloatArray:
         """Run some cells on and keep their states (cells, n, samples) at even distances, the start not included."""
+        return self.watch(cells, ticks, samples)[0]
+
+    def watch(self, cells: IntArray, ticks: int, samples: int) -> tuple[FloatArray, Window]:
+        """The same with what a map showed between them."""
         stride = max(ticks // samples, 1)
         if self.system.kind == "flow":
-            return np.ascontiguousarray(self._march(cells, ticks, samples)[:, 1:].transpose(0, 2, 1))
-        _, kept = self._sweep(cells, stride * samples, samples + 1, stride)
-        return np.ascontiguousarray(kept[:, :, 1:])
+            states = np.ascontiguousarray(self._march(cells, ticks, samples)[:, 1:].transpose(0, 2, 1))
+            return states, Window(states.min(axis=2), states.max(axis=2), np.zeros(states.shape[:2]))
+        window, kept = self._sweep(cells, stride * samples, samples + 1, stride)
+        return np.ascontiguousarray(kept[:, :, 1:]), window
+
+    def alone(self, cell: int) -> "Cells":
+        """One cell where it is now, to be run on while it stays here."""
+        return Cells(self.system, self.x[[cell]], self.p[[cell]], self.tick, self.bound, self.tolerance)
 
     def stretch(self, cells: IntArray, size: FloatArray, ticks: IntArray) -> FloatArray:
         """How much small distances grow over the second half of so many ticks, as a logarithm.

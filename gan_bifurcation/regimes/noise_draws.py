@@ -9,12 +9,13 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from gan_bifurcation import tape as tapes
 from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.expressions import Mean, NodeTable, derivative, parse, symbol
 from gan_bifurcation.game import Game, Player
+from gan_bifurcation.lowering import Assignment, build
 from gan_bifurcation.rules import Implicit
 from gan_bifurcation.system import System
+from gan_bifurcation.tape import Tape
 
 __all__ = ["DRAWS", "Draw", "DrawnMean", "Draws", "Sampled", "sampled_masses", "sampled_program", "whole_batch"]
 
@@ -82,11 +83,11 @@ class Sampled:
     """
 
     system: System
-    assignments: tuple[tapes.Assignment, ...]
+    assignments: tuple[Assignment, ...]
     rhs: tuple[sympy.Expr, ...]
     drawn: tuple[Draw, ...]
 
-    def tape(self, batch: int) -> tapes.Tape:
+    def tape(self, batch: int) -> Tape:
         """The right-hand side and the bounds of the domain with one table of `batch` rows for each minibatch.
 
         The rows hold nothing but the minibatch's number: whoever runs the tape writes what was drawn over them.
@@ -106,7 +107,7 @@ class Sampled:
         names = {name: symbol(name) for name in self.system.tape.inputs}
         names |= {s.name: s for s, _ in self.assignments}
         bounds = [parse(text, names) for text, _ in self.system.domain]
-        return tapes.build(
+        return build(
             [(s, e.xreplace(image)) for s, e in self.assignments],
             [*(e.xreplace(image) for e in self.rhs), *bounds],
             self.system.tape.inputs,

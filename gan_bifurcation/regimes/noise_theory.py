@@ -6,11 +6,11 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from gan_bifurcation import tape as tapes
 from gan_bifurcation.compiling import jit
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.expressions import symbol
 from gan_bifurcation.kernels import TapeData, run_jacobian, run_value
+from gan_bifurcation.lowering import build
 from gan_bifurcation.regimes.noise_draws import Draw, Draws, Sampled, sampled_program
 from gan_bifurcation.rules import Adam
 from gan_bifurcation.system import System
@@ -47,7 +47,7 @@ class _Bodies:
         # Columns first, as if they were the states: all that does not depend on them is evaluated once.
         columns = tuple(column.name for column in draw.table.columns)
         names = (*columns, *inputs, *(s.name for s in extra))
-        self.tape = tapes.build([], [drawn.mean.body for drawn in draw.means], names, len(columns))
+        self.tape = build([], [drawn.mean.body for drawn in draw.means], names, len(columns))
         self.skip = len(columns)
 
     def covariance(self, z: FloatArray) -> FloatArray:
@@ -117,7 +117,7 @@ class NoiseModel:
         self.extra = _intermediates(sampled)
         outputs = [*(e.xreplace(image) for e in sampled.rhs), *self.extra]
         inputs = (*system.tape.inputs, *(error.name for error in errors))
-        self.tape = tapes.build(assignments, outputs, inputs, system.n)
+        self.tape = build(assignments, outputs, inputs, system.n)
         self.bodies = [_Bodies(draw, system.tape.inputs, self.extra) for draw in sampled.drawn]
         self._seeds = np.zeros((self.tape.slots, len(inputs)))
         self._seeds[: len(inputs)] = np.eye(len(inputs))

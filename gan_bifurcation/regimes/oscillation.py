@@ -1,4 +1,10 @@
-"""What kind of oscillation: a cycle, a circle (of a map), a torus or chaos."""
+"""What kind of oscillation: a cycle, a circle (of a map), a torus or chaos, each said on evidence only.
+
+A cycle is seen to come back, or to attract (small distances shrink) and then to come back further on. A circle has one
+phase that tells the state, with weighted averages that agree as only regular motion lets them; or the orbit fills a
+closed line again and again and neighbours neither part nor meet. A torus is filled in the same way but is no line.
+Chaos is seen by neighbours that part. What shows none of this is unresolved.
+"""
 
 from typing import Final, NamedTuple
 
@@ -9,11 +15,13 @@ from gan_bifurcation import lanes
 from gan_bifurcation.regimes.march import Cells
 from gan_bifurcation.regimes.recurrence import (
     Swing,
+    audible,
+    filling,
     irregularity,
+    one_phase,
     periods,
     returns,
     rotation_numbers,
-    scatter,
     swing,
 )
 
@@ -24,22 +32,41 @@ CYCLE: Final = "cycle"
 CIRCLE: Final = "circle"
 TORUS: Final = "torus"
 CHAOTIC: Final = "chaotic"
+UNRESOLVED: Final = "unresolved"
 
 # Birkhoff averages that differ by less belong to regular motion; otherwise neighbouring orbits decide.
 _REGULAR: Final = 1e-4
+# Those of an orbit that still draws nearer differ by more than this.
+_STEADY: Final = 1e-3
 # Regular motion does not stretch distances by more than this logarithm over the second half of a run: on a circle or
 # torus they grow at most in proportion to the time, by log 2.
 SENSITIVE: Final = 4.0
+# A cycle that attracts lets them shrink by more than this.
+_SHRINKS: Final = -2.0 * SENSITIVE
+# What lies between these and log 2 either way may be either: longer runs tell, so many times as long, so often.
+_FLAT: Final = 1.0
+_CLEAR: Final = 12.0
+_LONGER: Final = 4
+_REPEATS: Final = 2
 _TURNS: Final = 40.0
 _STEPS: Final = 1024.0
 _PER_TURN: Final = 32
 _STEPS_PER_TURN: Final = 20.0
+# Steps seen one by one show turns where there are so many crossings; slower ones are seen by strides alone.
+_FEWEST: Final = 6
 # Fewer returns say little about what comes back: then the orbit is run on.
 _RETURNS: Final = 16
-# Neighbours in the order of the phase differ by so much of the amplitude only where one phase does not tell the state.
-_SCATTERED: Final = 0.05
+# Points that are spread across a line by more than this part of their spread along it are not on a line.
+_LINE: Final = 0.25
+# What is left of states at rest: of rounding, and of an integration in units of its tolerance.
+_ROUNDING: Final = 1e-12
+_INTEGRATED: Final = 100.0
 # Returns of a flow are interpolated between samples.
 _INTERPOLATED: Final = 1e-3
+# Steps of a map that are looked at when it is run on; the stride, a prime, that makes slow turns quicker.
+_LATER: Final = 1536
+_STRIDE: Final = 37
+_SURE, _SEEN, _LIKELY, _OPEN = 0.95, 0.9, 0.8, 0.6
 
 
 class Oscillations(NamedTuple):
@@ -68,53 +95,101 @@ def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swin
     """
     if orbits.system.kind == "flow":
         return _of_flow(orbits, cells, records, moves, spacing)
+    records, moves = _heard(records, moves, _ROUNDING)
     samples = records.shape[2]
     stride = np.full(len(cells), spacing)
-    # Fast turns seen through a stride are not what they seem: record these cells step by step.
-    fast = np.flatnonzero((stride > 1) & (moves.crossings > samples // _PER_TURN))
-    if len(fast):
-        records = records.copy()
-        records[fast] = orbits.record(cells[fast], samples, samples)
+    if spacing > 1:
+        # Fast turns seen through a stride are not what they seem: steps one by one, unless these show no turn.
+        single = audible(orbits.record(cells, samples, samples), _ROUNDING)
+        fast = swing(single, np.maximum(moves.amplitude, 1e-300)).crossings >= _FEWEST
+        records = np.where(fast[:, None, None], single, records)
         stride[fast] = 1
         moves = swing(records, np.maximum(moves.amplitude, 1e-300))
     amplitude, lead, crossings = moves.amplitude, moves.lead, moves.crossings
-    detail = np.full(len(cells), CIRCLE, dtype="<U24")
-    rotation = rotation_numbers(records, lead, crossings) / stride
+    detail = np.full(len(cells), UNRESOLVED, dtype="<U24")
+    per_sample = rotation_numbers(records, lead, crossings)
+    rotation = per_sample / stride
     period = 1.0 / np.maximum(rotation, 1e-300)
-    confidence = np.full(len(cells), 0.9)
+    confidence, exponent = np.full(len(cells), _OPEN), np.full(len(cells), np.nan)
     steps = np.flatnonzero(stride == 1)
     found = np.zeros(len(cells), dtype=np.int64)
     found[steps] = periods(records[steps], amplitude[steps])
-    exponent = np.full(len(cells), np.nan)
     cycles = found > 0
-    detail[cycles], confidence[cycles] = CYCLE, 0.95
-    period[cycles] = found[cycles]
-    unsure = np.flatnonzero(~cycles & (irregularity(records, amplitude) > _REGULAR))
-    if len(unsure):
-        turn = 2.0 * samples * stride[unsure] / np.maximum(crossings[unsure], 1)
-        ticks = _rounded(np.maximum(_TURNS * turn, _STEPS))
-        growth = orbits.stretch(cells[unsure], amplitude[unsure], ticks)
-        # A distance that shrinks all the time belongs to a cycle that is longer than was looked for.
-        wild = growth > SENSITIVE
-        detail[unsure[wild]] = CHAOTIC
-        detail[unsure[growth < -2.0 * SENSITIVE]] = CYCLE
-        confidence[unsure] = 0.8
-        exponent[unsure[wild]] = growth[wild] / (0.5 * ticks[wild])
-        period[unsure[wild]], rotation[unsure[wild]] = turn[wild], np.nan
-    round_ones = np.flatnonzero(detail == CIRCLE)
-    per_sample = rotation[round_ones] * stride[round_ones]
-    scattered = scatter(records[round_ones], amplitude[round_ones], per_sample) > _SCATTERED
-    doubtful = round_ones[scattered]
-    if len(doubtful):
-        # Only if the rotation number itself is settled: near a resonance it is not, and mixes the phases up.
-        half = samples // 2
-        parts = [
-            rotation_numbers(r, lead[doubtful], crossings[doubtful] // 2)
-            for r in (records[doubtful, :, :half], records[doubtful, :, half:])
-        ]
-        tori = doubtful[np.abs(parts[1] - parts[0]) * samples < _SCATTERED]
-        detail[tori], confidence[tori] = TORUS, 0.7
+    detail[cycles], confidence[cycles], period[cycles] = CYCLE, _SURE, found[cycles]
+    # Most circles are seen to be circles.
+    steady = ~cycles & (irregularity(records, amplitude) < _REGULAR)
+    circles = np.zeros(len(cells), dtype=bool)
+    # What is even about a symmetric circle comes back twice in a turn.
+    for whole, turns in ((0.0, 1.0), (0.0, 2.0), (1.0, 2.0)):
+        here = np.flatnonzero(steady & ~circles)
+        once = np.abs(whole - per_sample[here]) / turns
+        told = one_phase(records[here], amplitude[here], once)
+        circles[here[told]], rotation[here[told]] = True, once[told] / stride[here[told]]
+    period[circles] = 1.0 / np.maximum(rotation[circles], 1e-300)
+    detail[circles], confidence[circles] = CIRCLE, _SEEN
+    rest = np.flatnonzero(~cycles & ~circles)
+    if len(rest) == 0:
+        return Oscillations(detail, period, rotation, confidence, exponent)
+    turn = 2.0 * samples * stride[rest] / np.maximum(crossings[rest], 1)
+    growth, ticks = _growth(orbits, cells[rest], amplitude[rest], _rounded(np.maximum(_TURNS * turn, _STEPS)))
+    for k, cell in enumerate(rest.tolist()):
+        if growth[k] > SENSITIVE:
+            detail[cell], confidence[cell] = CHAOTIC, _LIKELY
+            exponent[cell] = growth[k] / (0.5 * ticks[k])
+            period[cell], rotation[cell] = turn[k], np.nan
+            continue
+        further = _further(orbits.alone(int(cells[cell])), int(ticks[k]), max(int(_TURNS * turn[k] / _LATER), 1))
+        if further.back:
+            detail[cell], confidence[cell], period[cell] = CYCLE, _SURE, further.back
+            rotation[cell] = np.rint(rotation[cell] * further.back) / further.back
+        elif further.fills and abs(growth[k]) < _FLAT:
+            detail[cell], confidence[cell] = CIRCLE if further.breadth < _LINE else TORUS, _LIKELY
     return Oscillations(detail, period.astype(float), rotation, confidence, exponent)
+
+
+def _heard(records: FloatArray, moves: Swing, noise: float) -> tuple[FloatArray, Swing]:
+    """Records without the noise of states at rest, which may have seemed to lead."""
+    heard = audible(records, noise)
+    return heard, moves if heard is records else swing(heard, np.maximum(moves.amplitude, 1e-300))
+
+
+class _Further(NamedTuple):
+    """What an orbit of a map shows when it is run on."""
+
+    back: int = 0  # the period of the cycle that it is on; 0 for none
+    fills: bool = False
+    breadth: float = np.inf
+
+
+def _further(orbit: Cells, lead: int, stride: int) -> _Further:
+    """Run one orbit on and look again, step by step or by strides; then by longer ones, as turns may close slowly."""
+    one = np.arange(1)
+    orbit.advance(one, lead)
+    for spacing in (stride, _STRIDE * stride):
+        record = audible(orbit.record(one, spacing * _LATER, _LATER), _ROUNDING)
+        single = record if spacing == 1 else audible(orbit.record(one, _LATER, _LATER), _ROUNDING)
+        if orbit.codes[0] != lanes.INSIDE:
+            break
+        back = int(periods(single, np.ptp(single, axis=2), _LATER // 3)[0])
+        if back:
+            return _Further(back)
+        amplitude = np.ptp(record, axis=2)
+        fills, breadth = filling(record, amplitude)
+        if fills[0] and irregularity(record, amplitude)[0] < _STEADY:
+            return _Further(0, True, float(breadth[0]))
+    return _Further()
+
+
+def _growth(orbits: Cells, cells: IntArray, amplitude: FloatArray, ticks: IntArray) -> tuple[FloatArray, IntArray]:
+    """Logarithms by which small distances grow, and over how long: longer where a short run leaves it open."""
+    growth, ticks = orbits.stretch(cells, amplitude, ticks), ticks.copy()
+    for _ in range(_REPEATS):
+        here = np.flatnonzero((np.abs(growth) > _FLAT) & (growth > _SHRINKS) & (growth < _CLEAR))
+        if len(here) == 0:
+            break
+        ticks[here] *= _LONGER
+        growth[here] = orbits.stretch(cells[here], amplitude[here], ticks[here])
+    return growth, ticks
 
 
 def _rounded(ticks: FloatArray) -> IntArray:
@@ -123,9 +198,11 @@ def _rounded(ticks: FloatArray) -> IntArray:
 
 
 def _of_flow(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, spacing: int) -> Oscillations:
+    noise = _INTEGRATED * orbits.tolerance
+    records, moves = _heard(records, moves, noise)
     samples = records.shape[2]
-    detail = np.full(len(cells), CHAOTIC, dtype="<U24")
-    period, confidence = np.full(len(cells), np.nan), np.full(len(cells), 0.8)
+    detail = np.full(len(cells), UNRESOLVED, dtype="<U24")
+    period, confidence = np.full(len(cells), np.nan), np.full(len(cells), _OPEN)
     space = np.full(len(cells), spacing * orbits.tick)
     # Too few samples in a turn, seen as such or hidden by aliasing: record these cells again, finer.
     turns = np.maximum(moves.crossings / 2.0, orbits.effort[cells] / _STEPS_PER_TURN)
@@ -134,7 +211,7 @@ def _of_flow(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, 
         records = records.copy()
         for k in fine.tolist():
             ticks = max(int(spacing * samples * samples / _PER_TURN / turns[k]), 1)
-            records[k] = orbits.record(cells[k : k + 1], ticks, samples)[0]
+            records[k] = audible(orbits.record(cells[k : k + 1], ticks, samples), noise)[0]
             space[k] = ticks * orbits.tick / samples
         moves = swing(records, np.maximum(moves.amplitude, 1e-300))
     exponent = np.full(len(cells), np.nan)
@@ -144,7 +221,7 @@ def _of_flow(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, 
             # A slow turn within a short budget: what comes back may not have done so often enough to be recognised.
             turns_seen = max(float(moves.crossings[k]) / 2.0, 1.0)
             ticks = max(int(1.5 * _RETURNS * samples * space[k] / turns_seen / orbits.tick), 1)
-            record = orbits.record(cells[k : k + 1], ticks, samples)[0]
+            record = audible(orbits.record(cells[k : k + 1], ticks, samples), noise)[0]
             space[k] = ticks * orbits.tick / samples
             seen = returns(record, int(moves.lead[k]))
         if len(seen.times) < 4 or orbits.codes[cells[k]] != lanes.INSIDE:
@@ -153,14 +230,27 @@ def _of_flow(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, 
         amplitude = np.ptp(record, axis=1)
         back = int(periods(seen.points[None], amplitude[None], len(seen.times) // 3, _INTERPOLATED)[0])
         if back:
-            detail[k], confidence[k] = CYCLE, 0.95
+            detail[k], confidence[k] = CYCLE, _SURE
             period[k] = (seen.times[-1] - seen.times[-1 - back]) * space[k]
             continue
         period[k] = turn
         length = np.array([max(int(_TURNS * turn / orbits.tick), 1)])
-        growth = float(orbits.stretch(cells[k : k + 1], amplitude[None], length)[0])
-        if growth <= SENSITIVE:
-            detail[k] = TORUS if growth > -2.0 * SENSITIVE else CYCLE
-        else:
+        growths, length = _growth(orbits, cells[k : k + 1], amplitude[None], length)
+        growth = float(growths[0])
+        if growth > SENSITIVE:
+            detail[k], confidence[k] = CHAOTIC, _LIKELY
             exponent[k] = growth / (0.5 * length[0] * orbits.tick)
+            continue
+        orbit, one = orbits.alone(int(cells[k])), np.arange(1)
+        orbit.advance(one, int(length[0]))
+        ticks = max(int(samples / _PER_TURN * turn / orbits.tick), 1)
+        seen = returns(audible(orbit.record(one, ticks, samples), noise)[0], int(moves.lead[k]))
+        if len(seen.times) < 4 or orbit.codes[0] != lanes.INSIDE:
+            continue
+        back = int(periods(seen.points[None], amplitude[None], len(seen.times) // 3, _INTERPOLATED)[0])
+        if back:
+            detail[k], confidence[k] = CYCLE, _SURE
+            period[k] = (seen.times[-1] - seen.times[-1 - back]) * ticks * orbits.tick / samples
+        elif abs(growth) < _FLAT and filling(seen.points[None], amplitude[None])[0][0]:
+            detail[k], confidence[k] = TORUS, _LIKELY
     return Oscillations(detail, period, np.full(len(cells), np.nan), confidence, exponent)

@@ -22,6 +22,21 @@ _NEARLY: Final = 2e-2
 _LONGEST_PERIOD: Final = 256
 # A quarter turn of so many samples or fewer may hide whole turns between samples.
 _QUICK: Final = 16
+# Neighbours in the order of the phase differ by more of the amplitude only where one phase does not tell the state; a
+# short record has few neighbours, and a closed curve goes up and down by so many amplitudes in all.
+_SCATTERED: Final = 0.05
+_WAY: Final = 6.0
+# Phases that leave out more than this part of a turn, or than so many distances between neighbours, show no circle.
+_WIDEST: Final = 0.15
+_SPACINGS: Final = 8.0
+# Points of records that are asked for their neighbours; records of fewer say nothing.
+_ASKED: Final = 64
+_FEW: Final = 16
+_NEIGHBOURS: Final = 16
+# A point lies among others if its distance to them is no more than so many times that to its own half: on a torus nine
+# of ten do, on a circle all.
+_AMONG: Final = 5.0
+_MOSTLY: Final = 0.8
 # Records are cut into so many segments to see a trend.
 SEGMENTS: Final = 8
 
@@ -140,29 +155,100 @@ def irregularity(records: FloatArray, amplitude: FloatArray) -> FloatArray:
     return worst
 
 
-def scatter(records: FloatArray, amplitude: FloatArray, rotation: FloatArray) -> FloatArray:
-    """How much states that are neighbours in phase differ, for phases that grow by the rotation number per sample.
+def one_phase(records: FloatArray, amplitude: FloatArray, rotation: FloatArray) -> BoolArray:
+    """Whether one phase, which grows by the rotation number per sample, tells the state: records of closed curves.
 
-    Little on a circle, where the phase tells the state; about a third of the amplitude on a torus of two phases.
+    The phases must fill the turn, and states that are neighbours in phase must be neighbours.
 
     Examples
     --------
     >>> t = np.arange(2000.0)
     >>> circle = np.cos(0.2 * t) + 0.3 * np.cos(0.6 * t)
     >>> torus = np.cos(0.2 * t) + 0.3 * np.cos(np.sqrt(2.0) * t)
-    >>> found = scatter(np.stack([circle, torus])[:, None], np.array([[2.0], [2.0]]), np.full(2, 0.1 / np.pi))
-    >>> (found > 0.05).tolist()
-    [False, True]
+    >>> one_phase(np.stack([circle, torus])[:, None], np.array([[2.0], [2.0]]), np.full(2, 0.1 / np.pi)).tolist()
+    [True, False]
     """
     cells, _, samples = records.shape
-    size = np.maximum(amplitude.max(axis=1, keepdims=True), 1e-300)
-    weight = np.where(amplitude > 1e-3 * size, 1.0 / np.maximum(amplitude, 1e-300), 0.0)
-    found = np.zeros(cells)
+    weight = _weight(amplitude)
+    found = np.zeros(cells, dtype=bool)
     steps = np.arange(samples)
     for k in range(cells):
-        order = np.argsort((steps * rotation[k]) % 1.0)
-        found[k] = float((np.abs(np.diff(records[k][:, order], axis=1)).mean(axis=1) * weight[k]).max())
+        phase = (steps * rotation[k]) % 1.0
+        order = np.argsort(phase)
+        widest = float(np.diff(phase[order], append=phase[order[0]] + 1.0).max())
+        apart = float((np.abs(np.diff(records[k][:, order], axis=1)).mean(axis=1) * weight[k]).max())
+        found[k] = widest < min(_WIDEST, _SPACINGS / samples) and apart < max(_SCATTERED, _WAY / samples)
     return found
+
+
+def filling(records: FloatArray, amplitude: FloatArray) -> tuple[BoolArray, FloatArray]:
+    """Whether the halves of records lie on each other, and how broad they are where one looks closely.
+
+    Returns
+    -------
+    fills : bool array (cells,)
+        The later points lie among the earlier ones and these among them, as on a circle or torus that is gone round
+        more than once; not where an orbit is still on its way.
+    breadth : array (cells,)
+        Spread of neighbours across the direction in which they are spread most, relative to that: small on a line.
+
+    Examples
+    --------
+    >>> t = np.arange(1000.0)
+    >>> circle, decay = np.exp(2j * t), (-1.0) ** t / np.sqrt(t + 1000.0)
+    >>> torus = np.exp(2j * t) * (1.0 + 0.4 * np.cos(np.sqrt(2.0) * t))
+    >>> fills, breadth = filling(np.array([[z.real, z.imag] for z in (circle, torus, decay)]), np.full((3, 2), 2.0))
+    >>> fills.tolist(), (breadth[:2] < 0.25).tolist()
+    ([True, True, False], [True, False])
+    """
+    cells, _, samples = records.shape
+    fills, breadth = np.zeros(cells, dtype=bool), np.full(cells, np.inf)
+    half = samples // 2
+    if half < _FEW:
+        return fills, breadth
+    weight = _weight(amplitude)
+    asked = np.unique(np.linspace(0, half - 1, _ASKED).astype(np.int64))
+    neighbours = min(_NEIGHBOURS, samples // 8)
+    for k in range(cells):
+        points = (records[k] * weight[k][:, None]).T
+        first, second = points[:half], points[half : 2 * half]
+        near = []
+        for own, other in ((first, second), (second, first)):
+            within = np.linalg.norm(own[asked, None] - own[None], axis=2)
+            within[np.arange(len(asked)), asked] = np.inf
+            across = np.linalg.norm(own[asked, None] - other[None], axis=2)
+            near.append(float(np.mean(across.min(axis=1) <= _AMONG * within.min(axis=1))))
+        fills[k] = min(near) > _MOSTLY
+        apart = np.linalg.norm(first[asked, None] - points[None], axis=2)
+        groups = points[np.argpartition(apart, neighbours, axis=1)[:, : neighbours + 1]]
+        spread = np.linalg.svd(groups - groups.mean(axis=1, keepdims=True), compute_uv=False)
+        if spread.shape[1] > 1:
+            breadth[k] = float(np.median(spread[:, 1] / np.maximum(spread[:, 0], 1e-300)))
+        else:
+            breadth[k] = 0.0
+    return fills, breadth
+
+
+def audible(records: FloatArray, noise: float) -> FloatArray:
+    """Records with states at rest whose amplitude is no more than `noise`, as a part of their size.
+
+    What is left of a state that rests but for errors of integration would otherwise never come back.
+
+    >>> record = np.stack([np.cos(np.arange(9.0)), 1.0 + 1e-9 * np.sin(np.arange(9.0))])[None]
+    >>> np.ptp(audible(record, 1e-6), axis=2)[0, 1]
+    0.0
+    """
+    quiet = np.ptp(records, axis=2) <= noise * np.abs(records).max(axis=2)
+    if not quiet.any():
+        return records
+    return np.where(quiet[:, :, None], records.mean(axis=2, keepdims=True), records)
+
+
+def _weight(amplitude: FloatArray) -> FloatArray:
+    """What makes states comparable (cells, states): those that hardly move do not count."""
+    size = np.maximum(amplitude.max(axis=1, keepdims=True), 1e-300)
+    weight: FloatArray = np.where(amplitude > 1e-3 * size, 1.0 / np.maximum(amplitude, 1e-300), 0.0)
+    return weight
 
 
 def rotation_numbers(records: FloatArray, lead: IntArray, crossings: IntArray) -> FloatArray:

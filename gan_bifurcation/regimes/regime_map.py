@@ -20,7 +20,7 @@ from gan_bifurcation.regimes.plane import CHORDS, plane_map
 from gan_bifurcation.regimes.regime import RegimeMap
 from gan_bifurcation.regimes.sampling import Evaluator, make_sampler
 from gan_bifurcation.regimes.sets_of_faces import with_attractors
-from gan_bifurcation.regimes.traced import curves_of_oscillations, traced_lines
+from gan_bifurcation.regimes.traced import curves_of_oscillations, cut_short, traced_lines
 from gan_bifurcation.regimes.window_check import check_window
 from gan_bifurcation.regimes.work_units import WorkUnits
 from gan_bifurcation.system import System
@@ -161,10 +161,10 @@ def regime_map(
         needed=initial is None,
         report=lambda text: report(0, 0, text),
     )
-    notes: list[str] = []
+    notes = cut_short(curves) if lines else []
     if depth and window.dimension == 2:
-        more, notes = curves_of_oscillations(collected, window, CHORDS * tolerance, lambda text: report(0, 0, text))
-        lines += more
+        more, said = curves_of_oscillations(collected, window, CHORDS * tolerance, lambda text: report(0, 0, text))
+        lines, notes = lines + more, notes + said
     samples = (_SAMPLES if lines or depth else 0) if attractors is None else int(attractors)
     sampler = make_sampler(
         system, window, collected.branches, collected.families, initial, steps, seed, samples=samples, box=ranges

@@ -31,8 +31,9 @@ class Verdict:
     detail : str
         converges: "monotone" or "spiralling" (turning or alternating), by the slowest mode that the generator's states
         see; oscillates: "cycle", "circle" (an invariant circle of a map), "torus", "winding" (an angle goes round
-        and round), "chaotic", or "centre" (round an equilibrium that neither attracts nor repels, each start at its
-        own distance); otherwise a short reason, such as the name of an ending.
+        and round), "chaotic", "centre" (round an equilibrium that neither attracts nor repels, each start at its own
+        distance), or "unresolved" (it comes back, but shows too little to tell which of these); otherwise a short
+        reason, such as the name of an ending.
     reason : str
         A sentence.
     rate : float
@@ -58,7 +59,8 @@ class Verdict:
     steps : float
         Iterations or time used.
     confidence : float
-        1: shown by the limit's spectrum or by leaving the domain; about 0.9: seen to recur; below: slow or undecided.
+        1: shown by the limit's spectrum or by leaving the domain; about 0.9: seen to recur; below: slow, told from
+        others by longer runs (0.8), unresolved (0.6) or undecided.
     """
 
     kind: str

@@ -42,6 +42,8 @@ class Drawer:
         parts = {name: self.get(name) for name in section.of}
         if section.kind == "field_panels":
             figure = self._panels(section, parts)
+        elif section.kind == "staircase" and isinstance(parts[section.of[0]], Table):
+            figure = self._staircase(section, parts)
         elif section.kind in _OF_PROFILES:
             figure = _profiles(section, parts)
         else:
@@ -147,6 +149,18 @@ class Drawer:
         )  # fmt: skip
         if section.title:
             np.ravel(axes)[0].set_title(section.title, fontsize=_TITLE)
+        return figure
+
+    def _staircase(self, section: FigureSpec, parts: Mapping[str, Any]) -> Any:
+        from gan_bifurcation.studies.stairs import from_table
+
+        name = section.of[0]
+        if len(parts) > 1:
+            raise MisuseError(f"A figure shows one staircase of runs, but 'of' names {len(parts)} parts.")
+        figure, ax = _figure(section.width, _aspect(section))
+        figures.staircase(from_table(parts[name], self.system_of(name)), ax=ax)
+        if section.title:
+            ax.set_title(section.title)
         return figure
 
     def _orbit(self, name: str, data: Mapping[str, Any]) -> Orbit:

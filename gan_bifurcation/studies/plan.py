@@ -18,11 +18,11 @@ from gan_bifurcation.studies.tabulating import check_settings
 from gan_bifurcation.system import System
 
 # Kinds of parts that are computed of a system.
-_OF_SYSTEMS: Final = ("branch", "curve", "tongues", "set", "map", "basins", "noise", "orbit")
+_OF_SYSTEMS: Final = ("branch", "curve", "tongues", "set", "map", "basins", "noise", "staircase", "orbit")
 # What claims are about, and the kinds of parts that they may name there.
 _CLAIMED: Final = {
     "point": ("branch", "curve", "set", "tongues"), "curve": ("branch", "curve", "set"), "map": ("map",),
-    "table": ("table", "certificate"), "noise": ("noise",), "basins": ("basins",), "orbit": ("orbit",),
+    "table": ("table", "certificate", "staircase"), "noise": ("noise",), "basins": ("basins",), "orbit": ("orbit",),
 }  # fmt: skip
 # Raised when results of the same study would be written otherwise.
 FORMAT = 2
@@ -35,7 +35,7 @@ class Part:
     Attributes
     ----------
     kind : str
-        branch, curve, tongues, set, certificate, map, basins, noise, orbit, table or figure.
+        branch, curve, tongues, set, certificate, map, basins, noise, staircase, orbit, table or figure.
     name : str
     section : object
         Its section of the study.

@@ -190,7 +190,7 @@ def load_part(folder: Path, kind: str, name: str) -> Any:
         return NoiseMap.load(base)
     if kind == "figure":
         return base
-    if kind in ("table", "certificate"):
+    if kind in ("table", "certificate", "staircase"):
         return load_table(base)
     text, arrays = read_files(base)
     return {**text, **arrays}

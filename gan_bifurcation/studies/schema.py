@@ -263,6 +263,21 @@ class CertificateSpec(Section):
     free: str = ""
 
 
+class StaircaseSpec(_Free):
+    """Rotation numbers of runs of a map over one parameter: the devil's staircase, with its steps as numbers."""
+
+    name: Name
+    system: str = ""
+    parameters: dict[str, float] = Field(default_factory=dict)
+    free: dict[str, Range] = Field(min_length=1, max_length=1)
+    # Where each run begins; states that are left out start at the known equilibrium.
+    initial: dict[str, float]
+    points: int = Field(default=400, ge=2, le=100_000)
+    steps: int = Field(default=4000, ge=128, le=MOST_STEPS)
+    # The longest cycles that are steps.
+    most_iterations: int = Field(default=40, ge=1, le=1000)
+
+
 class OrbitSpec(Section):
     """One run from an initial state; states that are left out start at the known equilibrium."""
 
@@ -423,6 +438,7 @@ class Study(Section):
     map: list[MapSpec] = Field(default_factory=list)
     basins: list[BasinsSpec] = Field(default_factory=list)
     noise: list[NoiseSpec] = Field(default_factory=list)
+    staircase: list[StaircaseSpec] = Field(default_factory=list)
     orbit: list[OrbitSpec] = Field(default_factory=list)
     table: list[TableSpec] = Field(default_factory=list)
     figure: list[FigureSpec] = Field(default_factory=list)
@@ -435,10 +451,8 @@ class Study(Section):
 
     def sections(self) -> list[tuple[str, Any]]:
         """All named sections, as (kind, section), in the order in which they can be computed."""
-        kinds = (
-            "branch", "curve", "tongues", "set", "certificate", "map", "basins", "noise", "orbit", "table", "figure",
-        )  # fmt: skip
-        return [(kind, section) for kind in kinds for section in getattr(self, kind)]
+        kinds = "branch curve tongues set certificate map basins noise staircase orbit table figure"
+        return [(kind, section) for kind in kinds.split() for section in getattr(self, kind)]
 
     @model_validator(mode="after")
     def _sizes_and_names(self) -> Self:

@@ -13,11 +13,12 @@ from gan_bifurcation.errors import GanBifurcationError, MisuseError, StudyFileEr
 from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.game import Game
 from gan_bifurcation.game_files import files_of_game, load_game
+from gan_bifurcation.lowering import build
 from gan_bifurcation.ranges import Range
 from gan_bifurcation.rules import system as system_of
 from gan_bifurcation.studies.schema import Study, SystemSpec
 from gan_bifurcation.system import System
-from gan_bifurcation.tape import Tape, build
+from gan_bifurcation.tape import Tape
 
 
 def make_game(model: str, settings: Mapping[str, Any]) -> Game:
