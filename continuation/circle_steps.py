@@ -29,6 +29,8 @@ FloatArray = NDArray[np.float64]
 # In units of the window.
 CONTROL: Final = StepControl(first=2e-3, smallest=1e-7, largest=5e-2)
 _REGULAR: Final = 1e-6
+# Mean logarithms of determinants below this are zero but for rounding.
+_KEEPS: Final = 1e-8
 # Nodes beyond which a circle is taken to feel a tongue.
 _MOST_NODES: Final = 315
 # So many circles with so many nodes one after the other are enough to tell that the branch breaks up.
@@ -85,6 +87,12 @@ class Stepper(Solver):
             solved = self.solved(circle, plane)
             if solved is not None:
                 return solved
+        _, a, _ = problem.evaluate_at(circle.u, q)
+        if problem.system.n == 2 and abs(float(np.mean(np.log(np.abs(np.linalg.det(a)))))) < _KEEPS:
+            raise MisuseError(
+                "The map keeps areas along this circle, so that circles fill a plane of states and none of them is "
+                "isolated at fixed parameters: no branch of them can be followed."
+            )
         raise MisuseError(
             "No invariant circle was found at the start: it may lie inside a tongue, or the first circle is too "
             "small or too large; give another amplitude=, or start from another point."
