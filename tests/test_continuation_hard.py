@@ -372,3 +372,12 @@ def test_a_branch_that_goes_to_infinity_has_no_folds_there() -> None:
     assert second.parameters[-1, 0] == pytest.approx(1 / 0.84, rel=1e-9)
     assert np.abs(second.states[-1]).max() > 1e6
     assert [p.label for p in second.special_points] == ["BP"]
+
+
+def test_a_loop_far_narrower_than_its_window_is_gone_round_once() -> None:
+    # An ellipse: x^2 + (1e4 (a - 0.3))^2 = 1/2, begun at its tip, where the direction turns within a billionth.
+    system = gb.System.from_equations("flow", {"x": "0.5 - x**2 - (1e4*(a - 0.3))**2"}, parameters={"a": 0.3})
+    branch = gb.trace(gb.point(system, [-0.7]), {"a": (-1.0, 1.0)})
+    assert branch.closed
+    folds = sorted(p.parameters["a"] for p in branch.special_points)
+    np.testing.assert_allclose(folds, 0.3 + 1e-4 * np.sqrt(0.5) * np.array([-1.0, 1.0]), rtol=1e-12)
