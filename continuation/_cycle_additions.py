@@ -9,7 +9,7 @@ from gan_bifurcation.continuation._cycle_memory import (
     Layout,
 )
 from gan_bifurcation.continuation._cycle_system import border_row, gather
-from gan_bifurcation.continuation._packs import LANES, ONE, apart, put, take
+from gan_bifurcation.continuation._packs import LANES, ONE, apart, load, put, store, take
 from gan_bifurcation.kernels import FloatArray
 
 IntArray = NDArray[np.int64]
@@ -46,16 +46,12 @@ def borders(
 
 @leaf
 def join(p: Layout, w: FloatArray, rows: FloatArray, corners: FloatArray) -> None:
-    """Border rows from the first on as given, (., N, n (m + 1)) and (., nb), through the factors."""
+    """Border rows from the first on, in packs, and their corners (., nb), through the factors."""
     apart()
+    width = p.turns * p.wide * LANES
     for r in range(1, 1 + corners.shape[0] // p.nb):
-        for j in range(p.turns):
-            for lane in range(LANES):
-                i = lane * p.turns + j
-                to = p.rows + (r * p.turns + j) * p.wide * LANES + lane
-                for c in range(p.wide):
-                    number = take(rows, ((r - 1) * p.intervals + i) * p.wide + c) if i < p.intervals else 0.0
-                    put(w, to + c * LANES, number)
+        for c in range(0, width, LANES):
+            store(w, p.rows + r * width + c, load(rows, (r - 1) * width + c))
         for c in range(p.k):
             put(w, p.corner + r * p.k + c, take(corners, (r - 1) * p.nb + c) if c < p.nb else 0.0)
         reduce_row(p, w, r)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation import _cycle_march as march
 from gan_bifurcation.continuation._cycle_kernels import System, do
 from gan_bifurcation.continuation._cycle_memory import SOLUTION, SPARE
+from gan_bifurcation.continuation._packs import LANES
 from gan_bifurcation.kernels import FloatArray
 
 IntArray = NDArray[np.int64]
@@ -35,10 +36,24 @@ def joined(
 ) -> float:
     """A step of Newton's method from the trial point; its length.
 
-    Conditions (., N, n (m + 1)), with their derivatives by border unknowns (., nb), stand in the rows after the first,
-    and are to change by `wanted`; the last row, if it is none of them, is to have the value `target`.
+    Conditions, rows in packs with their derivatives by border unknowns (., nb), stand after the first row, and are to
+    change by `wanted`; the last row, if it is none of them, is to have the value `target`.
     """
     return do(s, march.JOINED, 0, target, which=which, u=rows, t=wanted, b=corner.reshape(-1))[0]
+
+
+def curved(s: System, phi: FloatArray, psi: FloatArray, by: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Derivatives of -psi^T M phi at the trial point of `bordered`, for parts of psi and of phi.
+
+    `by` (., 1 + nf) are phi's components in the period and the parameters. Returns rows in packs and derivatives by
+    border unknowns (parts of psi, parts of phi, .).
+    """
+    p = s.sizes
+    count = len(psi) * len(phi)
+    out = np.zeros(count * (p.turns * p.wide * LANES + p.nb))
+    do(s, march.CURVED, u=psi, t=phi, b=by.reshape(-1), out=out)
+    corner = out[len(out) - count * p.nb :].reshape(len(psi), len(phi), p.nb)
+    return out[: len(out) - count * p.nb].reshape(len(psi), len(phi), -1), corner
 
 
 def border_parts(

@@ -20,12 +20,12 @@ from gan_bifurcation.continuation import _cycle_steps as steps
 from gan_bifurcation.continuation._cycle_borders import (
     border_parts,
     bordered,
+    curved,
     joined,
     spread_adjoint,
     spread_between,
 )
 from gan_bifurcation.continuation._cycle_kernels import evaluate, factorise_final, phase_row, reduce_row
-from gan_bifurcation.continuation._cycle_second import condition_rows
 from gan_bifurcation.continuation.collocation import Collocation
 
 FloatArray = NDArray[np.float64]
@@ -136,7 +136,7 @@ class Condition:
             self.beta[1] *= -1.0
 
     def evaluate(self) -> tuple[FloatArray, FloatArray]:
-        """g at the trial point goes to `g`; returns its derivative: rows (., N, n (m + 1)), by borders (., nb)."""
+        """g at the trial point goes to `g`; returns its derivative: rows in packs, by borders (., nb)."""
         c, s = self.c, self.c.state
         n, z = c.system.n, self.closure
         full: NDArray[Any]
@@ -170,12 +170,9 @@ class Condition:
         self, x: ComplexArray, y: ComplexArray, z: complex, ends: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         c, k = self.c, len(self.phi)
-        rows = np.zeros((k, k, c.intervals, c.system.n * (c.degree + 1)))
-        corner = np.zeros((k, k, c.nb))
-        condition_rows(
-            c.state, c.system.tape.data, c.trial, c.trial_b, self.phi, self.psi, np.full(k, self.period_part),
-            np.zeros((k, len(c.free))), rows, corner,
-        )  # fmt: skip
+        by = np.zeros((k, 1 + len(c.free)))
+        by[:, 0] = self.period_part
+        rows, corner = curved(c.state, self.phi, self.psi, by)
         if self.kind != "NS":
             return rows[0], corner[0]
         rows = np.stack([rows[0, 0] - rows[1, 1], rows[0, 1] + rows[1, 0]])
@@ -196,6 +193,9 @@ class Condition:
             size = joined(c.state, c.which, rows, corner, -self.g, target)
             if not size < 1e2 or c.trial_b[0] <= 0.0:
                 return False
+            # The next correction is smaller by at least as much as this one is than the last.
+            if iteration > 0 and size * size < tolerance * before:
+                return True
             if size < tolerance or (iteration > 1 and size > 0.3 * before and size < 1e3 * tolerance):
                 return True
             if iteration > 3 and size > before:
@@ -215,7 +215,7 @@ class Condition:
         c, s = self.c, self.c.state
         rows, corner = self.evaluate()
         for r in range(self.conditions):
-            c.rows[1 + r], c.corner[1 + r] = s.laid(rows[r]), 0.0
+            c.rows[1 + r], c.corner[1 + r] = rows[r].reshape(c.rows[1 + r].shape), 0.0
             c.corner[1 + r, : c.nb] = corner[r]
             reduce_row(s, 1 + r)
         phase_row(s, c.trial, 0)

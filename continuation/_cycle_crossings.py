@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation import _cycle_steps as steps
 from gan_bifurcation.continuation._cycle_borders import (
     bordered,
+    curved,
     joined,
     last_system,
     spread_adjoint,
     spread_between,
 )
 from gan_bifurcation.continuation._cycle_kernels import evaluate, row_times
-from gan_bifurcation.continuation._cycle_second import condition_rows
 from gan_bifurcation.continuation.collocation import Collocation
 
 FloatArray = NDArray[np.float64]
@@ -101,7 +101,7 @@ class Crossing:
             self.gamma_b[k] /= size
 
     def evaluate(self) -> tuple[FloatArray, FloatArray]:
-        """g at the trial point goes to `g`; returns its derivative, as rows (2, N, n (m + 1)) and by borders (2, 3)."""
+        """g at the trial point goes to `g`; returns its derivative: rows in packs, by borders (2, 3)."""
         c, s, n = self.c, self.c.state, self.c.system.n
         c.trial_b[_BETA] = 0.0
         full: NDArray[Any] = bordered(s, _BETA, self.b, c.nb, self.gamma, 1.0, self.rows, self.cols)
@@ -114,12 +114,7 @@ class Crossing:
             self._spread(np.ascontiguousarray(x[:, k]), k)
         self._adjoint(y)
         self.g = x[-1]
-        rows, corner = np.zeros((1, 2, c.intervals, n * (c.degree + 1))), np.zeros((1, 2, c.nb))
-        condition_rows(
-            s, c.system.tape.data, c.trial, c.trial_b, self.phi, self.psi, self.by_border[:, 0].copy(),
-            self.by_border[:, 1:].copy(), rows, corner,
-        )  # fmt: skip
-        corner[0, :, _BETA] = 0.0
+        rows, corner = curved(s, self.phi, self.psi, self.by_border)
         return rows[0], corner[0]
 
     def solve(self, tolerance: float = 1e-12) -> bool:
@@ -134,6 +129,9 @@ class Crossing:
                 return False
             # Beta is no correction but a value.
             size = float(np.sqrt(max(size**2 - self.beta**2, 0.0)))
+            # The next correction is smaller by at least as much as this one is than the last.
+            if iteration > 0 and size * size < tolerance * before:
+                break
             if size < tolerance or (iteration > 1 and size > 0.3 * before and size < 1e3 * tolerance):
                 break
             before = size
@@ -148,7 +146,7 @@ class Crossing:
         c, s = self.c, self.c.state
         rows, corner = self.evaluate()
         for k in range(2):
-            c.rows[1 + k], c.corner[1 + k] = s.laid(rows[k]), 0.0
+            c.rows[1 + k], c.corner[1 + k] = rows[k].reshape(c.rows[1 + k].shape), 0.0
             c.corner[1 + k, : c.nb] = corner[k]
         q = np.array(
             [

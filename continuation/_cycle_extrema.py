@@ -1,8 +1,8 @@
 """Least and greatest values of the states of a cycle, in compiled code.
 
 Between mesh points the polynomials are off by the fifth power of an interval's length (for degree 4), at mesh points by
-the eighth. So an extremum of a polynomial says where the cycle's own is, and a Runge-Kutta step of order 8 goes there
-from the nearest mesh point, of eight extrema at once.
+the eighth. So an extremum of a polynomial says where the cycle's own is, and Runge-Kutta steps of order 8 go there from
+the nearest mesh point, of eight extrema at once.
 """
 
 from typing import Final
@@ -20,10 +20,11 @@ from gan_bifurcation.kernels import FloatArray, TapeData
 _A: Final = DOP853.a[: RUNGE + 1, :RUNGE].copy()
 _ERROR5: Final = DOP853.error5[:RUNGE].copy()
 _ERROR3: Final = DOP853.error3[:RUNGE].copy()
-# The step is believed if its own error is below this part of what it changes, or below this part of the amplitude.
+_STEPS: Final = 2
+# The steps are believed if their own error is below this part of what they change, or below this part of the amplitude.
 _PART: Final = 1e-2
 _TINY: Final = 1e-14
-# It changes no more than this part of the amplitude.
+# They change no more than this part of the amplitude.
 _MOST: Final = 0.05
 # What is found of an extremum: its value, the mesh point it is near to, the step from there in coordinates of the nodes
 # over m, the interval, the second derivative in these coordinates.
@@ -126,23 +127,24 @@ def extrema(
         for lane in range(LANES):
             e = p.work2 + min(first + lane, count - 1)
             i = int(w[e + INTERVAL * count])
-            put(w, p.work + lane, w[e + WAY * count] * w[p.h + (i % p.turns) * LANES + i // p.turns] * border[0])
+            length = border[0] * w[p.h + (i % p.turns) * LANES + i // p.turns]
+            put(w, p.work + lane, w[e + WAY * count] * length / _STEPS)
             node = at + int(w[e + NODE * count]) * p.m * n
             for c in range(n):
                 put(w, start + c * LANES + lane, take(w, node + c))
-        for stage in range(RUNGE + 1):
-            time = load(w, p.work)
+        # The slope at the end of a step is the first one of the next.
+        for k in range(1 + _STEPS * RUNGE):
+            stage = 1 + (k - 1) % RUNGE if k > 0 else 0
             for c in range(0, n * LANES, LANES):
                 y = spread(0.0)
                 for j in range(stage):
                     y = y + _A[stage, j] * load(w, p.peaks + j * n * LANES + c)
-                store(w, here + c, load(w, start + c) + time * y)
+                store(w, here + c, load(w, start + c) + load(w, p.work) * y)
             if stage == RUNGE:
-                for lane in range(min(LANES, count - first)):
-                    put(w, p.work + LANES + lane, take(w, here + (first + lane) // 2 * LANES + lane))
+                copy(w, here, start, n)
             evaluate(p, tape, w, v, g, box, border, -1)
-            if stage < RUNGE:
-                copy(w, here, p.peaks + stage * n * LANES, n)
+            if k < _STEPS * RUNGE:
+                copy(w, here, p.peaks + stage % RUNGE * n * LANES, n)
         for lane in range(min(LANES, count - first)):
             e, c = p.work2 + first + lane, (first + lane) // 2
             five = three = 0.0
@@ -158,7 +160,7 @@ def extrema(
             length = border[0] * w[p.h + (i % p.turns) * LANES + i // p.turns]
             slope = length * take(w, here + c * LANES + lane)
             bend, value = w[e + BEND * count], w[e + VALUE * count]
-            y = take(w, p.work + LANES + lane)
+            y = take(w, start + c * LANES + lane)
             if bend != 0.0:
                 y -= 0.5 * slope * slope / bend
             size = abs(w[p.work2 + 2 * c + 1] - w[p.work2 + 2 * c])

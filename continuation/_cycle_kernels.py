@@ -52,13 +52,6 @@ class System:
         p = self.sizes
         return self.view(p.vectors + number * p.vector + p.border, p.k)
 
-    def laid(self, rows: FloatArray) -> FloatArray:
-        """Rows (N, n (m + 1)) of a border as compiled code has them, (turns, n (m + 1), LANES)."""
-        p = self.sizes
-        full = np.zeros((LANES * p.turns, p.wide))
-        full[: p.intervals] = rows
-        return np.ascontiguousarray(full.reshape(LANES, p.turns, p.wide).transpose(1, 2, 0))
-
 
 @jit
 def _cycle(

@@ -34,6 +34,7 @@ from gan_bifurcation.continuation._cycle_memory import (
     TRIAL,
 )
 from gan_bifurcation.continuation._cycle_mesh import density, remesh
+from gan_bifurcation.continuation._cycle_second import curved
 from gan_bifurcation.continuation._cycle_system import (
     border_row,
     evaluate,
@@ -65,8 +66,8 @@ IntArray = NDArray[np.int64]
 # What `act` does.
 (
     EVALUATE, FACTORS, NEWTON, SETTLE, ACCEPT, MARCH, PHASE_ROW, BORDER, REDUCE_ROW, ROW_TIMES, FINAL,
-    LAST_SYSTEM, SPREAD, LEFT, ALONG, INNER, MULTIPLIERS, DENSITY, EXTREMA, BORDERED, JOINED,
-) = range(21)  # fmt: skip
+    LAST_SYSTEM, SPREAD, LEFT, ALONG, INNER, MULTIPLIERS, DENSITY, EXTREMA, BORDERED, CURVED, JOINED,
+) = range(22)  # fmt: skip
 
 # What the loop of `act` is at.
 _PREDICT, _CORRECT, _SETTLE, _POLISH, _RETREAT, _REMESH, _WATCH = range(30, 37)
@@ -160,6 +161,9 @@ def act(
         tolerance, most = step[TOLERANCE], 10
         b[2 + nb] = step[SIGN]
         stage = _WATCH
+    if what == CURVED:
+        curved(p, tape, w, v, g, box, t, u, b, out)
+        return 0.0, 0, 0, 0.0
     if what == EXTREMA:
         # Of states that are in the spare place.
         extrema(p, tape, w, v, g, box, b, p.vectors + SPARE * p.vector, out, differences)

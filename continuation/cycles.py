@@ -460,6 +460,7 @@ def branch_of(
     low, high = np.array(lows), np.array(highs)
     spectrum = np.array([r.spectrum for r in records])
     plus, minus, pairs = outside(spectrum)
+    unit = np.array([r.b[1 : 1 + len(c.free)] for r in records])
     measures = {
         "period": np.array([r.b[0] for r in records]),
         "trivial_error": np.abs(spectrum[:, 0] - 1.0),
@@ -470,7 +471,7 @@ def branch_of(
         c.system,
         tuple(c.free),
         curve,
-        np.array([c.values(r.b[: 1 + len(c.free)]) for r in records]),
+        np.array([[w.from_unit(q) for q in unit[:, k].tolist()] for k, w in enumerate(c.free.values())]).T,
         np.array([r.profile.states[0] for r in records]),
         spectrum,
         plus + minus + 2 * pairs,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.continuation.collocation import extremes_of
 from gan_bifurcation.errors import GanBifurcationError, MisuseError, ResultsError, StudyFileError
 from gan_bifurcation.figures.bands import extremes
 from gan_bifurcation.figures.polylines import size_of
@@ -156,8 +157,12 @@ def _of_profile(point: Point) -> dict[str, float]:
     profile = point.profile
     assert profile is not None
     values = {"period": profile.period, "rotation_number": profile.rotation_number}
+    exact = point.kind == "cycle" and len(point.system.parameters) > 0
+    low, high = extremes_of(point.system, profile) if exact else ((), ())
     for k, name in enumerate(point.system.states):
-        values[f"min_{name}"], values[f"max_{name}"] = extremes(profile, k)
+        values[f"min_{name}"], values[f"max_{name}"] = (
+            (float(low[k]), float(high[k])) if exact else extremes(profile, k)
+        )
     return values
 
 
