@@ -78,7 +78,7 @@ def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITU
         raise MisuseError(
             f"neimark_sacker_to_circles takes an NS point of a branch of fixed points or cycles, got {what}."
         )
-    if not (isinstance(amplitude, int | float) and 0.0 < amplitude < np.inf):
+    if isinstance(amplitude, bool) or not (isinstance(amplitude, int | float) and 0.0 < amplitude < np.inf):
         raise MisuseError(f"The amplitude of the first circle is a positive number, such as 0.01, got {amplitude!r}.")
     if point.multiplicity > 1:
         raise MisuseError(

@@ -228,7 +228,7 @@ def _make_in_processes(
 
 
 _HASTE: Final[Mapping[str, int]] = {
-    "branch": 0, "map": 1, "set": 1, "tongues": 1, "basins": 1, "staircase": 2, "table": 2, "curve": 3,
+    "branch": 0, "map": 1, "set": 1, "tongues": 1, "basins": 1, "noise": 1, "staircase": 2, "table": 2, "curve": 3,
 }  # fmt: skip
 
 
@@ -302,7 +302,7 @@ def _sums(folder: Path, part: Part) -> dict[str, str]:
     """Checksums of the files of a part: what is damaged or missing is computed again."""
     base = part_base(folder, part.kind, part.name)
     paths = [base.with_name(base.name + s) for s in _SUFFIXES.get(part.kind, (".npz", ".json"))]
-    if part.kind in ("map", "set", "tongues"):
+    if part.kind in ("map", "set", "tongues", "noise"):
         paths = sorted(p for p in base.glob("*") if p.is_file() and not p.name.startswith("."))
     elif (written := base.with_name(base.name + ".csv")).exists():
         paths.append(written)
