@@ -79,6 +79,30 @@ def test_against_points_located_again(label: str, name: str) -> None:
     assert gb.sensitivity(branch[label])[name].derivative == pytest.approx(slope, rel=1e-6, abs=1e-7)
 
 
+@pytest.mark.parametrize("kind", ["flow", "map"])
+def test_pairs_against_points_located_again(kind: str) -> None:
+    lorenz_84 = {"x": "-y**2 - z**2 - (x - r)/4", "y": "x*y - b*x*z - y + 0.5", "z": "b*x*y + x*z - z"}
+    logistic = {"x": "r*x*(1 - y) + z/10", "y": "x", "z": "b*z*(1 - z) + x/10"}
+    fields, start, other, window = (
+        (lorenz_84, [3.0, 0.0, 0.0], 4.0, (0, 6)) if kind == "flow" else (logistic, [0.5, 0.5, 0.6], 2.5, (1.5, 2.2))
+    )
+
+    def value(b: float) -> tuple[gb.Point, float, float]:
+        system = gb.System.from_equations(kind, fields, parameters={"r": window[1] / 2, "b": b})  # type: ignore[arg-type]
+        if kind == "map":
+            system = system.with_parameters(r=1.9)
+        point = gb.trace(gb.point(system, start), {"r": window})["H" if kind == "flow" else "NS"]
+        speed = abs(point.critical.imag) if kind == "flow" else abs(np.angle(point.critical))
+        return point, point.parameters["r"], float(speed)
+
+    step = 1e-4 * other
+    (_, high, fast), (_, low, slow) = value(other + step), value(other - step)
+    found = gb.sensitivity(value(other)[0], free="r")["b"]
+    # Central differences of the location and of the frequency (angle).
+    assert found.derivative == pytest.approx((high - low) / (2 * step), rel=1e-6)
+    assert found.frequency == pytest.approx((fast - slow) / (2 * step), rel=1e-6)
+
+
 def test_branch_points() -> None:
     system = gb.System.from_equations(
         "flow", {"x": "(a - c)*x - x**3", "y": "-d*y"}, parameters={"a": -1.0, "c": 0.2, "d": 1.0}
