@@ -11,6 +11,7 @@ from gan_bifurcation import figures
 from gan_bifurcation.branch import Branch
 from gan_bifurcation.continuation.bifurcation_set import BifurcationSet
 from gan_bifurcation.errors import MisuseError, Outcome
+from gan_bifurcation.figures.fields import told_apart
 from gan_bifurcation.figures.surfaces import panel_grid
 from gan_bifurcation.regimes.basin_picture import BasinPicture
 from gan_bifurcation.simulate import Orbit
@@ -97,7 +98,8 @@ class Drawer:
             system = self.system_of(section.of[0]).with_parameters(**first["parameters"])
             paths = [part["states"] for part in several]
             plane = (section.states[0], section.states[1]) if section.states else None
-            figures.vector_field(system, paths, plane, window=section.window, ax=ax)
+            words = told_apart([part["parameters"] for part in several])
+            figures.vector_field(system, paths, plane, window=section.window, labels=words, ax=ax)
         if section.title:
             ax.set_title(section.title, fontsize=_TITLE)
         return figure
