@@ -1,22 +1,19 @@
 """Cycles against AUTO-07p: ``python benchmarks/cycles.py [--auto FOLDER]``, CPU time per continuation point.
 
 n coupled states (a ring of Stuart-Landau oscillators, with a decaying one if n is odd), 4 Gauss points in each
-interval, the same number of points with multipliers at each, one thread, best of repeats, by turns; the time of a short
-run is taken off on both sides. FOLDER is a built source tree of AUTO-07p; without it only our own times are measured.
-With --demos, the first branch of cycles of AUTO's own demos from its Hopf point on, with their special points, steps
-and tolerances of each side's own. Only ratios of one run mean anything. Nothing here is a test.
+interval, the same number of points with multipliers at each, one thread, by turns; the time of a run of two points is
+taken off on both sides. Medians, and the middle half of the ratios of runs that followed each other; a straight line
+through our cost over the number of intervals. FOLDER is a built source tree of AUTO-07p; without it only our own times
+are measured. AUTO's own demos: `cycle_demos.py`. Only ratios of one run mean anything. Nothing here is a test.
 """
 
 import argparse
 import os
-import re
 import resource
-import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -27,7 +24,6 @@ import gan_bifurcation as gb
 from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.profiles import Profile
 
-REPEATS = 5
 STEP = 0.02
 MU, SHEAR, COUPLING = 0.5, 0.1, 0.1
 
@@ -99,22 +95,8 @@ def ring(n: int) -> gb.System:
     return gb.System.from_equations("flow", field, {"mu": MU, "c": SHEAR, "d": COUPLING})
 
 
-@dataclass(frozen=True)
-class Runs:
-    """CPU seconds, points and special points of a short run and a long one."""
-
-    short: tuple[float, int, int]
-    long: tuple[float, int, int]
-
-
-def per_point(runs: list[Runs]) -> float:
-    """Milliseconds per point, what runs begin with taken off: the shortest times, as others only add to them."""
-    short, long = min(r.short[0] for r in runs), min(r.long[0] for r in runs)
-    return 1e3 * (long - short) / (runs[0].long[1] - runs[0].short[1])
-
-
-def own(n: int, intervals: int, points: int) -> Callable[[], Runs]:
-    """What measures our own program."""
+def own(n: int, intervals: int) -> Callable[[int], float]:
+    """Our own program: CPU seconds of a run of so many points."""
     system = ring(n)
     mesh = np.linspace(0.0, 1.0, intervals + 1)
     phases = np.append((mesh[:-1, None] + np.arange(4) / 4 / intervals).ravel(), 1.0)
@@ -127,17 +109,17 @@ def own(n: int, intervals: int, points: int) -> Callable[[], Runs]:
     start = ProfileStart(system, profile, one_sided=True)
     control = gb.StepControl(first=STEP / 2, smallest=1e-6, largest=STEP / 2)
 
-    def run(points: int) -> tuple[float, int, int]:
+    def run(points: int) -> float:
         begin = time.process_time()
         branch = gb.trace(start, {"mu": (0.1, 3.0)}, control=control, max_points=points, coefficients=False)
-        return time.process_time() - begin, len(branch), 0
+        assert len(branch) == points
+        return time.process_time() - begin
 
-    run(points)
-    return lambda: Runs(run(2), run(points))
+    return run
 
 
-def auto(folder: Path, work: Path, n: int, intervals: int, points: int) -> Callable[[], Runs]:
-    """What measures AUTO's program."""
+def auto(folder: Path, work: Path, n: int, intervals: int) -> Callable[[int], float]:
+    """AUTO's program: CPU seconds of a run of so many points."""
     work.mkdir()
     source = work / "ring.f90"
     source.write_text(FORTRAN)
@@ -145,109 +127,15 @@ def auto(folder: Path, work: Path, n: int, intervals: int, points: int) -> Calla
     objects = sorted(str(p) for p in (folder / "lib").glob("*.o"))
     subprocess.run([*flags, str(source), "-o", "ring", *objects], cwd=work, check=True)
 
-    def run(points: int) -> tuple[float, int, int]:
+    def run(points: int) -> float:
         (work / "fort.2").write_text(CONSTANTS.format(n=n, intervals=intervals, points=points, step=STEP))
-        begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-        subprocess.run(
-            ["./ring"], cwd=work, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-        )
-        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begin, points, 0
-
-    return lambda: Runs(run(2), run(points))
-
-
-def measured(mine: Callable[[], Runs], theirs: Callable[[], Runs] | None) -> tuple[float, float, str]:
-    """Milliseconds per point, ours and AUTO's, measured by turns; special points of both."""
-    pairs = [(mine(), theirs() if theirs else None) for _ in range(REPEATS)]
-    ours, peer = [p[0] for p in pairs], [p[1] for p in pairs if p[1] is not None]
-    labels = "/".join(str(runs[0].long[2]) for runs in (ours, peer) if runs)
-    return per_point(ours), per_point(peer) if peer else np.nan, labels
-
-
-# Equations, parameters, a start, which parameter is free in which window, intervals; the demo's files of constants.
-DEMOS = {
-    "plp": (
-        {"s": "s0 - s - rh*s*a/(1 + s + rk*s**2)", "a": "al*(a0 - a) - rh*s*a/(1 + s + rk*s**2)"},
-        {"s0": 110.0, "a0": 500.0, "al": 0.2, "rh": 2.021628, "rk": 0.1}, [45.59, 177.8], "rh", (2, 6), 20,
-        ("c.plp.ss", "c.plp.ps"),
-    ),
-    "tor": (
-        {
-            "x": "(-(be + nu)*x + be*y - a3*x**3 + b3*(y - x)**3)/r",
-            "y": "be*x - (be + ga)*y - z - b3*(y - x)**3", "z": "y",
-        },
-        {"nu": -0.9, "be": 0.5, "ga": -0.6, "r": 0.6, "a3": 0.328578, "b3": 0.933578}, [0, 0, 0], "nu", (-1, -0.5), 25,
-        ("c.tor.1", "c.tor.2"),
-    ),
-    "abc": (
-        {
-            "x": "-x + d*(1 - x)*exp(z)", "y": "-y + d*exp(z)*(1 - x - s*y)",
-            "z": "-z - be*z + d*b*exp(z)*(1 - x + al*s*y)",
-        },
-        {"d": 0.0, "al": 1.0, "be": 1.55, "b": 8.0, "s": 0.04}, [0, 0, 0], "d", (0, 0.4), 25, ("c.abc.1", "c.abc.2"),
-    ),
-    "pp3": (
-        {"x": "x*(1 - x) - 4*x*y", "y": "-y/4 + 4*x*y - 3*y*z - p1*(1 - exp(-5*y))", "z": "-z/2 + 3*y*z"},
-        {"p1": 0.02}, [0.0625, 0.234375, 0.0], "p1", (0, 1), 20, ("c.pp3", "c.pp3"),
-    ),
-}  # fmt: skip
-
-
-def own_demo(name: str, points: int) -> Callable[[], Runs]:
-    """What measures our own program on the cycles of a demo."""
-    field, parameters, x, free, window, intervals, _ = DEMOS[name]
-    system = gb.System.from_equations("flow", field, parameters)
-    start = gb.hopf_to_cycles(gb.trace(gb.point(system, x), {free: window})["H1"], intervals=intervals)
-
-    def run(points: int) -> tuple[float, int, int]:
-        begin = time.process_time()
-        branch = gb.trace(start, {free: window}, max_points=points, coefficients=False)
-        return time.process_time() - begin, len(branch), len(branch.special_points)
-
-    run(points)
-    return lambda: Runs(run(2), run(points))
-
-
-def auto_demo(folder: Path, work: Path, name: str, points: int) -> Callable[[], Runs]:
-    """What measures AUTO's program on the cycles of a demo."""
-    shutil.copytree(folder / "demos" / name, work)
-    flags = ["gfortran", "-O3", "-fopenmp", f"-I{folder}/include", f"-I{folder}/src"]
-    objects = sorted(str(p) for p in (folder / "lib").glob("*.o"))
-    subprocess.run([*flags, f"{name}.f90", "-o", "demo", *objects], cwd=work, check=True)
-    first, second = ((work / file).read_text() for file in DEMOS[name][-1])
-
-    def run(constants: str) -> list[list[str]]:
-        (work / "fort.2").write_text(constants)
         one = {**os.environ, "OMP_NUM_THREADS": "1"}
-        subprocess.run(["./demo"], cwd=work, check=True, capture_output=True, env=one)
-        return [line.split() for line in (work / "fort.7").read_text().splitlines() if line.split()[0] != "0"]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(["./ring"], cwd=work, check=True, capture_output=True, env=one)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    label = next(line[3] for line in run(first) if line[2] in ("3", "-3"))
-    shutil.copy(work / "fort.8", work / "fort.3")
-    free = re.search(r"ICP *= *\[ *(\d+)", first)
-    assert free is not None
-    second = re.sub(r"IPS *= *\d+", "IPS=2", second)
-    second = re.sub(r"IRS *= *\d+", f"IRS={label}", second)
-    second = re.sub(r"ICP *= *\[[^]]*\]", f"ICP=[{free[1]}, 11]", second)
-    second = re.sub(r"STOP *= *\['LP1'\]", "", second)
-
-    def timed(points: int) -> tuple[float, int, int]:
-        begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-        lines = run(re.sub(r"NMX *= *\d+", f"NMX={points}", second))
-        labels = sum(abs(int(line[2])) in (5, 6, 7, 8) for line in lines)
-        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begin, len(lines), labels
-
-    return lambda: Runs(timed(2), timed(points))
-
-
-def demos(folder: Path, points: int) -> None:
-    """Print a table of AUTO's demos."""
-    print(f"{'demo':>6}{'ours, ms':>12}{'AUTO, ms':>12}{'AUTO/ours':>12}{'labels':>10}")
-    for name in DEMOS:
-        with tempfile.TemporaryDirectory() as work:
-            mine, theirs = own_demo(name, points), auto_demo(folder, Path(work) / "run", name, points)
-            ours, peer, labels = measured(mine, theirs)
-        print(f"{name:>6}{ours:>12.3f}{peer:>12.3f}{peer / ours:>12.2f}{labels:>10}", flush=True)
+    return run
 
 
 def main() -> None:
@@ -256,26 +144,35 @@ def main() -> None:
     parser.add_argument("--auto", type=Path, help="a built source tree of AUTO-07p")
     parser.add_argument("--sizes", type=int, nargs="*", default=[2, 3, 6, 10, 20, 30])
     parser.add_argument("--intervals", type=int, nargs="*", default=[50, 100, 200])
-    parser.add_argument("--points", type=int, default=100)
-    parser.add_argument("--demos", action="store_true", help="AUTO's own demos")
+    parser.add_argument("--points", type=int, default=100, help="of small systems; 400/n where that is less")
+    parser.add_argument("--repeats", type=int, default=9)
     arguments = parser.parse_args()
-    if arguments.demos:
-        demos(arguments.auto, min(arguments.points, 60))
-        return
-    print(f"{'n':>4}{'NTST':>6}{'ours, ms':>12}{'AUTO, ms':>12}{'AUTO/ours':>12}")
+    print(f"{'n':>4}{'NTST':>6}{'ours, ms':>12}{'AUTO, ms':>12}{'AUTO/ours':>12}{'middle half':>15}")
     for n in arguments.sizes:
-        mine = []
+        points = max(12, min(arguments.points, 400 // n))
+        medians = []
         for intervals in arguments.intervals:
-            run = own(n, intervals, arguments.points)
             with tempfile.TemporaryDirectory() as work:
-                folder = Path(work) / "run"
-                theirs = auto(arguments.auto, folder, n, intervals, arguments.points) if arguments.auto else None
-                ours, peer, _ = measured(run, theirs)
-            mine.append(ours)
-            print(f"{n:>4}{intervals:>6}{ours:>12.3f}{peer:>12.3f}{peer / ours:>12.2f}", flush=True)
-        if len(mine) > 2:
-            slope = np.polyfit(np.log(arguments.intervals), np.log(mine), 1)[0]
-            print(f"{n:>4}  cost grows like NTST^{slope:.2f}")
+                runs = [own(n, intervals)]
+                if arguments.auto:
+                    runs.append(auto(arguments.auto, Path(work) / "run", n, intervals))
+                runs[0](points)
+                found = [
+                    [1e3 * (run(points) - run(2)) / (points - 2) for run in runs] for _ in range(arguments.repeats)
+                ]
+            times = np.array(found).T
+            medians.append(float(np.median(times[0])))
+            line = f"{n:>4}{intervals:>6}{medians[-1]:>12.3f}"
+            if len(times) == 2:
+                low, middle, high = np.quantile(times[1] / times[0], [0.25, 0.5, 0.75])
+                line += f"{np.median(times[1]):>12.3f}{middle:>12.2f}{low:>9.2f} ..{high:>5.2f}"
+            print(line, flush=True)
+        if len(medians) > 2:
+            # A straight line whose errors are parts of the values.
+            x, y = np.array(arguments.intervals, dtype=float), np.array(medians)
+            slope, constant = np.polyfit(x, y, 1, w=1 / y)
+            off = np.max(np.abs((constant + slope * x) / y - 1))
+            print(f"{n:>4}  ours = {constant:.3f} ms + {1e3 * slope:.2f} us NTST, off by {100 * off:.0f} % at most")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation import _cycle_march as march
 from gan_bifurcation.continuation._cycle_kernels import System, do
 from gan_bifurcation.continuation._cycle_memory import SOLUTION, SPARE
+from gan_bifurcation.continuation._packs import LANES
 from gan_bifurcation.kernels import FloatArray
 
 IntArray = NDArray[np.int64]
@@ -14,6 +15,45 @@ IntArray = NDArray[np.int64]
 def last_system(s: System, closure: float, rows: IntArray, cols: IntArray, out: FloatArray) -> None:
     """[[P + closure Q, columns], [rows, corner]] (n + rows, n + columns), for borders that are in the factors."""
     do(s, march.LAST_SYSTEM, 0, 1.0, closure, cols, rows, out=out)
+
+
+def bordered(
+    s: System, column: int, columns: FloatArray, row: int, rows: FloatArray, closure: float, numbers: IntArray,
+    which: IntArray,
+) -> FloatArray:  # fmt: skip
+    """Factors at the trial point with more columns (., N, q) and rows, products with states (., N m + 1, n).
+
+    From the numbers `column` and `row` on; returns the last system with the rows `numbers` and the columns `which`.
+    """
+    n = s.sizes.n
+    out = np.zeros((n + len(numbers), n + len(which)))
+    do(s, march.BORDERED, row, float(column), closure, which, numbers, rows, columns.reshape(-1), out=out)
+    return out
+
+
+def joined(
+    s: System, which: IntArray, rows: FloatArray, corner: FloatArray, wanted: FloatArray, target: float
+) -> float:
+    """A step of Newton's method from the trial point; its length.
+
+    Conditions, rows in packs with their derivatives by border unknowns (., nb), stand after the first row, and are to
+    change by `wanted`; the last row, if it is none of them, is to have the value `target`.
+    """
+    return do(s, march.JOINED, 0, target, which=which, u=rows, t=wanted, b=corner.reshape(-1))[0]
+
+
+def curved(s: System, phi: FloatArray, psi: FloatArray, by: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Derivatives of -psi^T M phi at the trial point of `bordered`, for parts of psi and of phi.
+
+    `by` (., 1 + nf) are phi's components in the period and the parameters. Returns rows in packs and derivatives by
+    border unknowns (parts of psi, parts of phi, .).
+    """
+    p = s.sizes
+    count = len(psi) * len(phi)
+    out = np.zeros(count * (p.turns * p.wide * LANES + p.nb))
+    do(s, march.CURVED, u=psi, t=phi, b=by.reshape(-1), out=out)
+    corner = out[len(out) - count * p.nb :].reshape(len(psi), len(phi), p.nb)
+    return out[: len(out) - count * p.nb].reshape(len(psi), len(phi), -1), corner
 
 
 def border_parts(
@@ -36,11 +76,6 @@ def spread(s: System, closure: float, cols: IntArray, x: FloatArray, with_right:
     s.borders(SOLUTION)[cols] = x[n:]
 
 
-def set_column(s: System, k: int, values: FloatArray) -> None:
-    """A column as given, (N, q), and then through the factors."""
-    do(s, march.COLUMN, k, u=values)
-
-
 def spread_between(
     s: System, x0: FloatArray, xn: FloatArray, cols: IntArray, weights: FloatArray, out: FloatArray
 ) -> None:
@@ -52,11 +87,3 @@ def spread_between(
 def spread_adjoint(s: System, last: FloatArray, rows: IntArray, weights: FloatArray, psi: FloatArray) -> None:
     """The left solution (N, q) from what it is in the last system: n equations, then weights of border rows."""
     do(s, march.LEFT, rows=rows, u=last, b=weights, out=psi)
-
-
-def improve_with(s: System, which: IntArray, wanted: FloatArray) -> float:
-    """A step of Newton's method from the trial point with the factors at hand; its length.
-
-    `wanted` is how much each border row is to change.
-    """
-    return do(s, march.IMPROVE, which=which, t=wanted)[0]

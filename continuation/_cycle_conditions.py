@@ -19,20 +19,13 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation import _cycle_steps as steps
 from gan_bifurcation.continuation._cycle_borders import (
     border_parts,
-    improve_with,
-    set_column,
+    bordered,
+    curved,
+    joined,
     spread_adjoint,
     spread_between,
 )
-from gan_bifurcation.continuation._cycle_kernels import (
-    evaluate,
-    factorise_final,
-    phase_row,
-    product_row,
-    reduce_row,
-    row_times,
-)
-from gan_bifurcation.continuation._cycle_second import condition_rows
+from gan_bifurcation.continuation._cycle_kernels import evaluate, factorise_final, phase_row, reduce_row
 from gan_bifurcation.continuation.collocation import Collocation
 
 FloatArray = NDArray[np.float64]
@@ -142,29 +135,28 @@ class Condition:
             # beta = conj(psi), so that psi^T beta does not vanish.
             self.beta[1] *= -1.0
 
-    def evaluate(self, derivative: bool = True) -> FloatArray:
-        """g at the trial point; with its derivative in the border rows of the collocation system."""
+    def evaluate(self) -> tuple[FloatArray, FloatArray]:
+        """g at the trial point goes to `g`; returns its derivative: rows in packs, by borders (., nb)."""
         c, s = self.c, self.c.state
-        self._factors(c.trial, c.trial_b)
-        for k in range(len(self.beta)):
-            set_column(s, self.first + k, self.beta[k])
-            product_row(s, self.gamma[k], self.first + k)
-            c.corner[self.first + k] = 0.0
-            reduce_row(s, self.first + k)
+        n, z = c.system.n, self.closure
+        full: NDArray[Any]
+        start = bordered(s, self.first, self.beta, self.first, self.gamma, 0.0, self.cols, self.cols)
+        ends = s.view(s.sizes.rowf, s.sizes.k, 2, n)[self.cols, 1]
         if self.kind == "LPC":
             c.corner[self.first, 0] = self.gamma_period
-        n, z = c.system.n, self.closure
-        columns, starts, ends, corner = self._parts(self.cols)
+            start[n + 1, n] += self.gamma_period
         m = c.pencil[1].T + z * c.pencil[0].T
-        rows_z = starts + z * ends
+        rows_z = start[n:, :n] + z * ends
         if self.kind == "NS":
-            column = columns[:, 0] + 1j * columns[:, 1]
+            column = start[:n, n] + 1j * start[:n, n + 1]
             row = rows_z[0] - 1j * rows_z[1]
-            last = corner[0, 0] + corner[1, 1] + 1j * (corner[0, 1] - corner[1, 0])
-            full = np.block([[m, column[:, None]], [row[None, :], np.array([[last]])]])
+            corner = start[n:, n:]
+            full = np.empty((n + 1, n + 1), dtype=complex)
+            full[:n, :n], full[:n, n], full[n, :n] = m, column, row
+            full[n, n] = corner[0, 0] + corner[1, 1] + 1j * (corner[0, 1] - corner[1, 0])
         else:
-            full = np.empty((n + len(self.cols), n + len(self.cols)))
-            full[:n, :n], full[:n, n:], full[n:, :n], full[n:, n:] = m.real, columns, rows_z.real, corner
+            full = start
+            full[:n, :n], full[n:, :n] = m.real, rows_z.real
         unit = np.zeros(len(full))
         unit[-1] = 1.0
         x, y = np.linalg.solve(full, unit), np.linalg.solve(full.T, unit)
@@ -172,48 +164,38 @@ class Condition:
         self._spread(x[:n], z, x[n:], 1)
         self._adjoint(y, 1)
         self.g = np.array([g.real, g.imag]) if self.kind == "NS" else np.array([g.real])
-        if derivative:
-            self._derivative(x, y, z, ends)
-        return self.g
+        return self._derivative(x, y, z, ends)
 
-    def _derivative(self, x: ComplexArray, y: ComplexArray, z: complex, ends: FloatArray) -> None:
+    def _derivative(
+        self, x: ComplexArray, y: ComplexArray, z: complex, ends: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         c, k = self.c, len(self.phi)
-        rows = np.zeros((k, k, c.intervals, c.system.n * (c.degree + 1)))
-        corner = np.zeros((k, k, c.nb))
-        condition_rows(
-            c.state, c.system.tape.data, c.trial, c.trial_b, self.phi, self.psi, np.full(k, self.period_part),
-            np.zeros((k, len(c.free))), rows, corner,
-        )  # fmt: skip
-        c.corner[1 : 1 + self.conditions] = 0.0
+        by = np.zeros((k, 1 + len(c.free)))
+        by[:, 0] = self.period_part
+        rows, corner = curved(c.state, self.phi, self.psi, by)
         if self.kind != "NS":
-            c.rows[1], c.corner[1, : c.nb] = c.state.laid(rows[0, 0]), corner[0, 0]
-        else:
-            c.rows[1], c.rows[2] = c.state.laid(rows[0, 0] - rows[1, 1]), c.state.laid(rows[0, 1] + rows[1, 0])
-            c.corner[1, : c.nb] = corner[0, 0] - corner[1, 1]
-            c.corner[2, : c.nb] = corner[0, 1] + corner[1, 0]
-            # The angle enters where the end is z times the start.
-            n = c.system.n
-            turned = 1j * z * np.concatenate([c.pencil[0].T @ x[:n], [(ends[0] - 1j * ends[1]) @ x[:n]]])
-            by_angle = -complex(y @ turned)
-            c.corner[1, c.nb - 1], c.corner[2, c.nb - 1] = by_angle.real, by_angle.imag
-        for r in range(1, 1 + self.conditions):
-            reduce_row(c.state, r)
+            return rows[0], corner[0]
+        rows = np.stack([rows[0, 0] - rows[1, 1], rows[0, 1] + rows[1, 0]])
+        corner = np.stack([corner[0, 0] - corner[1, 1], corner[0, 1] + corner[1, 0]])
+        # The angle enters where the end is z times the start.
+        n = c.system.n
+        turned = 1j * z * np.concatenate([c.pencil[0].T @ x[:n], [(ends[0] - 1j * ends[1]) @ x[:n]]])
+        by_angle = -complex(y @ turned)
+        corner[:, c.nb - 1] = by_angle.real, by_angle.imag
+        return rows, corner
 
     def solve(self, target: float, tolerance: float = 1e-11, most: int = 12) -> bool:
         """Newton's method from the trial point; the last row as it is (if there is room for it), with this value."""
-        c, s = self.c, self.c.state
+        c = self.c
         before = np.inf
         for iteration in range(most):
-            self.evaluate()
-            wanted = np.zeros(c.nb)
-            wanted[0] = -row_times(s, 0, c.trial)
-            wanted[1 : 1 + self.conditions] = -self.g
-            if c.nb > 1 + self.conditions:
-                wanted[-1] = target - float(steps.height(s, c.trial, c.trial_b))
-            factorise_final(s, 1.0, c.which)
-            size = float(improve_with(s, c.which, wanted))
+            rows, corner = self.evaluate()
+            size = joined(c.state, c.which, rows, corner, -self.g, target)
             if not size < 1e2 or c.trial_b[0] <= 0.0:
                 return False
+            # The next correction is smaller by at least as much as this one is than the last.
+            if iteration > 0 and size * size < tolerance * before:
+                return True
             if size < tolerance or (iteration > 1 and size > 0.3 * before and size < 1e3 * tolerance):
                 return True
             if iteration > 3 and size > before:
@@ -221,12 +203,23 @@ class Condition:
             before = size
         return False
 
+    def multipliers(self) -> ComplexArray:
+        """All multipliers (n,) at the trial point, the trivial one first."""
+        c = self.c
+        self._factors(c.trial, c.trial_b)
+        steps.multipliers(c.state, c.spectrum)
+        return c.spectrum
+
     def tangent(self) -> float:
         """The tangent at the trial point (in the solution's place), on the side of the last row; 1/cos of the angle."""
-        self.evaluate()
-        c = self.c
-        phase_row(c.state, c.trial, 0)
-        reduce_row(c.state, 0)
-        factorise_final(c.state, 1.0, c.which)
-        steps.multipliers(c.state, c.spectrum)
-        return float(steps.tangent(c.state, c.which))
+        c, s = self.c, self.c.state
+        rows, corner = self.evaluate()
+        for r in range(self.conditions):
+            c.rows[1 + r], c.corner[1 + r] = rows[r].reshape(c.rows[1 + r].shape), 0.0
+            c.corner[1 + r, : c.nb] = corner[r]
+            reduce_row(s, 1 + r)
+        phase_row(s, c.trial, 0)
+        reduce_row(s, 0)
+        factorise_final(s, 1.0, c.which)
+        steps.multipliers(s, c.spectrum)
+        return float(steps.tangent(s, c.which))

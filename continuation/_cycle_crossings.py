@@ -13,27 +13,21 @@ of Dynamical Equilibria (2000), chapters 4 and 8.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.continuation import _cycle_steps as steps
 from gan_bifurcation.continuation._cycle_borders import (
-    improve_with,
+    bordered,
+    curved,
+    joined,
     last_system,
-    set_column,
     spread_adjoint,
     spread_between,
 )
-from gan_bifurcation.continuation._cycle_kernels import (
-    evaluate,
-    factorise_final,
-    product_row,
-    reduce_row,
-    row_times,
-)
-from gan_bifurcation.continuation._cycle_second import condition_rows
+from gan_bifurcation.continuation._cycle_kernels import evaluate, row_times
 from gan_bifurcation.continuation.collocation import Collocation
 
 FloatArray = NDArray[np.float64]
@@ -106,63 +100,54 @@ class Crossing:
             self.gamma[k] /= size
             self.gamma_b[k] /= size
 
-    def evaluate(self) -> None:
-        """g at the trial point, with its derivative in the border rows."""
+    def evaluate(self) -> tuple[FloatArray, FloatArray]:
+        """g at the trial point goes to `g`; returns its derivative: rows in packs, by borders (2, 3)."""
         c, s, n = self.c, self.c.state, self.c.system.n
-        self._factors()
-        set_column(s, _BETA, self.b)
-        for k in range(2):
-            row = c.nb + k
-            product_row(s, self.gamma[k], row)
-            c.corner[row] = 0.0
-            c.corner[row, :2] = self.gamma_b[k]
-            reduce_row(s, row)
-        full = self._full(3, 3)
+        c.trial_b[_BETA] = 0.0
+        full: NDArray[Any] = bordered(s, _BETA, self.b, c.nb, self.gamma, 1.0, self.rows, self.cols)
+        full[n + 1 :, n : n + 2] += self.gamma_b
         right = np.zeros((len(full), 2))
         right[n + 1, 0] = right[n + 2, 1] = 1.0
         x = np.linalg.solve(full, right)
-        y = np.linalg.solve(full.T, np.eye(len(full))[-1])
+        y = np.linalg.solve(full.T, right[:, 1])
         for k in range(2):
-            self._spread(np.ascontiguousarray(x[:, k], dtype=float), k)
+            self._spread(np.ascontiguousarray(x[:, k]), k)
         self._adjoint(y)
         self.g = x[-1]
-        rows, corner = np.zeros((1, 2, c.intervals, n * (c.degree + 1))), np.zeros((1, 2, c.nb))
-        condition_rows(
-            s, c.system.tape.data, c.trial, c.trial_b, self.phi, self.psi, self.by_border[:, 0].copy(),
-            self.by_border[:, 1:].copy(), rows, corner,
-        )  # fmt: skip
-        for k in range(2):
-            c.rows[1 + k] = s.laid(rows[0, k])
-            c.corner[1 + k] = 0.0
-            c.corner[1 + k, :2] = corner[0, k, :2]
-            reduce_row(s, 1 + k)
+        rows, corner = curved(s, self.phi, self.psi, self.by_border)
+        return rows[0], corner[0]
 
     def solve(self, tolerance: float = 1e-12) -> bool:
         """Newton's method from the trial point."""
         c, s = self.c, self.c.state
         before = np.inf
         for iteration in range(_MOST):
-            self.evaluate()
-            wanted = np.array([-row_times(s, 0, c.trial), -self.g[0], -self.g[1]])
-            factorise_final(s, 1.0, c.which)
-            size = float(improve_with(s, c.which, wanted))
+            rows, corner = self.evaluate()
+            size = joined(s, c.which, rows, corner, -self.g, 0.0)
             self.beta = float(c.trial_b[_BETA])
             if not size < 1e2 or not c.trial_b[0] > 0.0:
                 return False
             # Beta is no correction but a value.
             size = float(np.sqrt(max(size**2 - self.beta**2, 0.0)))
+            # The next correction is smaller by at least as much as this one is than the last.
+            if iteration > 0 and size * size < tolerance * before:
+                break
             if size < tolerance or (iteration > 1 and size > 0.3 * before and size < 1e3 * tolerance):
                 break
             before = size
         else:
             return False
-        self.evaluate()
+        self._factors()
         steps.multipliers(s, c.spectrum)
         return abs(self.beta) < 1e-6
 
     def tangents(self) -> tuple[Tangent, Tangent] | None:
         """The two branches at the point just solved; None where only one direction is real."""
         c, s = self.c, self.c.state
+        rows, corner = self.evaluate()
+        for k in range(2):
+            c.rows[1 + k], c.corner[1 + k] = rows[k].reshape(c.rows[1 + k].shape), 0.0
+            c.corner[1 + k, : c.nb] = corner[k]
         q = np.array(
             [
                 [row_times(s, 1 + i, self.phi[j]) + c.corner[1 + i, :2] @ self.by_border[j] for j in range(2)]

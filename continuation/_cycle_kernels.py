@@ -52,13 +52,6 @@ class System:
         p = self.sizes
         return self.view(p.vectors + number * p.vector + p.border, p.k)
 
-    def laid(self, rows: FloatArray) -> FloatArray:
-        """Rows (N, n (m + 1)) of a border as compiled code has them, (turns, n (m + 1), LANES)."""
-        p = self.sizes
-        full = np.zeros((LANES * p.turns, p.wide))
-        full[: p.intervals] = rows
-        return np.ascontiguousarray(full.reshape(LANES, p.turns, p.wide).transpose(1, 2, 0))
-
 
 @jit
 def _cycle(
@@ -145,11 +138,6 @@ def evaluate(s: System, u: FloatArray, b: FloatArray, order: int) -> None:
 def phase_row(s: System, reference: FloatArray, r: int) -> None:
     """Row of the integral phase condition: the integral of <u, reference'>."""
     do(s, march.PHASE_ROW, r, u=reference)
-
-
-def product_row(s: System, v: FloatArray, r: int) -> None:
-    """Row of the scaled inner product with v: the mean over the states of the integral of u v."""
-    do(s, march.PRODUCT_ROW, r, u=v)
 
 
 def reduce_row(s: System, r: int) -> None:

@@ -17,6 +17,9 @@ LEVELS: Final = 3
 assert LANES == 1 << LEVELS
 
 
+# Stages of the Runge-Kutta step that refines extrema.
+RUNGE: Final = 12
+
 # Sizes of a collocation system, and where its numbers lie in the memory: compiled code takes them as a record, which is
 # one pointer. Columns and rows are those of the period, the parameters, extra unknowns, two borders of a condition; a
 # last column is the right-hand side. Interval i is in lane i // turns at turn i % turns.
@@ -70,6 +73,7 @@ _NAMES: Final = (
     "rowf",  # (k, 2, n)
     "corner",  # (k, k)
     "ends",  # (turns + 1, n, LANES): values at the ends of intervals
+    "peaks",  # (stages of the method + 2, n, LANES): where extrema are looked for, f there
     "work",  # (max(q, 2 n), LANES)
     "work2",
     "sign",  # of the determinant: of what the blocks and joins give, of the whole
@@ -125,7 +129,8 @@ def layout(
         "cols": (k + 1) * stages * n * LANES, "colf": (k + 1) * n, "rows": k * turns * wide * LANES,
         "rowi": k * turns * inner * LANES,
         "rowe": k * (turns + 1) * n * LANES, "rowsx": k * stages * n * LANES, "rowf": k * 2 * n, "corner": k * k,
-        "ends": (turns + 1) * n * LANES, "work": max(q, 2 * n) * LANES, "work2": max(q, 2 * n) * LANES, "sign": 1,
+        "ends": (turns + 1) * n * LANES, "peaks": (RUNGE + 2) * n * LANES,
+        "work": max(q, 2 * n) * LANES, "work2": max(q, 2 * n) * LANES, "sign": 1,
         "whole": 1, "period": 1,
         "pencil": 2 * n * n, "right": n + k, "last": n,
         "weights": k, "step": STEP_SIZES, "vectors": VECTORS * vector,

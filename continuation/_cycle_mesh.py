@@ -1,4 +1,4 @@
-"""Adaptive meshes of cycles: the error's density spread evenly over the intervals; extrema of the states.
+"""Adaptive meshes of cycles: the error's density spread evenly over the intervals.
 
 References
 ----------
@@ -8,10 +8,10 @@ Russell, Christiansen: Adaptive mesh selection strategies, SIAM J. Numer. Anal. 
 
 from typing import Final
 
-import numpy as np
-
 from gan_bifurcation.compiling import jit, leaf
-from gan_bifurcation.continuation._packs import apart
+from gan_bifurcation.continuation._cycle_linear import copy
+from gan_bifurcation.continuation._cycle_memory import MEMORY, SPARE, Layout
+from gan_bifurcation.continuation._packs import LANES, apart, inlined, put, take
 from gan_bifurcation.kernels import FloatArray
 
 # The part of the mean that is added to the density, so that no interval becomes too long.
@@ -115,69 +115,44 @@ def sample(mesh: FloatArray, u: FloatArray, phases: FloatArray, out: FloatArray)
 
 
 @leaf
-def _peak(u: FloatArray, at: int, step: int, m: int, left: float, sign: float, d: FloatArray) -> float:
-    """The greatest value of `sign` times a piece's polynomial between the coordinates left and left + 1 of its nodes.
-
-    Newton's form through the nodes 0, ..., m; `d` (m + 1,) takes its differences.
-    """
+def _moved(w: FloatArray, at: int, to: int, n: int, m: int, mesh: FloatArray, new: FloatArray) -> None:
+    """States that begin at `at`, on a mesh, to those on a new one, from `to` on."""
     apart()
-    for k in range(m + 1):
-        d[k] = sign * u[at + k * step]
-    for k in range(1, m + 1):
-        for j in range(m, k - 1, -1):
-            d[j] = (d[j] - d[j - 1]) / k
-    a, b = left, left + 1.0
-    x = left + 0.5
-    best = -np.inf
-    for _ in range(40):
-        value, slope, curvature = d[m], 0.0, 0.0
-        for k in range(m - 1, -1, -1):
-            curvature = curvature * (x - k) + 2.0 * slope
-            slope = slope * (x - k) + value
-            value = value * (x - k) + d[k]
-        best = max(best, value)
-        # The greatest value lies where the slope points to.
-        if slope > 0.0:
-            a = x
-        else:
-            b = x
-        new = x - slope / curvature if curvature < 0.0 else a - 1.0
-        if not (a < new < b):
-            new = 0.5 * (a + b)
-        # Values are flat where they are greatest.
-        if abs(new - x) < 1e-9:
-            break
-        x = new
-    return best
+    intervals = mesh.shape[0] - 1
+    i = 0
+    for p in range(intervals * m + 1):
+        j = min(p // m, intervals - 1)
+        phase = new[j] + (new[j + 1] - new[j]) * (p - j * m) / m
+        while i < intervals - 1 and phase >= mesh[i + 1]:
+            i += 1
+        x = m * (phase - mesh[i]) / (mesh[i + 1] - mesh[i])
+        for c in range(n):
+            put(w, to + p * n + c, 0.0)
+        for k in range(m + 1):
+            weight = 1.0
+            for q in range(m + 1):
+                if q != k:
+                    weight *= (x - q) / (k - q)
+            for c in range(n):
+                put(w, to + p * n + c, take(w, to + p * n + c) + weight * take(w, at + (i * m + k) * n + c))
 
 
-@leaf
-def extrema(
-    u: FloatArray, at: int, n: int, m: int, intervals: int, low: FloatArray, high: FloatArray, d: FloatArray
-) -> None:
-    """Least and greatest value (n,) of each state over the cycle's piecewise polynomials.
-
-    The states are (N m + 1, n) numbers from `at` on.
-    """
-    apart()
-    for c in range(n):
-        for side in range(2):
-            sign = 1.0 if side == 1 else -1.0
-            node = 0
-            value = -np.inf
-            for k in range(intervals * m):
-                x = sign * u[at + k * n + c]
-                if x > value:
-                    value = x
-                    node = k
-            # The pieces on both sides of the best node.
-            for k in range(2):
-                i = (node - 1 + k) % (intervals * m)
-                value = max(value, _peak(u, at + (i - i % m) * n + c, n, m, float(i % m), sign, d))
-            if side == 1:
-                high[c] = value
-            else:
-                low[c] = -value
+@inlined
+def remesh(p: Layout, w: FloatArray, h: FloatArray, mesh: FloatArray, new: FloatArray) -> None:
+    """Point, tangent, last point and its tangent on a new mesh, with other sizes of states: see `uneven`."""
+    at = p.vectors + MEMORY * p.vector
+    equidistribute(mesh, w[at : at + p.intervals], new)
+    for k in range(4):
+        copy(w, p.vectors + k * p.vector, p.vectors + SPARE * p.vector, p.border // LANES)
+        _moved(w, p.vectors + SPARE * p.vector, p.vectors + k * p.vector, p.n, p.m, mesh, new)
+        for c in range(p.n):
+            for q in range(p.vectors + k * p.vector + c, p.vectors + k * p.vector + p.states, p.n):
+                w[q] /= w[p.work2 + c]
+    for c in range(p.n):
+        w[p.scale + c] *= w[p.work2 + c]
+    for i in range(p.intervals):
+        h[i] = new[i + 1] - new[i]
+        w[p.h + (i % p.turns) * LANES + i // p.turns] = h[i]
 
 
 @jit

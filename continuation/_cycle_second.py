@@ -1,100 +1,117 @@
-"""The derivative of a bordered scalar of a cycle by the cycle, its period and its parameters, in compiled code."""
+"""The derivative of a bordered scalar of a cycle by the cycle, its period and its parameters, in compiled code.
 
-from typing import Any
+Second derivatives are central differences of the Jacobian, at eight points at once: to nine or ten digits, which is
+enough for Newton's method on a scalar that is exact itself.
+"""
+
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gan_bifurcation.compiling import jit
-from gan_bifurcation.continuation._cycle_kernels import System
-from gan_bifurcation.continuation._cycle_system import load_parameters
-from gan_bifurcation.continuation._packs import LANES
-from gan_bifurcation.evaluation import make_evaluator, second
+from gan_bifurcation.compiling import leaf
+from gan_bifurcation.continuation._cycle_linear import clear
+from gan_bifurcation.continuation._cycle_memory import TRIAL, Layout
+from gan_bifurcation.continuation._cycle_system import evaluate, gather
+from gan_bifurcation.continuation._packs import LANES, ZERO, apart, load, put, store, take, total
 from gan_bifurcation.kernels import FloatArray, TapeData
 
+IntArray = NDArray[np.int64]
 
-def condition_rows(
-    s: System, tape: TapeData, u: FloatArray, b: FloatArray, phi: FloatArray, psi: FloatArray, by_period: FloatArray,
-    by_parameters: FloatArray, rows: FloatArray, corner: FloatArray,
+# The step of differences, in scaled unknowns.
+_STEP: Final = 6e-6
+
+
+@leaf
+def _lay(p: Layout, w: FloatArray, psi: FloatArray, o: int) -> None:
+    """A left solution (N, q), number o of several, to `yl` in packs; nothing in intervals of no length."""
+    apart()
+    for j in range(p.turns):
+        for lane in range(LANES):
+            i = lane * p.turns + j
+            for c in range(p.q):
+                number = take(psi, (o * p.intervals + i) * p.q + c) if i < p.intervals else 0.0
+                put(w, p.yl + (j * p.q + c) * LANES + lane, number)
+
+
+@leaf
+def _accumulate(
+    p: Layout, w: FloatArray, factor: float, by_period: float, out: FloatArray, row: int, corner: int
+) -> None:
+    """Add the derivative of psi^T h f by the states and the parameters times a factor, and itself by the period."""
+    apart()
+    n, m = p.n, p.m
+    for j in range(p.turns):
+        h = load(w, p.h + j * LANES)
+        for i in range(m):
+            psi = p.yl + (j * p.q + i * n) * LANES
+            jac = p.jac + (j * m + i) * n * p.directions * LANES
+            clear(w, p.work, n)
+            for r in range(n):
+                y = load(w, psi + r * LANES) * h
+                for c in range(n):
+                    x = load(w, p.work + c * LANES) + y * load(w, jac + (r * p.directions + c) * LANES)
+                    store(w, p.work + c * LANES, x)
+                for c in range(p.nf):
+                    out[corner + 1 + c] += factor * total(y * load(w, jac + (r * p.directions + n + c) * LANES))
+                if by_period != 0.0:
+                    out[corner] += by_period * total(y * load(w, p.fv + ((j * m + i) * n + r) * LANES))
+            for k in range(m + 1):
+                part = factor * take(w, p.w + i * (m + 1) + k)
+                to = row + (j * p.wide + ((k - 1) * n if k > 0 else m * n)) * LANES
+                for c in range(0, n * LANES, LANES):
+                    store(out, to + c, load(out, to + c) + part * load(w, p.work + c))
+
+
+@leaf
+def curved(
+    p: Layout, tape: TapeData, w: FloatArray, v: FloatArray, g: FloatArray, box: FloatArray, phi: FloatArray,
+    psi: FloatArray, by: FloatArray, out: FloatArray,
 ) -> None:  # fmt: skip
-    """Derivatives of g = -psi^T M phi for parts of phi (k, N m + 1, n) and of psi (k, N, q), all of one kind.
+    """Derivatives of g = -psi^T M phi at the trial point, whose Jacobian was evaluated.
 
     Parameters
     ----------
-    by_period : array (k,)
-        The period's component of phi: M has the column -h f for it.
-    by_parameters : array (k, nf)
-        The free parameters' components, for which M has the columns -h T df/dp.
-    rows, corner : arrays (j, k, N, n (m + 1)), (j, k, unknowns)
-        For part j of psi and part k of phi.
+    phi, psi : arrays
+        Parts (k, N m + 1, n) and (j, N, q).
+    by : array
+        Components of phi in the period and the parameters, (k, 1 + nf): M has the columns -h f and -h T df/dp.
+    out : array
+        For each part of psi and each of phi a row as `rows` has it; then as many derivatives by borders, (., nb).
     """
-    _condition_rows(s.handle, tape, u, b, phi, psi, by_period, by_parameters, rows, corner)
-
-
-@jit
-def _condition_rows(
-    s: Any, tape: TapeData, u: FloatArray, b: FloatArray, phi: FloatArray, psi: FloatArray, by_period: FloatArray,
-    by_parameters: FloatArray, rows: FloatArray, corner: FloatArray,
-) -> None:  # fmt: skip
-    memory = s.w
-    p = s.sizes[0]
-    n, m, nf = p.n, p.m, p.nf
-    load_parameters(p, memory, b)
-    nm = tape.n_inputs
-    e = make_evaluator(tape, 1, n, 2)
-    z = np.zeros(nm)
-    for c in range(nm - n):
-        z[n + c] = memory[p.parameters + c]
-    w, scale, slope = memory[p.w : p.w + m * (m + 1)].reshape((m, m + 1)), memory[p.scale :], memory[p.slope :]
-    free = memory[p.free :]
-    f, jac, hess, direction = np.zeros(n), np.zeros((n, nm)), np.zeros((n, nm)), np.zeros(nm)
-    parts, others = phi.shape[0], psi.shape[0]
-    period = b[0]
-    for o in range(others):
+    apart()
+    parts, others = phi.shape[0] // p.states, psi.shape[0] // (p.intervals * p.q)
+    trial = p.vectors + TRIAL * p.vector
+    width = p.turns * p.wide * LANES
+    corners = parts * others * width
+    period = take(w, trial + p.border)
+    for c in range(out.shape[0]):
+        out[c] = 0.0
+    for turn in range(3):
         for k in range(parts):
-            for i in range(p.intervals):
-                for c in range(n * (m + 1)):
-                    rows[o, k, i, c] = 0.0
-            for c in range(corner.shape[2]):
-                corner[o, k, c] = 0.0
-    for i in range(p.intervals):
-        h = memory[p.h + (i % p.turns) * LANES + i // p.turns]
-        for g in range(m):
-            for c in range(n):
-                total = 0.0
-                for q in range(m + 1):
-                    total += w[g, q] * u[i * m + q, c]
-                z[c] = total * scale[c]
-            for k in range(parts):
-                for c in range(n):
-                    total = 0.0
-                    for q in range(m + 1):
-                        total += w[g, q] * phi[k, i * m + q, c]
-                    direction[c] = total * scale[c]
-                for c in range(nf):
-                    direction[n + int(free[c])] = by_parameters[k, c] * slope[c]
-                second(e, z, direction, f, jac, hess)
-                tau = by_period[k]
+            tau = by[k * (1 + p.nf)]
+            size = abs(tau) / period
+            for c in range(p.nf):
+                size = max(size, abs(by[k * (1 + p.nf) + 1 + c]))
+            for c in range(k * p.states, (k + 1) * p.states):
+                size = max(size, abs(take(phi, c)))
+            step = _STEP / size
+            # The Jacobian at the point itself, then on both sides.
+            factor, by_period = tau, 0.0
+            if turn > 0:
+                step = step if turn == 1 else -step
+                factor, by_period = 0.5 * period / step, 0.5 / step
+                gather(p, w, w, trial, p.ul)
+                gather(p, w, phi, k * p.states, p.xl)
+                for c in range(0, width, LANES):
+                    store(w, p.ul + c, load(w, p.ul + c) + step * load(w, p.xl + c))
+                for c in range(p.nf):
+                    w[p.right + 1 + c] = take(w, trial + p.border + 1 + c) + step * by[k * (1 + p.nf) + 1 + c]
+                evaluate(p, tape, w, v, g, box, w[p.right : p.right + p.nb], 1)
+            if factor != 0.0:
                 for o in range(others):
-                    for c in range(n):
-                        total = 0.0
-                        for r in range(n):
-                            y = psi[o, i, g * n + r] / scale[r]
-                            total += y * (h * period * hess[r, c] + h * tau * jac[r, c])
-                        total *= scale[c]
-                        for q in range(m + 1):
-                            rows[o, k, i, ((q - 1) * n if q > 0 else m * n) + c] += total * w[g, q]
-                    for r in range(n):
-                        y = psi[o, i, g * n + r] / scale[r]
-                        total = 0.0
-                        for c in range(n):
-                            total += jac[r, c] * direction[c]
-                        for c in range(nf):
-                            total += jac[r, n + int(free[c])] * direction[n + int(free[c])]
-                        corner[o, k, 0] += y * h * total
-                        for c in range(nf):
-                            at = n + int(free[c])
-                            corner[o, k, 1 + c] += y * (h * period * hess[r, at] + h * tau * jac[r, at]) * slope[c]
-                            if memory[p.log + c] == 1.0:
-                                # The column itself grows with the parameter.
-                                rate = slope[c] / memory[p.parameters + int(free[c])]
-                                corner[o, k, 1 + c] += y * h * period * jac[r, at] * rate * direction[at]
+                    _lay(p, w, psi, o)
+                    e = o * parts + k
+                    _accumulate(p, w, factor, by_period, out, e * width, corners + e * p.nb)
+    gather(p, w, w, trial, p.ul)
+    evaluate(p, tape, w, v, g, box, w[trial + p.border : trial + p.border + p.nb], ZERO)

@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation import _cycle_march as march
 from gan_bifurcation.continuation._cycle_kernels import System, do, phase_row, row_times
 from gan_bifurcation.continuation._cycle_march import (
-    EVERY as EVERY,
+    FULL as FULL,
 )
 from gan_bifurcation.continuation._cycle_march import (
-    FULL as FULL,
+    MESH as MESH,
 )
 from gan_bifurcation.continuation._cycle_march import (
     TOO_SMALL as TOO_SMALL,

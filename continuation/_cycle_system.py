@@ -6,7 +6,7 @@ from gan_bifurcation.compiling import leaf
 from gan_bifurcation.continuation._cycle_linear import (
     clear,
 )
-from gan_bifurcation.continuation._cycle_memory import SIZES, Layout
+from gan_bifurcation.continuation._cycle_memory import RUNGE, SIZES, Layout
 from gan_bifurcation.continuation._cycle_tape import run_packs
 from gan_bifurcation.continuation._packs import (
     LANES,
@@ -58,17 +58,22 @@ def load_parameters(p: Layout, w: FloatArray, b: FloatArray) -> None:
 def evaluate(
     p: Layout, tape: TapeData, w: FloatArray, v: FloatArray, g: FloatArray, box: FloatArray, b: FloatArray, order: int
 ) -> None:
-    """f at the Gauss points of the states in `ul`; with order 1 its Jacobian, with order 2 f at the mesh points too."""
+    """f at the Gauss points of the states in `ul`; with order 1 its Jacobian, with order 2 f at the mesh points too.
+
+    With order -1, f at eight states that are in the last place of `peaks`, in their place.
+    """
     apart()
     n, m = p.n, p.m
+    alone = order < 0
+    few = p.peaks + (RUNGE + 1) * n * LANES
     load_parameters(p, w, b)
     for c in range(tape.n_inputs - n):
         store(v, (n + c) * LANES, spread(take(w, p.parameters + c)))
     # What depends on parameters only is computed once.
     start = 0
-    for j in range(p.turns):
-        u = p.ul + j * p.wide * LANES
-        for i in range(m + 1 if order == 2 else m):
+    for j in range(1 if alone else p.turns):
+        u = few if alone else p.ul + j * p.wide * LANES
+        for i in range(m if alone else 0, m + 1 if order == 2 or alone else m):
             for c in range(n):
                 if i < m:
                     x = spread(0.0)
@@ -82,7 +87,8 @@ def evaluate(
             for r in range(n):
                 out = tape.outputs[r]
                 size = 1.0 / take(w, p.scale + r)
-                f = p.fv + ((j * m + i) * n + r) * LANES if i < m else p.fm + (j * n + r) * LANES
+                f = p.fv + (j * m + i) * n * LANES if i < m else (few if alone else p.fm + j * n * LANES)
+                f += r * LANES
                 store(w, f, load(v, out * LANES) * size)
                 if order > 0 and i < m:
                     to = p.jac + ((j * m + i) * n + r) * p.directions * LANES

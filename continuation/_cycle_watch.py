@@ -16,11 +16,13 @@ from gan_bifurcation.continuation._cycle_memory import (
     TANGENT,
     Layout,
 )
-from gan_bifurcation.continuation._cycle_mesh import density, extrema
+from gan_bifurcation.continuation._cycle_mesh import density
 from gan_bifurcation.continuation._packs import apart, inlined, put, take
 from gan_bifurcation.kernels import FloatArray
 
 _REAL: Final = 1e-9
+# So many times its size is a state that its size does not tell much of.
+_STILL: Final = 33.0
 
 
 @leaf
@@ -40,7 +42,7 @@ def _outside(spectrum: NDArray[np.complex128], kind: int) -> int:
 @leaf
 def look(
     p: Layout, w: FloatArray, spectrum: NDArray[np.complex128], old: NDArray[np.complex128],
-    limits: FloatArray, first: FloatArray, count: int, low: FloatArray, high: FloatArray,
+    limits: FloatArray, first: FloatArray, count: int, ends: FloatArray,
 ) -> bool:  # fmt: skip
     """Whether the point just accepted is one of those that are looked at: something changed, or may have ended.
 
@@ -62,7 +64,7 @@ def look(
         if _outside(spectrum, kind) != _outside(old, kind):
             return True
     for c in range(p.n):
-        if not max(abs(low[c]), abs(high[c])) * w[p.scale + c] < limits[3]:
+        if not max(abs(ends[c]), abs(ends[p.n + c])) * w[p.scale + c] < limits[3]:
             return True
     for i in range(4, limits.shape[0]):
         if min(w[b0 + 1], w[b1 + 1]) <= limits[i] <= max(w[b0 + 1], w[b1 + 1]):
@@ -91,34 +93,56 @@ def look(
 
 
 @inlined
-def record(p: Layout, w: FloatArray, records: FloatArray, at: int, d: FloatArray) -> None:
-    """The present point: the step, the sign of the determinant, border unknowns, their tangent, extrema, states."""
+def record(
+    p: Layout, w: FloatArray, records: FloatArray, at: int, mesh: int, ends: FloatArray
+) -> None:  # fmt: skip
+    """The present point: step, determinant's sign, number of its mesh, border unknowns, tangent, extrema, states.
+
+    Extrema (2 n,) and states are written in their own units.
+    """
     n, nb = p.n, p.nb
     point, tangent = p.vectors + PRESENT * p.vector, p.vectors + TANGENT * p.vector
     records[at] = w[p.step + LAST]
     records[at + 1] = w[p.step + SIGN]
+    records[at + 2] = mesh
     for c in range(nb):
-        put(records, at + 2 + c, take(w, point + p.border + c))
-        put(records, at + 2 + nb + c, take(w, tangent + p.border + c))
-    at += 2 + 2 * nb
-    extrema(w, point, n, p.m, p.intervals, records[at : at + n], records[at + n : at + 2 * n], d)
-    for c in range(p.states):
-        put(records, at + 2 * n + c, take(w, point + c))
+        put(records, at + 3 + c, take(w, point + p.border + c))
+        put(records, at + 3 + nb + c, take(w, tangent + p.border + c))
+    at += 3 + 2 * nb
+    for c in range(n):
+        size = take(w, p.scale + c)
+        put(records, at + c, size * take(ends, c))
+        put(records, at + n + c, size * take(ends, n + c))
+        for k in range(c, p.states, n):
+            put(records, at + 2 * n + k, size * take(w, point + k))
 
 
 @inlined
 def uneven(
-    p: Layout, w: FloatArray, h: FloatArray, top: FloatArray, limits: FloatArray, trivial: float, low: FloatArray,
-    high: FloatArray,
-) -> bool:  # fmt: skip
-    """Whether the mesh and the sizes of the states are to be looked at."""
-    # What is remembered of corrections is not needed here.
+    p: Layout, w: FloatArray, h: FloatArray, top: FloatArray, limits: FloatArray, trivial: float, ends: FloatArray
+) -> int:
+    """Whether the mesh or the sizes of states are to be made anew (1), or more intervals are needed (2).
+
+    The shares of the intervals in the error stay where corrections are remembered, which are not needed here; by how
+    much sizes are to grow goes to `work2`.
+    """
+    n = p.n
     at = p.vectors + MEMORY * p.vector
-    shares = w[at : at + p.intervals]
-    result: bool = trivial > limits[1]
-    if density(h, w, p.vectors + PRESENT * p.vector, p.n, top, shares) > limits[0]:
-        result = True
-    for c in range(p.n):
-        if high[c] - low[c] > 2.0:
-            result = True
-    return result
+    tangent = p.vectors + TANGENT * p.vector
+    result = 0
+    if density(h, w, p.vectors + PRESENT * p.vector, n, top, w[at : at + p.intervals]) > limits[0]:
+        result = 1
+    slope = w[tangent + p.border + 1]
+    for c in range(n):
+        size, most = ends[n + c] - ends[c], max(abs(ends[c]), abs(ends[n + c]))
+        grown = max(size, 0.02 * most)
+        if size < 0.02 * most and most > _STILL and slope != 0.0:
+            # A state that does not oscillate but moves with the parameter is to allow steps of the parameter.
+            mean = 0.0
+            for k in range(c, p.states, n):
+                mean += take(w, tangent + k)
+            grown = max(grown, min(0.5 * abs(mean / slope) * n / p.states, most))
+        if grown > 2.0:
+            result = 1
+        w[p.work2 + c] = grown if grown > 2.0 else 1.0
+    return 2 if trivial > limits[1] else result

@@ -6,8 +6,8 @@ bordered matrix along a curve of bifurcation points). The unknowns are u = (x / 
 where q are the free parameters in units of their window, in logarithm if it is logarithmic.
 
 Conditions use minimally augmented systems (Govaerts 2000, ch. 4): with M = A - s r I (one real eigenvalue s r) or M =
-A^2 + alpha A + beta I (a pair), the bordered system [[M, B], [C^T, 0]] [V; G] = [0; I] has G = 0 exactly where M has
-the rank deficiency of the border's width; G is smooth, and dG = -W^T dM V.
+A^2 + alpha A + beta I (a pair), where A is in units of the states, the bordered system [[M, B], [C^T, 0]] [V; G] =
+[0; I] has G = 0 exactly where M has the rank deficiency of the border's width; G is smooth, and dG = -W^T dM V.
 
 Loops are written out and every function takes the state behind one pointer: array expressions and arguments by the
 dozen multiplied the time that compilation takes by ten.
@@ -277,15 +277,15 @@ def _real_forms(s: Any, row: int, level: float) -> bool:
     shift = s.sign if s.is_map else 1.0
     for i in range(n):
         for c in range(n):
-            s.m[i, c] = s.j[i, c]
+            s.m[i, c] = s.a[i, c]
         s.m[i, i] -= shift * level
     if not _solve_borders(s):
         return False
     s.residual[row] = s.g[0, 0]
     overlap = 0.0
     for i in range(n):
-        s.lefts[0, i] = -s.covectors[i, 0]
-        s.directions[0, i] = s.vectors[i, 0]
+        s.lefts[0, i] = -s.covectors[i, 0] / s.scale[i]
+        s.directions[0, i] = s.vectors[i, 0] * s.scale[i]
         overlap += s.covectors[i, 0] * s.vectors[i, 0]
     s.rows[0] = 0
     for z in range(s.gz.shape[1]):
@@ -300,9 +300,6 @@ def _pair_forms(s: Any, row: int, level: float, kappa: float) -> bool:
     a = s.a
     c6 = s.coefficients
     _pair_coefficients(s, kappa, level)
-    for i in range(n):
-        for c in range(n):
-            a[i, c] = s.j[i, c]
     for i in range(n):
         for c in range(n):
             total = c6[0] * a[i, c]
@@ -323,10 +320,10 @@ def _pair_forms(s: Any, row: int, level: float, kappa: float) -> bool:
             for y in range(n):
                 av += a[x, y] * s.vectors[y, c]
                 wa += a[y, x] * s.covectors[y, i]
-            s.lefts[2 * e, x] = -s.covectors[x, i]
-            s.directions[2 * e, x] = av + c6[0] * s.vectors[x, c]
-            s.lefts[2 * e + 1, x] = -wa
-            s.directions[2 * e + 1, x] = s.vectors[x, c]
+            s.lefts[2 * e, x] = -s.covectors[x, i] / s.scale[x]
+            s.directions[2 * e, x] = (av + c6[0] * s.vectors[x, c]) * s.scale[x]
+            s.lefts[2 * e + 1, x] = -wa / s.scale[x]
+            s.directions[2 * e + 1, x] = s.vectors[x, c] * s.scale[x]
             w_av += s.covectors[x, i] * av
             w_v += s.covectors[x, i] * s.vectors[x, c]
         for z in range(s.gz.shape[1]):
@@ -348,6 +345,10 @@ def residual_jacobian(s: Any, u: FloatArray) -> bool:
     if s.condition == NONE:
         return True
     row = n + s.k
+    # Where states differ by many orders of magnitude, the matrix is as good as singular in any units but theirs.
+    for i in range(n):
+        for c in range(n):
+            s.a[i, c] = s.j[i, c] * (s.scale[c] / s.scale[i])
     jacobian(s.level, s.z, s.level_f, s.level_j)
     level = s.level_f[0]
     rows = forms = 1
@@ -407,8 +408,8 @@ def refresh_borders(s: Any) -> None:
     # or an invariant one) that they owe their being to. On a manifold the critical eigenvalue is another one.
     if s.condition == REAL and s.k == 1 and s.sign > 0.0 and s.level_f[0] == (1.0 if s.is_map else 0.0):
         for i in range(n):
-            s.pin_rows[i, 0] = b[i, 0]
-            s.pin_columns[i, 0] = b[i, 0]
+            s.pin_rows[i, 0] = b[i, 0] / s.scale[i]
+            s.pin_columns[i, 0] = b[i, 0] * s.scale[i]
     if width == 2:
         pairing = np.zeros((2, 4))
         for e in range(2):
@@ -416,7 +417,7 @@ def refresh_borders(s: Any) -> None:
                 for i in range(n):
                     pairing[0, 2 * e + f] += b[i, e] * c[i, f]
                     for x in range(n):
-                        pairing[1, 2 * e + f] += b[i, e] * s.j[i, x] * c[x, f]
+                        pairing[1, 2 * e + f] += b[i, e] * s.a[i, x] * c[x, f]
         best = -1.0
         for e in range(4):
             for f in range(e + 1, 4):

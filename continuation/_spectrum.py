@@ -20,7 +20,8 @@ from gan_bifurcation.kernels import COMPLEX_VECTOR, MATRIX, FloatArray, types
 from gan_bifurcation.linking import linked
 
 _EPS: Final = 2.220446049250313e-16
-_MOST_SWEEPS: Final = 60
+_MOST_SWEEPS: Final = 300
+_PATIENCE: Final = 12
 
 
 @leaf
@@ -177,14 +178,16 @@ def _francis(h: FloatArray, n: int, out: NDArray[np.complex128]) -> bool:
             return False
         x, y = h[high, high], h[high - 1, high - 1]
         w = h[high, high - 1] * h[high - 1, high]
-        if sweeps == 10 or sweeps == 20 or sweeps == 40:
-            # Shifts of another kind where the usual ones go round in a circle.
+        if sweeps > 0 and sweeps % _PATIENCE == 0:
+            # Shifts of another kind where the usual ones go round in a circle: a pair of another angle each time, since
+            # a spectrum that is nearly its own mirror image brings them back to where they were.
             shift += x
             for i in range(high + 1):
                 h[i, i] -= x
             s = abs(h[high, high - 1]) + abs(h[high - 1, high - 2])
-            x = y = 0.75 * s
-            w = -0.4375 * s * s
+            cosine = np.cos(0.7 + 1.9 * (sweeps // _PATIENCE))
+            x = y = cosine * s
+            w = (cosine * cosine - 1.0) * s * s
         sweeps += 1
         # Two small subdiagonal entries in a row end the active block as well.
         m = high - 2

@@ -2,7 +2,8 @@
 
 Columns of a tally: real eigenvalues beyond 0 (flows) or +1 (maps), real multipliers beyond -1, unstable complex pairs,
 side of the structural one (-1, 0, 1), sign of the determinant, eigenvalues on the boundary, unstable eigenvalues,
-whether one of the first five is another than at the point before.
+whether one of the first five is another than at the point before (ALTERED), and whether eigenvalues look as if they had
+changed places (EXCHANGED).
 """
 
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.compiling import jit
+from gan_bifurcation.compiling import jit, leaf
 from gan_bifurcation.kernels import FloatArray
 
 # Closer to the stability boundary than this is on it: eigenvalues carry rounding. In units of the largest eigenvalue
@@ -21,6 +22,34 @@ _ROUNDING: Final = 1e-15
 # Larger than any eigenvalue that means something.
 FAR: Final = 1e300
 POSITIVE, NEGATIVE, PAIRS, STRUCTURAL, SIGN, NEUTRAL, UNSTABLE, CHANGED = range(8)
+ALTERED, EXCHANGED = 1, 2
+# An eigenvalue may have gone over to the other side if its nearest neighbour there is not much farther than on its own.
+_NOT_FARTHER: Final = 1.2
+
+
+@leaf
+def _exchanged(
+    is_map: bool, before: NDArray[np.complex128], after: NDArray[np.complex128], width: float
+) -> bool:  # fmt: skip
+    """Whether eigenvalues may have gone over to the other side, as many one way as the other."""
+    for k in range(before.shape[0]):
+        z = before[k]
+        if z.imag < 0.0 or not abs(z) < FAR:
+            continue
+        outside = (abs(z) - 1.0 if is_map else z.real) > width
+        same = other = np.inf
+        for i in range(after.shape[0]):
+            y = after[i]
+            if y.imag < 0.0 or not abs(y) < FAR:
+                continue
+            distance = abs(y - z)
+            if ((abs(y) - 1.0 if is_map else y.real) > width) == outside:
+                same = min(same, distance)
+            else:
+                other = min(other, distance)
+        if other < _NOT_FARTHER * same:
+            return True
+    return False
 
 
 @jit
@@ -75,4 +104,6 @@ def tally(
         table[i, SIGN] = int(signs[i])
         for column in range(5 if i > 0 else 0):
             if table[i, column] != table[i - 1, column]:
-                table[i, CHANGED] = 1
+                table[i, CHANGED] = ALTERED
+        if i > 0 and table[i, UNSTABLE] > 0 and _exchanged(is_map, spectra[i - 1], spectra[i], width):
+            table[i, CHANGED] |= EXCHANGED

@@ -147,7 +147,8 @@ class BifurcationSet:
         for i, c in enumerate(self.curves):
             for j in range(i):
                 d = self.curves[j]
-                if c.curve != d.curve or c.system.iterations != d.system.iterations or self.names[j] in found:
+                same = (c.curve, _object(c), c.system.iterations) == (d.curve, _object(d), d.system.iterations)
+                if not same or self.names[j] in found:
                     continue
                 # Chords lie off a curve by about this much; a curve beside it would not follow it all along.
                 probes = lines[i][np.linspace(0, len(c) - 1, 9).astype(int)]
@@ -244,6 +245,7 @@ def bifurcation_set(
     coefficients: bool = True,
     most_branches: int = 160,
     most_circles: int = 12,
+    most_modes: int = 35,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> BifurcationSet:
@@ -274,6 +276,8 @@ def bifurcation_set(
     most_circles : int
         Number of points, to each side, at which to stop a curve of invariant circles: a few of them cost as much as all
         else together. That it was cut is said.
+    most_modes : int
+        Number of modes of a circle at which to stop such a curve, as it costs by their third power.
     seed : int
         Of the search.
     progress : callable, optional
@@ -311,8 +315,18 @@ def bifurcation_set(
         raise MisuseError(f"At least one branch must be allowed, got most_branches={most_branches}.")
     if most_circles < 2:
         raise MisuseError(f"A curve of circles has at least two points, got most_circles={most_circles}.")
+    if most_modes < 9:
+        raise MisuseError(f"A curve of circles has at least nine modes, got most_modes={most_modes}.")
     builder = Builder(
-        system, window, int(depth), tuple(events), coefficients, int(most_branches), int(most_circles), progress
+        system,
+        window,
+        int(depth),
+        tuple(events),
+        coefficients,
+        int(most_branches),
+        int(most_circles),
+        int(most_modes),
+        progress,
     )
     builder.explore(start, box, seed)
     builder.trace_curves()

@@ -26,12 +26,20 @@ from gan_bifurcation.continuation.circle_conditions import (
 )
 from gan_bifurcation.continuation.circle_critical import Shifted
 from gan_bifurcation.continuation.circle_doubling import critical_direction
-from gan_bifurcation.continuation.circle_leaps import Slope, guessed, interrupted, leaps, noble_ahead, partner
+from gan_bifurcation.continuation.circle_leaps import (
+    Slope,
+    guessed,
+    hindrance,
+    interrupted,
+    leaps,
+    noble_ahead,
+    partner,
+)
 from gan_bifurcation.continuation.circle_newton import TOLERANCE, Circle, CircleProblem
 from gan_bifurcation.continuation.circle_orbits import framed
 from gan_bifurcation.continuation.circle_solver import SETTLED, SHRUNK, Found, Solver
 from gan_bifurcation.continuation.circle_starts import natural_sizes
-from gan_bifurcation.continuation.circle_waves import SIZES, resampled, tail
+from gan_bifurcation.continuation.circle_waves import SIZES, highest_mode, resampled, tail
 from gan_bifurcation.continuation.march import StepControl
 from gan_bifurcation.continuation.run import Ends
 from gan_bifurcation.errors import MisuseError, Outcome
@@ -53,7 +61,7 @@ _MOST_NODES_OVER: Final = 243
 # So many circles with so many nodes one after the other say that the curve ends at a tongue, or circles break up.
 _LAST: Final = 3
 _MANY_NODES: Final = 243
-_MOST_NODES: Final = 405
+MOST_MODES: Final = 135
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,11 +118,24 @@ class CurveStepper(Solver):
         What the critical direction does.
     ends : Ends
     control : StepControl
+    most_modes : int
+        Where a circle needs more, the curve ends.
     """
 
-    def __init__(self, problem: CircleProblem, label: str, way: str, ends: Ends, control: StepControl) -> None:
+    def __init__(
+        self,
+        problem: CircleProblem,
+        label: str,
+        way: str,
+        ends: Ends,
+        control: StepControl,
+        most_modes: int = MOST_MODES,
+    ) -> None:
         super().__init__(problem)
         self.label, self.way, self.ends, self.control = label, way, ends, control
+        # Whether the modes that were allowed for, fewer than the equations could have, were once too few.
+        self.short_of_modes, self.allowed = False, most_modes
+        self.most = max((s for s in SIZES if s <= self.most and highest_mode(s) <= most_modes), default=SIZES[0])
 
     # -- one circle ---------------------------------------------------------------------------------------------------
 
@@ -142,7 +163,7 @@ class CurveStepper(Solver):
         return (circle, theta) if last < 1e-7 else None
 
     def on_curve(
-        self, circle: Circle, theta: float, borders: Borders, plane: Plane, like: Move | None, most: int = _MOST_NODES
+        self, circle: Circle, theta: float, borders: Borders, plane: Plane, like: Move | None, most: int = SIZES[-1]
     ) -> On | None:
         """The circle on the curve with as many modes as it needs, its borders and its tangent."""
         for size in (s for s in SIZES if len(circle.u) <= s <= max(min(most, self.most), len(circle.u))):
@@ -159,6 +180,7 @@ class CurveStepper(Solver):
                 return self._settled(circle, theta, borders.resized(len(circle.u)), like)
             if self.problem.needs_frames(size):
                 circle = self.problem.settled(circle)
+        self.short_of_modes = self.allowed < MOST_MODES
         return None
 
     def _settled(self, circle: Circle, theta: float, borders: Borders, like: Move | None) -> On | None:
@@ -270,7 +292,14 @@ class CurveStepper(Solver):
                 return found, Outcome("point", text, True)
             step = min(step, longest)
             step = min(step, self.control.largest / room)
+            self.short_of_modes = False
             new = self._advance(found, step)
+            if new is None and self.short_of_modes:
+                text = (
+                    f"Stopped at {self.where(here.circle)}, where circles need more than "
+                    f"{highest_mode(self.most)} modes; raise most_modes to go on."
+                )
+                return found, Outcome("points", text, True)
             nodes = len(here.circle.u) if new is None else len(new.circle.u)
             # Many modes are the sign of a tongue; it is tried to get past it before they become more.
             if (new is None and step < 0.1 * self.control.first) or (new is not None and nodes > max(tried, _FELT)):
@@ -362,7 +391,11 @@ class CurveStepper(Solver):
         return None
 
     def _broken(self, here: On, far: float | None) -> Outcome:
-        return Outcome("step too small", interrupted(here.circle, self.where(here.circle), far), False)
+        where = self.where(here.circle)
+        # At a curve's circles a multiplier is 1 anyway.
+        hindered = hindrance(self.problem.system, np.zeros(0, complex))
+        text = f"The curve was lost near {where}: {hindered}." if hindered else interrupted(here.circle, where, far)
+        return Outcome("step too small", text, False)
 
 
 def _slope(on: On) -> Slope:
@@ -402,11 +435,13 @@ def way_of(point: Point) -> str:
     return FLIP if critical_direction(point).way == "reverses" else DOUBLE
 
 
-def trace_curve(start: Point, windows: dict[str, Range], ends: Ends, control: StepControl, both: bool = True) -> Branch:
+def trace_curve(
+    start: Point, windows: dict[str, Range], ends: Ends, control: StepControl, most_modes: int = MOST_MODES
+) -> Branch:
     """The curve of a fold, flip or Neimark-Sacker point of circles over two parameters."""
     assert start.profile is not None
     problem = CircleProblem(start.system, windows, natural_sizes(start.profile.states))
-    stepper = CurveStepper(problem, start.label, way_of(start), ends, control)
+    stepper = CurveStepper(problem, start.label, way_of(start), ends, control, most_modes)
     first = stepper.first(start)
     ahead, forward = stepper.follow(first, 1.0)
     behind, backward = stepper.follow(first, -1.0)

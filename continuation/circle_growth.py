@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import scipy.fft
+import scipy.linalg.lapack
 from numpy.typing import NDArray
 
 from gan_bifurcation.continuation.circle_waves import highest_mode
@@ -78,10 +79,12 @@ def growth(u: FloatArray, rho: float, slopes: Callable[[FloatArray], FloatArray]
     for b in range(blocks):
         k = b * _BLOCK
         vectors[:, 0] = along[k]
-        vectors, r = np.linalg.qr(vectors)
+        # The library's own calls: what numpy does around them takes longer than they do.
+        packed, reflections, _, _ = scipy.linalg.lapack.dgeqrf(vectors)
+        vectors, diagonal = scipy.linalg.lapack.dorgqr(packed, reflections)[0], np.diag(packed)
         if b:
-            logs[b] = np.log(np.maximum(np.abs(np.diag(r))[1:], 1e-300))
-            signs[b] = np.sign(r[1, 1])
+            logs[b] = np.log(np.maximum(np.abs(diagonal)[1:], 1e-300))
+            signs[b] = np.sign(diagonal[1])
         first[b] = vectors[:, 1]
         for matrix in a[k : k + _BLOCK]:
             vectors = matrix @ vectors

@@ -169,7 +169,8 @@ class CircleProblem:
     def defect_between(self, circle: Circle) -> float:
         """The same between the nodes, where nothing was asked."""
         between = shifted(circle.u, 0.5 / len(circle.u))
-        f, _, _ = self.evaluate_at(between, circle.q)
+        at = self.at(circle)
+        f = np.array([at.rhs(x) for x in between])
         return float(np.max(np.abs(f - shifted(between, circle.rho)) / self.scale))
 
     # -- Newton -----------------------------------------------------------------------------------------------------
@@ -229,7 +230,7 @@ class CircleProblem:
         with np.errstate(all="ignore"):
             found, _ = self._solved(linear, circle, right, None, 1e-8)
         if found is None or not np.isfinite(found).all():
-            return like
+            return Direction(resampled(like.u, len(circle.u)), like.s)
         # Where the branch does not move along the row, the solution is endless in the direction that is wanted.
         found = found / np.max(np.abs(found))
         made = Direction(smoothed(found[:-2].reshape(circle.u.shape)), found[-2:])

@@ -18,6 +18,7 @@ from gan_bifurcation.simulate import Orbit
 FloatArray = NDArray[np.float64]
 
 # Largest dense eigenvalue problem: nodes times states.
+_FINER: Final = 2
 _LARGEST: Final = 720
 _MODES: Final = 120
 # Periods up to this are looked for.
@@ -37,7 +38,10 @@ def circle_of_orbit(orbit: Any, discard: float) -> ProfileStart:
     if not orbit.outcome.converged:
         raise MisuseError(f"The orbit has not settled on a circle: {orbit.outcome.message}")
     if system.kind != "map":
-        raise MisuseError("An invariant circle is one of a map, but the orbit is of a flow; take orbit_to_cycle.")
+        raise MisuseError(
+            "An invariant circle is one of a map, but the orbit is of a flow; take orbit_to_cycle, or for a torus an "
+            "orbit of its return map, as gb.simulate(gb.poincare(flow, 'x'), start, steps=2000)."
+        )
     if np.any(np.diff(orbit.times) != 1.0):
         raise MisuseError("Every step of the orbit is needed; simulate without samples=.")
     states = orbit.states[int(discard * len(orbit.states)) :]
@@ -94,7 +98,9 @@ def reduced(problem: CircleProblem, profile: Profile, q: FloatArray) -> Circle:
         If there are none: the linearisation is not reducible to constant real form.
     """
     n, rho = problem.system.n, profile.rotation_number
-    size = max((s for s in SIZES if s * n <= _LARGEST), default=SIZES[0])
+    # Eigenfunctions are about as smooth as the circle.
+    most = _FINER * len(profile.phases)
+    size = max((s for s in SIZES if s * n <= _LARGEST and s <= most), default=SIZES[0])
     u = resampled(np.array(profile.states), size)
     _, a, _ = problem.evaluate(u, q)
     shift = shifted(np.eye(size), -rho)

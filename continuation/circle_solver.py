@@ -11,7 +11,7 @@ from gan_bifurcation.continuation.circle_frames import Frames
 from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem, Plane
 from gan_bifurcation.continuation.circle_waves import SIZES, resampled, tail
 from gan_bifurcation.continuation.run import Ends
-from gan_bifurcation.observables import number
+from gan_bifurcation.evaluation import make_evaluator, value
 from gan_bifurcation.profiles import Profile
 
 # Modes are added where the last tenth of them is larger than this, relative to the largest.
@@ -19,6 +19,8 @@ SETTLED: Final = 1e-9
 # Most nodes, and most nodes times states.
 _MOST: Final = 729
 _LARGEST: Final = 12_000
+# The same of return maps of flows, each value of which is an integration.
+_MOST_RETURNS: Final = 243
 # Circles as small as this part of the largest have shrunk to a point.
 SHRUNK: Final = 0.03
 # Multipliers count as outside of the unit circle beyond this.
@@ -48,7 +50,8 @@ class Solver:
 
     def __init__(self, problem: CircleProblem) -> None:
         self.problem = problem
-        self.most = max((s for s in SIZES if s <= _MOST and s * problem.system.n <= _LARGEST), default=SIZES[0])
+        most = _MOST if problem.system.section is None else _MOST_RETURNS
+        self.most = max((s for s in SIZES if s <= most and s * problem.system.n <= _LARGEST), default=SIZES[0])
 
     def solved(self, guess: Circle, plane: Plane, most: int = SIZES[-1]) -> Found | None:
         """A circle in a plane with as many modes as it needs; None without one."""
@@ -118,8 +121,11 @@ class Solver:
             if circle.u[:, k].min() < window.low or circle.u[:, k].max() > window.high:
                 return f"{self.problem.system.states[k]} left its bounds ({window.low:g}, {window.high:g})"
         if ends.domain:
-            p = self.problem.at(circle).parameter_vector().tolist()
+            p, found = self.problem.at(circle).parameter_vector(), np.empty(1)
             for tape, reason in ends.domain:
-                if any(not number(tape, [*x, *p]) >= 0.0 for x in circle.u.tolist()):
-                    return f"left the domain: {reason}"
+                guard = make_evaluator(tape.data, 1, 1, 0)
+                for x in circle.u:
+                    value(guard, np.concatenate([x, p]), found)
+                    if not found[0] >= 0.0:
+                        return f"left the domain: {reason}"
         return ""

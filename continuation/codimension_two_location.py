@@ -4,6 +4,7 @@ Two conditions on the spectrum of one equilibrium or fixed point: the minimally 
 solved together, with exact derivatives.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -75,6 +76,10 @@ def tally(kind: str, spectrum: ComplexArray, structural: float) -> tuple[int, in
     )
 
 
+# The eigenvalues that the curve's condition does not speak of, and how many of them lie beyond the boundary.
+Counted = tuple[ComplexArray, tuple[int, int, int, int]]
+
+
 @dataclass(frozen=True, eq=False)
 class Crossings:
     """Finds the further crossings along one curve.
@@ -89,20 +94,29 @@ class Crossings:
     problem: CurveProblem
     label: str
 
-    def scan(self, pair: Strip, explained: set[str]) -> list[tuple[float, Point]]:
+    def counted(self, strip: Strip) -> list[Counted]:
+        """What is beyond the boundary at each point of a strip."""
+        if self.label not in CROSSINGS[self.problem.system.kind] or self.problem.level:
+            return []
+        kind = self.problem.system.kind
+        spectra = [others(self.problem, strip, i) for i in range(len(strip))]
+        return [(s, tally(kind, s, float(z))) for s, z in zip(spectra, strip.structural, strict=True)]
+
+    def scan(self, pair: Strip, counted: Sequence[Counted], explained: set[str]) -> list[tuple[float, Point]]:
         """Points between two consecutive ones of the curve, with how far along; double eigenvalues found otherwise
         are `explained`.
         """
-        if self.label not in CROSSINGS[self.problem.system.kind] or self.problem.level:
-            return []
-        return self._between(pair, pair, 0, explained)
+        return self._between(pair, counted, pair, 0, explained) if counted else []
 
-    def _between(self, pair: Strip, whole: Strip, depth: int, explained: set[str]) -> list[tuple[float, Point]]:
+    def _between(
+        self, pair: Strip, counted: Sequence[Counted], whole: Strip, depth: int, explained: set[str]
+    ) -> list[tuple[float, Point]]:
         kind = self.problem.system.kind
-        spectra = [others(self.problem, pair, i) for i in (0, 1)]
+        spectra, counts = [s for s, _ in counted], [c for _, c in counted]
+        if counts[0] == counts[1] and len(spectra[0]) == len(spectra[1]):
+            return []
         if (not len(spectra[0]) and not np.isfinite(pair.structural).all()) or len(spectra[0]) != len(spectra[1]):
             return []
-        counts = [tally(kind, spectra[i], float(pair.structural[i])) for i in (0, 1)]
         positive, negative, pairs, structural = (b - a for a, b in zip(*counts, strict=True))
         if positive + negative + 2 * pairs == 0 and pairs and not (positive and negative):
             positive = negative = pairs = 0  # a pair became two real eigenvalues on the unstable side, or back
@@ -124,8 +138,10 @@ class Crossings:
             middle = project(self.problem, 0.5 * (pair.u[0] + pair.u[1]), chord)
         if middle is None:
             return self._unresolved(pair, whole, changes, structural)
-        left = self._between(join([pair.slice(slice(0, 1)), middle]), whole, depth + 1, explained)
-        return left + self._between(join([middle, pair.slice(slice(1, 2))]), whole, depth + 1, explained)
+        halves = join([pair.slice(slice(0, 1)), middle]), join([middle, pair.slice(slice(1, 2))])
+        (between,) = self.counted(middle)
+        left = self._between(halves[0], (counted[0], between), whole, depth + 1, explained)
+        return left + self._between(halves[1], (between, counted[1]), whole, depth + 1, explained)
 
     def _fraction(self, pair: Strip, point: Point) -> float:
         u = self.problem.pack(point.x, values=point.parameters)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation import _cycle_march as march
 from gan_bifurcation.continuation import _cycle_steps as steps
 from gan_bifurcation.continuation._cycle_kernels import do, inner_product, make_cycle
-from gan_bifurcation.continuation._cycle_memory import VECTORS
+from gan_bifurcation.continuation._cycle_memory import SPARE, VECTORS
 from gan_bifurcation.continuation._cycle_mesh import equidistribute, sample
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
@@ -52,8 +52,21 @@ def tables(degree: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 
 def nodes_of(mesh: FloatArray, degree: int) -> FloatArray:
     """Phases of all nodes of a mesh, (N m + 1,)."""
-    inner = mesh[:-1, None] + np.diff(mesh)[:, None] * np.arange(degree)[None, :] / degree
-    return np.append(inner.ravel(), 1.0)
+    phases = np.empty((len(mesh) - 1) * degree + 1)
+    left = mesh[:-1]
+    length = (mesh[1:] - left) / degree
+    for k in range(degree):
+        phases[k:-1:degree] = left + k * length
+    phases[-1] = 1.0
+    return phases
+
+
+def shown(mesh: FloatArray, degree: int) -> tuple[FloatArray, FloatArray]:
+    """Phases of all nodes, and the mesh, as profiles have them: nobody writes to them."""
+    phases, mesh = nodes_of(mesh, degree), mesh.copy()
+    phases.setflags(write=False)
+    mesh.setflags(write=False)
+    return phases, mesh
 
 
 def natural_sizes(u: FloatArray) -> FloatArray:
@@ -65,11 +78,22 @@ def natural_sizes(u: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class Strides:
-    """Points that `Collocation.march` found: why it came back, records (count, numbers), multipliers (count, n)."""
+    """Points that `Collocation.march` found.
+
+    Attributes
+    ----------
+    reason : int
+        Why it came back.
+    records : array (count, numbers)
+        See `_cycle_watch.record`.
+    spectra : complex array (count, n)
+    meshes : list of arrays (N + 1,)
+    """
 
     reason: int
     records: FloatArray
     spectra: ComplexArray
+    meshes: list[FloatArray]
 
 
 class Collocation:
@@ -97,7 +121,7 @@ class Collocation:
         period: float | None = None, extra: int = 0,
     ) -> None:  # fmt: skip
         self.system, self.free, self.period, self.degree = system, dict(free), period, degree
-        self.mesh, self.scale = np.array(mesh, dtype=float), np.array(scale, dtype=float)
+        self.mesh, scale = np.array(mesh, dtype=float), np.array(scale, dtype=float)
         self.intervals = len(mesh) - 1
         n, nf = system.n, len(self.free)
         self.nb = 1 + nf + extra
@@ -106,7 +130,7 @@ class Collocation:
         d, w, omega, self.top = tables(degree)
         self.h = np.diff(self.mesh)
         self.state = make_cycle(
-            system.tape.data, n, self.h, d, w, omega, window, places, system.parameter_vector(), self.scale, extra
+            system.tape.data, n, self.h, d, w, omega, window, places, system.parameter_vector(), scale, extra
         )
         p = self.state.sizes
         # Present point and tangent, the last ones, trial point, solution.
@@ -115,6 +139,8 @@ class Collocation:
         self.corner = self.state.view(p.corner, p.k, p.k)
         self.pencil = self.state.view(p.pencil, 2, n, n)
         self.step = self.state.view(p.step, steps.STEP_SIZES)
+        # Compiled code changes them as cycles grow.
+        self.scale = self.state.view(p.scale, n)
         self.which = np.arange(self.nb, dtype=np.int64)
         self.spectrum = np.zeros(n, dtype=complex)
         self.u, self.t, self.before, self.before_t, self.trial, self.solution = map(self.state.states, range(6))
@@ -123,6 +149,8 @@ class Collocation:
         )
         self.weights = self.state.view(p.weights, p.k)
         self.step[steps.TOLERANCE] = TOLERANCE
+        self._scratch: dict[int, Collocation] = {}
+        self._shown: tuple[FloatArray, FloatArray, FloatArray] | None = None
 
     # -- units ------------------------------------------------------------------------------------------------------
 
@@ -147,7 +175,11 @@ class Collocation:
 
     def profile(self, u: FloatArray, b: FloatArray) -> Profile:
         """The states of a point as a profile."""
-        return Profile(nodes_of(self.mesh, self.degree), u * self.scale, float(b[0]), mesh=self.mesh)
+        if self._shown is None or self._shown[0] is not self.mesh:
+            self._shown = (self.mesh, *shown(self.mesh, self.degree))
+        states = u * self.scale
+        states.setflags(write=False)
+        return Profile.over(*self._shown[1:], states, float(b[0]))
 
     def load(self, profile: Profile, values: Mapping[str, float]) -> None:
         """Take a profile, interpolated to the mesh, and parameter values as the present point."""
@@ -162,12 +194,30 @@ class Collocation:
         return float(np.sqrt(inner_product(self.state, u, u) + np.sum(self.weights[: self.nb] * b[: self.nb] ** 2)))
 
     def twin(self) -> "Collocation":
-        """Another one with the same points, to look around without losing the place."""
-        new = Collocation(
-            self.system, self.free, self.mesh, self.degree, self.scale, self.period, self.nb - 1 - len(self.free)
-        )
+        """Another one with the same points."""
+        new = self._beside(0)
         new.points[:], new.weights[:], new.step[:] = self.points, self.weights, self.step
         return new
+
+    def scratch(self, extra: int = 0) -> "Collocation":
+        """One to look around with without losing the place, the same each time, with so many more unknowns.
+
+        It is on this mesh; without more unknowns it has the same points.
+        """
+        new = self._scratch.get(extra)
+        if new is None:
+            new = self._scratch[extra] = self._beside(extra)
+        new.mesh, new.h[:] = self.mesh, self.h
+        # The first part of the memory, with the mesh and the sizes of states, is laid out alike.
+        common = self.state.sizes.ul
+        new.state.memory[:common] = self.state.memory[:common]
+        if not extra:
+            new.points[:], new.weights[:], new.step[:] = self.points, self.weights, self.step
+        return new
+
+    def _beside(self, extra: int) -> "Collocation":
+        extra += self.nb - 1 - len(self.free)
+        return Collocation(self.system, self.free, self.mesh, self.degree, self.scale, self.period, extra)
 
     def shares(self) -> tuple[FloatArray, float]:
         """Each interval's share in the error, and the largest over the mean."""
@@ -217,23 +267,28 @@ class Collocation:
     def march(self, known: int, most: int, limits: FloatArray) -> "Strides":
         """Points from the present one on, at most so many, until one is to be looked at; see `_cycle_march`."""
         p = self.state.sizes
-        records = np.zeros((most, 2 + 2 * p.nb + 2 * p.n + p.states))
+        numbers = 3 + 2 * p.nb + 2 * p.n + p.states
+        out = np.zeros(most * numbers + (most // march.EVERY + 2) * (self.intervals + 1))
+        meshes = out[most * numbers :].reshape(-1, self.intervals + 1)
+        meshes[0] = self.mesh
         spectra = np.zeros((most + 1, p.n), dtype=complex)
         spectra[0] = self.spectrum
-        _, reason, count, _ = do(
+        _, reason, count, last = do(
             self.state, march.MARCH, known, self.period or 0.0, which=self.which, u=self.h, t=self.top, b=limits,
-            out=records, spectra=spectra,
+            out=out, spectra=spectra,
         )  # fmt: skip
         self.spectrum[:] = spectra[count]
-        return Strides(reason, records[:count], spectra[1 : count + 1])
+        used = [self.mesh, *(mesh.copy() for mesh in meshes[1 : int(last) + 1])]
+        self.mesh = used[-1]
+        return Strides(reason, out[: count * numbers].reshape(count, numbers), spectra[1 : count + 1], used)
 
-    def extremes(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Least and greatest values of states (N m + 1, n) on any mesh, over the piecewise polynomials."""
-        n = u.shape[1]
-        low, high = np.zeros(n), np.zeros(n)
-        sizes = np.array([n, self.degree, (len(u) - 1) // self.degree], dtype=np.int64)
-        do(self.state, march.EXTREMA, rows=sizes, u=np.array(u), t=low, b=np.zeros(self.degree + 1), out=high)
-        return low, high
+    def extremes(self, u: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Least and greatest values (n,) of the states of a cycle on this mesh, in their own units."""
+        n = self.system.n
+        out = np.zeros(2 * n)
+        self.state.states(SPARE)[:] = u
+        do(self.state, march.EXTREMA, b=b, out=out)
+        return out[:n] * self.scale, out[n:] * self.scale
 
     def solve(self, target: float, tolerance: float = TOLERANCE, most: int = 12) -> bool:
         """Newton's method from the trial point, with the last row as it is and its value to be the target."""
@@ -245,6 +300,31 @@ class Collocation:
         self.rows[last] = 0.0
         self.corner[last] = 0.0
         self.corner[last, index] = 1.0
+
+
+def extremes_of(system: System, profile: Profile) -> tuple[FloatArray, FloatArray]:
+    """Least and greatest values (n,) of the states of a cycle of a flow, as accurate as its mesh points.
+
+    Examples
+    --------
+    >>> import gan_bifurcation as gb
+    >>> circle = gb.System.from_equations(
+    ...     "flow", {"x": "mu*x - y - x*(x**2 + y**2)", "y": "x + mu*y - y*(x**2 + y**2)"}, {"mu": 1.0}
+    ... )
+    >>> cycle = gb.trace(gb.orbit_to_cycle(gb.simulate(circle, [1.0, 0.0], duration=20)), {"mu": (1, 2)}).point(0)
+    >>> bool(np.max(np.abs(extremes_of(cycle.system, cycle.profile)[1] - 1.0)) < 1e-10)
+    True
+    """
+    # Compiled code has one free parameter at least; its value is exact in the middle of a window.
+    name = next(iter(system.parameters), None)
+    if name is None:
+        raise MisuseError("The extrema of a cycle are computed for a system with a parameter, got one without.")
+    size = max(1.0, abs(system.parameters[name]))
+    window = Range(system.parameters[name] - size, system.parameters[name] + size)
+    scale = natural_sizes(profile.states)
+    c = Collocation(system, {name: window}, profile.mesh, profile.degree, scale)
+    c.b[:2] = profile.period, 0.5
+    return c.extremes(profile.states / c.scale, c.b)
 
 
 def resample(profile: Profile, phases: FloatArray) -> FloatArray:

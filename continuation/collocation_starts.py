@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation._cycle_borders import last_system, spread
 from gan_bifurcation.continuation.collocation import DEGREE, INTERVALS, Collocation, natural_sizes, nodes_of
-from gan_bifurcation.continuation.cycle_points import crossing_at
+from gan_bifurcation.continuation.cycle_locating import crossing_at
 from gan_bifurcation.continuation.forms import Forms
 from gan_bifurcation.continuation.normal_forms import critical_vectors, normal_form
 from gan_bifurcation.continuation.starts import ProfileStart
@@ -24,6 +24,8 @@ FloatArray = NDArray[np.float64]
 
 # The first cycle lies this part of the parameter's own scale away from the Hopf point.
 _NEAR: Final = 2e-4
+# The last turn of an orbit that is this part of its way is rounding about an equilibrium.
+_REST: Final = 1e-6
 _NO_BORDERS: Final = np.zeros(0, dtype=np.int64)
 _DEGREES: Final = range(2, 8)
 # Where two branches cross, the first cycle of the other one lies this far away, in sizes of the states.
@@ -211,6 +213,9 @@ def orbit_to_cycle(
     phases = nodes_of(mesh, degree)
     course = integrate(system, x, period, times=phases * period)
     states = course.states.copy()
+    # A spiral into an equilibrium goes on at random where the integrator's tolerance is reached.
+    if np.max(np.ptp(states, axis=0)) < _REST * np.max(np.ptp(orbit.states, axis=0), initial=0.0):
+        raise MisuseError("The orbit ends at an equilibrium, so there is no cycle to start from.")
     # Close the small gap by spreading it over the turn.
     states -= phases[:, None] * (states[-1] - states[0])
     return ProfileStart(system, Profile(phases, states, period, mesh=mesh))

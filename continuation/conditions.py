@@ -18,6 +18,7 @@ def aim(problem: CurveProblem, u: FloatArray, eigenvalue: complex) -> bool:
     a = problem.jacobian_states(u)
     if not np.isfinite(a).all():
         return False
+    a = a * (problem.scale / problem.scale[:, None])
     problem.set_borders(_condition_matrix(problem, a, eigenvalue))
     if problem.has_kappa:
         _choose_components(problem, a)

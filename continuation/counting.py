@@ -27,7 +27,7 @@ class Counts:
     neutral, unstable : int array (N,)
         How many eigenvalues are on the boundary, and beyond it (structural ones not counted).
     changed : int array (N,)
-        1 where an integer is another than at the point before.
+        ALTERED where an integer is another than at the point before, and EXCHANGED (see `_tally`).
     width : array (N,)
     size : array (N,)
         The largest modulus of the spectrum.

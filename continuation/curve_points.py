@@ -111,6 +111,7 @@ class CurveScanner:
                         self.values[k] = self.coefficient(strip.u[i])
         # The march goes on with the borders of its last point, so those of an interval are only borrowed.
         kept = [a.copy() for a in self._borders()]
+        counted = self.crossings.counted(strip)
         for i in range(len(strip) - 1):
             pair = strip.slice(slice(i, i + 2))
             here: list[tuple[float, Point]] = []
@@ -125,7 +126,7 @@ class CurveScanner:
                 here += self._vanishing(pair, self._exact, DEGENERATE[self.label], _CHANGES)
             if not _beyond(problem, pair.u).any() if problem.condition == "pair" else not problem.has_kappa:
                 doubles = {p.label for _, p in here if p.label in DOUBLE}
-                crossed = self.crossings.scan(pair, doubles)
+                crossed = self.crossings.scan(pair, counted[i : i + 2], doubles)
                 # Where another eigenvalue crosses, the coefficient may change its sign without meaning.
                 here = [(f, p) for f, p in here if not any(abs(f - g) < 1e-6 for g, _ in crossed)] + crossed
             found += [replace(p, index=offset + i + f) for f, p in sorted(here, key=lambda e: e[0])]

@@ -164,7 +164,9 @@ def _cut_pair(problem: CurveProblem, run: Run, scanner: CurveScanner) -> Run:
     final = record(problem, u, run.strip.t[i])
     if final is not None:
         kept = join([kept, final])
-        points += [replace(p, index=i - 1 + f) for f, p in scanner.crossings.scan(kept.slice(slice(-2, None)), set())]
+        last = kept.slice(slice(-2, None))
+    crossed = scanner.crossings.scan(last, scanner.crossings.counted(last), set())
+    points += [replace(p, index=i - 1 + f) for f, p in crossed]
     point = replace(make_point(problem, u, label, complex(target if is_map else 0.0), ""), index=float(len(kept) - 1))
     return replace(run, strip=kept, points=[*points, point], outcome=outcome, closed=False)
 

@@ -97,7 +97,10 @@ class _Curve:
 
     def _record(self, ds: float) -> Record:
         c = self.c
-        return Record(ds, c.b[: c.nb].copy(), c.tb[: c.nb].copy(), c.spectrum.copy(), 0.0, c.profile(c.u, c.b))
+        return Record(
+            ds, c.b[: c.nb].copy(), c.tb[: c.nb].copy(), c.spectrum.copy(), 0.0, c.profile(c.u, c.b),
+            extremes=c.extremes(c.u, c.b),
+        )  # fmt: skip
 
     def _adapt(self) -> None:
         c = self.c

@@ -1,7 +1,6 @@
-"""Points of a branch of cycles: what is recorded of each, and the location of special ones between two of them."""
+"""Points of a branch of cycles: what is recorded of each, and the branch between two of them."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -9,25 +8,17 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import _cycle_steps as steps
-from gan_bifurcation.continuation._cycle_conditions import Condition
-from gan_bifurcation.continuation._cycle_crossings import Crossing
-from gan_bifurcation.continuation.collocation import Collocation, Strides, nodes_of
+from gan_bifurcation.continuation._cycle_kernels import inner_product
+from gan_bifurcation.continuation.collocation import Collocation, Strides, shown
 from gan_bifurcation.profiles import Profile
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
 # Multipliers with a smaller imaginary part, relative to their size, are real.
-_REAL: Final = 1e-9
-# How often a step is halved to tell two special points in it apart.
+REAL: Final = 1e-9
 # Multipliers that are no further apart are one, several times.
 _EQUAL: Final = 1e-6
-_HALVINGS: Final = 10
-# Test functions bring a point so near, relative to their values at the ends; Newton's method on its equations does the
-# rest.
-_ROUGH: Final = 0.02
-# How far from 1 the multiplier of a fold may be that its own equations do not confirm.
-_FOLD: Final = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +39,7 @@ class Record:
     along : array (n + 2,)
         Of a branch point, how the first state, the period and the parameter change along the branch; otherwise empty.
     extremes : pair of arrays (n,), optional
-        Least and greatest values of the states over the piecewise polynomials, where they are known.
+        Least and greatest values of the states, where they are known.
     """
 
     arclength: float
@@ -71,7 +62,7 @@ def outside(spectra: ComplexArray) -> tuple[NDArray[np.int64], NDArray[np.int64]
     """Of spectra (..., n), how many are outside the unit circle, the trivial one left out: see `Record.counts`."""
     mu = spectra[..., 1:]
     size = np.abs(mu)
-    real, out = np.abs(mu.imag) <= _REAL * size, size > 1.0
+    real, out = np.abs(mu.imag) <= REAL * size, size > 1.0
     sides = out & real & (mu.real > 0.0), out & real & (mu.real < 0.0), out & ~real & (mu.imag > 0.0)
     return sides[0].sum(axis=-1), sides[1].sum(axis=-1), sides[2].sum(axis=-1)
 
@@ -85,22 +76,27 @@ def record_of(c: Collocation, arclength: float) -> Record:
     )  # fmt: skip
 
 
+def measured(c: Collocation, r: Record) -> Record:
+    """A record on the present mesh with the extrema of its states."""
+    b = np.zeros_like(c.b)
+    b[: len(r.b)] = r.b
+    return replace(r, extremes=c.extremes(r.profile.states / c.scale, b))
+
+
 def records_of(c: Collocation, strides: Strides) -> list[Record]:
     """The points of a march as records."""
     nb, n = c.nb, len(c.scale)
-    phases, mesh, degree = nodes_of(c.mesh, c.degree), c.mesh.copy(), c.degree
+    numbers = strides.records
+    b, tb, rest = numbers[:, 3 : 3 + nb], numbers[:, 3 + nb : 3 + 2 * nb], numbers[:, 3 + 2 * nb :]
+    low, high = rest[:, :n], rest[:, n : 2 * n]
+    states = rest[:, 2 * n :].reshape(len(numbers), c.intervals * c.degree + 1, n)
+    states.setflags(write=False)
     # All profiles share these.
-    phases.setflags(write=False)
-    mesh.setflags(write=False)
+    over = [shown(mesh, c.degree) for mesh in strides.meshes]
     made = []
-    for numbers, spectrum in zip(strides.records, strides.spectra, strict=True):
-        b, tb = numbers[2 : 2 + nb], numbers[2 + nb : 2 + 2 * nb]
-        rest = numbers[2 + 2 * nb :]
-        states = rest[2 * n :].reshape(c.intervals * degree + 1, n) * c.scale
-        extremes = rest[:n] * c.scale, rest[n : 2 * n] * c.scale
-        states.setflags(write=False)
-        profile = Profile(phases, states, float(b[0]), mesh=mesh)
-        made.append(Record(float(numbers[0]), b, tb, spectrum, float(numbers[1]), profile, extremes=extremes))
+    for k, (arclength, sign, mesh) in enumerate(numbers[:, :3].tolist()):
+        profile = Profile.over(*over[int(mesh)], states[k], float(b[k, 0]))
+        made.append(Record(arclength, b[k], tb[k], strides.spectra[k], sign, profile, extremes=(low[k], high[k])))
     return made
 
 
@@ -122,310 +118,49 @@ class Between:
     """
 
     def __init__(self, c: Collocation) -> None:
-        self.c = c.twin()
+        twin = self.c = c.scratch()
         self.length = float(c.step[steps.LAST])
-        twin = self.c
         # The last point's plane: its tangent is the last row.
-        self.u0, self.t0 = twin.before.copy(), twin.before_t.copy()
-        self.b0, self.tb0 = twin.before_b.copy(), twin.before_tb.copy()
-        self.u1, self.t1, self.b1, self.tb1 = twin.u.copy(), twin.t.copy(), twin.b.copy(), twin.tb.copy()
-        steps.set_row(twin.state, self.t0, self.tb0, self.u0)
-        self.whole = self._height(self.u1, self.b1)
+        self.u0, self.t0, self.b0, self.tb0 = c.before, c.before_t, c.before_b, c.before_tb
+        self.u1, self.t1, self.b1, self.tb1 = c.u, c.t, c.b, c.tb
+        self.by_border = twin.weights[: c.nb] * self.tb0[: c.nb]
+        self.level = self._level(self.u0, self.b0)
+        self.whole = self._level(self.u1, self.b1) - self.level
 
-    def _height(self, u: FloatArray, b: FloatArray) -> float:
-        """How far a point lies in the direction of the last point's tangent."""
-        return float(steps.height(self.c.state, u, b) - steps.height(self.c.state, self.u0, self.b0))
+    def _level(self, u: FloatArray, b: FloatArray) -> float:
+        """The product with the last point's tangent."""
+        return inner_product(self.c.state, self.t0, u) + float(self.by_border @ b[: len(self.by_border)])
 
     def place(self, u: FloatArray, b: FloatArray) -> float:
         """The part of the step at which a point of it lies."""
-        steps.set_row(self.c.state, self.t0, self.tb0, self.u0)
-        full = np.zeros_like(self.c.b)
-        full[: len(b)] = b
-        return self._height(u, full) / self.whole
+        return (self._level(u, b) - self.level) / self.whole
 
-    def _guess(self, x: float) -> None:
-        c, d = self.c, self.length
+    def guess(self, x: float) -> tuple[FloatArray, FloatArray]:
+        """Scaled states and border unknowns at a part of the step, on a cubic."""
+        d = self.length
         h00, h10, h01, h11 = (1 + 2 * x) * (1 - x) ** 2, x * (1 - x) ** 2, x * x * (3 - 2 * x), x * x * (x - 1)
-        c.trial[:] = h00 * self.u0 + h10 * d * self.t0 + h01 * self.u1 + h11 * d * self.t1
-        c.trial_b[:] = h00 * self.b0 + h10 * d * self.tb0 + h01 * self.b1 + h11 * d * self.tb1
+        return (
+            h00 * self.u0 + h10 * d * self.t0 + h01 * self.u1 + h11 * d * self.t1,
+            h00 * self.b0 + h10 * d * self.tb0 + h01 * self.b1 + h11 * d * self.tb1,
+        )
 
     def at(self, fraction: float, row: int | None = None, target: float = 0.0) -> Record | None:
         """The point at a fraction of the step, or with a border unknown (`row`) of a given value near there."""
         c = self.c
-        self._guess(fraction)
+        c.trial[:], c.trial_b[:] = self.guess(fraction)
+        steps.set_row(c.state, self.t0, self.tb0, self.u0)
         if row is None:
-            steps.set_row(c.state, self.t0, self.tb0, self.u0)
-            target = float(steps.height(c.state, self.u0, self.b0)) + fraction * self.whole
+            target = self.level + fraction * self.whole
         else:
-            steps.set_row(c.state, self.t0, self.tb0, self.u0)
             c.hold(row)
         guess_b = c.trial_b[: c.nb].copy()
         if not c.solve(target, 1e-12):
             return None
         if np.linalg.norm(c.trial_b[1 : c.nb] - guess_b[1:]) > 0.5 * self.length + 1e-9:
             return None
-        c.u[:], c.b[:] = c.trial, c.trial_b
-        c.t[:], c.tb[:] = self.t0, self.tb0
-        c.begin()
-        return record_of(c, fraction * self.length)
-
-
-def _crossing(between: Between, r: Record) -> Record | None:
-    """A branch point near a record, by Newton's method, with the tangent of the branch that is followed."""
-    twin = between.c
-    if twin.period is not None:
-        return None
-    crossing = crossing_at(twin, r.profile, r.b)
-    if crossing is None:
-        return None
-    c = crossing.c
-    place = between.place(c.trial, c.trial_b[:2])
-    if not -1e-6 <= place <= 1.0 + 1e-6 or np.linalg.norm(c.trial_b[1:2] - r.b[1:]) > 0.5 * between.length + 1e-9:
-        return None
-    place = min(max(place, 0.0), 1.0)
-    b = c.trial_b[:2].copy()
-    # The last point's tangent and the secant lie along the branch; at a turning point neither is far from it.
-    along = (between.u1 - between.u0)[0] * c.scale
-    change = c.values(between.b1)[0] - c.values(between.b0)[0]
-    ahead = np.concatenate([along, [between.b1[0] - between.b0[0], change]])
-    return Record(
-        place * between.length, b, r.tb, c.spectrum.copy(), r.sign, c.profile(c.trial, c.trial_b), ahead
-    )  # fmt: skip
-
-
-def crossing_at(c: Collocation, profile: Profile, b: FloatArray) -> Crossing | None:
-    """The branch point near a profile with these border unknowns; None where Newton's method finds none."""
-    own = Collocation(c.system, c.free, c.mesh, c.degree, c.scale, None, 1)
-    own.u[:], own.b[:2] = profile.states / own.scale, b
-    own.set_weights()
-    steps.set_row(own.state, own.t, own.tb, own.u)
-    own.trial[:], own.trial_b[:] = own.u, own.b
-    crossing = Crossing(own)
-    try:
-        crossing.start()
-        good = crossing.solve()
-    except np.linalg.LinAlgError:
-        return None
-    return crossing if good and bool(np.isfinite(own.trial).all()) else None
-
-
-def solved(between: Between, r: Record, kind: str) -> Record | None:
-    """A fold, flip or Neimark-Sacker point near a record, by Newton's method on cycle and condition together."""
-    twin = between.c
-    pair = kind == "NS"
-    c = Collocation(twin.system, twin.free, twin.mesh, twin.degree, twin.scale, twin.period, int(pair))
-    own = twin.nb
-    c.u[:], c.b[:own] = r.profile.states / c.scale, r.b
-    c.set_weights()
-    if pair:
-        c.b[own] = abs(np.angle(critical_multiplier(r, kind)))
-    steps.set_row(c.state, c.t, c.tb, c.u)
-    c.trial[:], c.trial_b[:] = c.u, c.b
-    condition = Condition(c, kind)
-    condition.start()
-    if c.period is not None:
-        c.hold(0)
-    if not condition.solve(c.period or 0.0, 1e-12) or not np.isfinite(c.trial).all():
-        return None
-    if np.linalg.norm(c.trial_b[1:own] - r.b[1:]) > 0.5 * between.length + 1e-9:
-        return None
-    place = between.place(c.trial, c.trial_b[:own])
-    if not -1e-6 <= place <= 1.0 + 1e-6:
-        return None
-    condition.evaluate(derivative=False)
-    steps.multipliers(c.state, c.spectrum)
-    profile = c.profile(c.trial, c.trial_b)
-    b = c.trial_b[:own].copy()
-    return Record(min(max(place, 0.0), 1.0) * between.length, b, r.tb, c.spectrum.copy(), r.sign, profile)
-
-
-def _closest(mu: ComplexArray, kind: str) -> complex:
-    real = np.abs(mu.imag) <= _REAL * np.abs(mu)
-    if kind == "NS":
-        some = mu[~real & (mu.imag > 0.0)]
-        goal = np.abs(np.abs(some) - 1.0)
-    else:
-        some = mu[real]
-        goal = np.abs(some.real - (1.0 if kind in ("LPC", "BPC") else -1.0))
-    return complex(some[np.argmin(goal)]) if len(some) else complex(np.nan)
-
-
-def critical_multiplier(r: Record, kind: str) -> complex:
-    """The multiplier nearest to where a special point of this kind has it."""
-    return _closest(r.spectrum[1:], kind)
-
-
-def test_value(r: Record, kind: str, held: bool) -> float:
-    """What vanishes at a special point of this kind: smooth along the branch.
-
-    At a fold the parameter turns; where the period is held, it is the multiplier that tells.
-    """
-    if kind == "LPC" and not held:
-        return float(r.tb[1])
-    mu = critical_multiplier(r, kind)
-    return {"PD": mu.real + 1.0, "BPC": mu.real - 1.0, "LPC": mu.real - 1.0, "NS": abs(mu) - 1.0}[kind]
-
-
-def kinds_between(a: Record, b: Record, held: bool) -> list[str]:
-    """The special points that must lie between two records, as far as the records tell."""
-    found = []
-    plus, minus, pairs = (after - before for before, after in zip(a.counts, b.counts, strict=True))
-    if a.tb[1] * b.tb[1] < 0.0 and not held:
-        found.append("LPC")
-    if a.sign * b.sign < 0.0:
-        found.append("BPC")
-    elif held and plus % 2:
-        found.append("LPC")
-    total = plus + minus + 2 * pairs
-    explained = len(found) % 2
-    rest = total
-    if explained:
-        rest -= 1 if plus > 0 or (plus == 0 and total > 0) else -1
-    flips = abs(minus) % 2
-    found += ["PD"] * flips
-    if flips:
-        rest -= int(np.sign(minus))
-    if abs(rest) >= 2:
-        found += ["NS"] * (abs(rest) // 2)
-    return found
-
-
-def _root(
-    f: Callable[[float], float | None], a: float, b: float, fa: float, fb: float, rough: float = 0.0
-) -> float | None:
-    """A zero between a and b by the method of Anderson and Bjorck, with bisection as its guard.
-
-    `rough` is the value, relative to those at the ends, that is small enough.
-    """
-    enough = rough * (abs(fa) + abs(fb))
-    for k in range(60):
-        if min(abs(fa), abs(fb)) < enough or abs(fa) < 1e-13 or abs(fb) < 1e-13 or b - a < 1e-14:
-            break
-        x = b - fb * (b - a) / (fb - fa)
-        if k % 5 == 4 or not a < x < b:
-            x = 0.5 * (a + b)
-        fx = f(x)
-        if fx is None:
-            return None
-        if fx == 0.0:
-            return x
-        if fx * fb < 0.0:
-            a, fa = b, fb
-        else:
-            ratio = 1.0 - fx / fb
-            fa *= ratio if ratio > 0.0 else 0.5
-        b, fb = x, fx
-        if a > b:
-            # Keep the order; the newest point may be on either side.
-            a, b, fa, fb = b, a, fb, fa
-    return a if abs(fa) < abs(fb) else b
-
-
-def _mixed(between: Between, a: Record, b: Record, weight: float) -> Record:
-    """The point at a part of the way between two records that are very close to each other."""
-    w = weight
-    states = (1.0 - w) * a.profile.states + w * b.profile.states
-    period = float((1.0 - w) * a.b[0] + w * b.b[0])
-    return Record(
-        (1.0 - w) * a.arclength + w * b.arclength, (1.0 - w) * a.b + w * b.b, (1.0 - w) * a.tb + w * b.tb,
-        (1.0 - w) * a.spectrum + w * b.spectrum, a.sign,
-        Profile(a.profile.phases, states, period, mesh=a.profile.mesh),
-    )  # fmt: skip
-
-
-def _branch_point(between: Between, a: Record, b: Record, test: str) -> Record | None:
-    """Where two branches cross: Newton's method is singular there, so it is closed in on from both sides."""
-    whole = between.length
-    va, vb = test_value(a, test, False), test_value(b, test, False)
-    best: tuple[Record, float, Record, float] | None = None
-    for k in range(40):
-        share = va / (va - vb)
-        best = (a, va, b, vb)
-        if k != 1 and (exact := _crossing(between, _mixed(between, a, b, share))) is not None:
-            return exact
-        if b.arclength - a.arclength < 1e-4 * whole or min(abs(va), abs(vb)) < 1e-9:
-            break
-        # Beside the zero, on alternate sides of it, to shrink the bracket from both ends.
-        inset = 0.05 if k % 2 else -0.05
-        x = min(max(share + inset, 0.05), 0.95)
-        r = between.at((a.arclength + x * (b.arclength - a.arclength)) / whole)
-        if r is None:
-            break
-        v = test_value(r, test, False)
-        if v * va > 0.0:
-            a, va = r, v
-        else:
-            b, vb = r, v
-    if best is None:
-        return None
-    a, va, b, vb = best
-    near = _mixed(between, a, b, va / (va - vb))
-    return _crossing(between, near) or near
-
-
-def _double(a: Record, b: Record) -> str:
-    """What two real multipliers make that cross together, as symmetric cycles have them."""
-    plus, minus, pairs = (after - before for before, after in zip(a.counts, b.counts, strict=True))
-    if pairs or abs(plus) + abs(minus) != 2 or plus * minus:
-        return ""
-    return "BPC" if plus else "PD"
-
-
-def locate(between: Between, a: Record, b: Record, depth: int = 0) -> Iterator[tuple[str, Record]]:
-    """All special points between two records of one step, in order."""
-    held = between.c.period is not None
-    kinds = kinds_between(a, b, held)
-    if not kinds:
-        return
-    whole = between.length
-    if kinds == ["LPC", "BPC"] and test_value(a, "BPC", held) * test_value(b, "BPC", held) > 0.0:
-        # The branch that is born at a pitchfork turns there, and its multiplier only touches 1.
-        touched = _branch_point(between, a, b, "LPC")
-        if touched is not None:
-            yield "BPC", touched
-        return
-    if len(kinds) > 1 and depth < _HALVINGS:
-        middle = between.at(0.5 * (a.arclength + b.arclength) / whole)
-        if middle is not None:
-            yield from locate(between, a, middle, depth + 1)
-            yield from locate(between, middle, b, depth + 1)
-        return
-    for kind in kinds:
-        if kind == "BPC" and test_value(a, kind, held) * test_value(b, kind, held) < 0.0:
-            r = _branch_point(between, a, b, kind)
-            if r is not None:
-                yield kind, r
-            continue
-        values: dict[float, Record] = {}
-        double = _double(a, b) if kind == "NS" and depth == _HALVINGS else ""
-        kind = double or kind
-
-        def f(x: float, kind: str = kind, values: dict[float, Record] = values) -> float | None:
-            r = between.at(x)
-            if r is None:
-                return None
-            values[x] = r
-            v = test_value(r, kind, held)
-            return v if np.isfinite(v) else None
-
-        va, vb = test_value(a, kind, held), test_value(b, kind, held)
-        if not va * vb < 0.0:
-            # A pair that met between the two: look from halfway.
-            if depth < _HALVINGS:
-                middle = between.at(0.5 * (a.arclength + b.arclength) / whole)
-                if middle is not None:
-                    yield from locate(between, a, middle, depth + 1)
-                    yield from locate(between, middle, b, depth + 1)
-            return
-        ends = a.arclength / whole, b.arclength / whole
-        x = _root(f, *ends, va, vb, _ROUGH)
-        near = None if x is None else values.get(x) or between.at(x)
-        found = None if near is None or double else solved(between, near, kind)
-        if found is None:
-            x = _root(f, *ends, va, vb)
-            found = None if x is None else values.get(x) or between.at(x)
-            # A parameter that turns without a multiplier at 1 is the mesh's noise, as where periods grow without bound.
-            if kind == "LPC" and found is not None and not abs(critical_multiplier(found, kind) - 1.0) < _FOLD:
-                found = None
-        if found is not None:
-            yield kind, found
+        if row is not None:
+            steps.set_row(c.state, self.t0, self.tb0, c.trial)
+        spectrum = np.zeros_like(c.spectrum)
+        _, sign = steps.settle(c.state, c.which, c.trial, c.trial_b, spectrum)
+        b, tb = c.trial_b[: c.nb].copy(), c.solution_b[: c.nb].copy()
+        return Record(fraction * self.length, b, tb, spectrum, sign, c.profile(c.trial, c.trial_b))

@@ -23,11 +23,11 @@ from gan_bifurcation.continuation.cycle_ends import (
     shrunk,
     where,
 )
+from gan_bifurcation.continuation.cycle_locating import critical_multiplier, locate
 from gan_bifurcation.continuation.cycle_points import (
     Between,
     Record,
-    critical_multiplier,
-    locate,
+    measured,
     outside,
     point_of,
     record_of,
@@ -194,8 +194,7 @@ class _Run:
             c.u[:], c.b[:] = c.trial, c.trial_b
             c.tb[:] = 0.0
             c.tb[index] = 1.0
-        self._adapt(force=True, resolve=True)
-        self._adapt()
+        self._first_mesh()
         self._check()
         if self.c.tb[1] < 0.0 and not directed:
             c = self.c
@@ -229,54 +228,42 @@ class _Run:
                 f"The mesh of {self.c.intervals} intervals is too coarse for this cycle: its trivial multiplier is "
                 f"{self.c.spectrum[0].real:.3g}, expected 1; take more intervals."
             )
-        low, high = self.c.extremes(self.c.u)
+        low, high = self.c.extremes(self.c.u, self.c.b)
         if np.max((high - low) / np.maximum(np.abs(low) + np.abs(high), 1e-300)) < 1e-9:
             raise MisuseError("The start is an equilibrium, no cycle: its states do not move.")
 
     # -- the mesh ---------------------------------------------------------------------------------------------------
 
-    def _adapt(self, force: bool = False, resolve: bool = False) -> None:
-        """Spread the error evenly; more intervals where the trivial multiplier is not what it should be."""
+    def _first_mesh(self) -> None:
+        """Spread the error of the first point evenly; solved upon, an adapted mesh shows what the next should be."""
         c = self.c
-        _shares, worst = c.shares()
         sizes = natural_sizes(c.u * c.scale)
-        if c.tb[1] != 0.0:
-            # A state that does not oscillate but moves with the parameter is to allow steps of the parameter.
-            most = np.max(np.abs(c.u), axis=0) * c.scale
-            still = (c.scale < 0.03 * most) & (np.ptp(c.u, axis=0) * c.scale < 0.02 * most)
-            moves = np.abs(np.mean(c.t, axis=0) / c.tb[1]) * c.scale
-            sizes = np.where(still, np.maximum(sizes, np.minimum(0.5 * moves, most)), sizes)
-        scale = np.where(sizes > 2.0 * c.scale, sizes, c.scale)
-        error = 0.0 if force else abs(c.spectrum[0] - 1.0)
-        more = error > _COARSE and 2 * c.intervals <= _MOST_INTERVALS
-        if not (force or more or worst > _UNEVEN or (scale != c.scale).any()):
-            return
-        mesh = c.adapted_mesh(2 * c.intervals if more else c.intervals)
-        t, tb = c.t.any() or c.tb.any(), c.tb.copy()
-        new = c.on_mesh(mesh, scale)
+        new = c.on_mesh(c.adapted_mesh(), np.where(sizes > 2.0 * c.scale, sizes, c.scale))
+        # The first point is solved with one unknown held, which says what its tangent is.
+        index = None if c.t.any() else int(np.argmax(np.abs(c.tb[: c.nb])))
         self.c = new
-        if resolve:
-            # A first adapted mesh, solved upon, shows what the next should be.
-            for _ in range(2):
-                # The first point is solved with one unknown held, which says what its tangent is.
-                index = int(np.argmax(np.abs(tb[: new.nb]))) if not new.t.any() else None
-                if index is None:
-                    self._solve_in_plane()
-                else:
-                    steps.set_row(new.state, new.t, new.tb, new.u)
-                    new.hold(index)
-                    new.trial[:], new.trial_b[:] = new.u, new.b
-                    if not new.solve(float(new.b[index]), most=20):
-                        raise self._refused(
-                            f"The mesh of {new.intervals} intervals is too coarse for this cycle; take more intervals."
-                        )
-                    new.u[:], new.b[:] = new.trial, new.trial_b
-                if new.shares()[1] < _UNEVEN:
-                    break
-                new = new.on_mesh(new.adapted_mesh(), new.scale)
-                self.c = new
+        for _ in range(2):
+            if index is None:
+                self._solve_in_plane()
+            else:
+                steps.set_row(new.state, new.t, new.tb, new.u)
+                new.hold(index)
+                new.trial[:], new.trial_b[:] = new.u, new.b
+                if not new.solve(float(new.b[index]), most=20):
+                    raise self._refused(
+                        f"The mesh of {new.intervals} intervals is too coarse for this cycle; take more intervals."
+                    )
+                new.u[:], new.b[:] = new.trial, new.trial_b
+            if new.shares()[1] < _UNEVEN:
+                break
+            new = new.on_mesh(new.adapted_mesh(), new.scale)
+            self.c = new
         self.c.begin()
-        del t
+
+    def _double(self) -> None:
+        """Twice as many intervals."""
+        self.c = self.c.on_mesh(self.c.adapted_mesh(2 * self.c.intervals), self.c.scale)
+        self.c.begin()
 
     def _refined(self, latest: Record, before: Record) -> bool:
         """Back to the point before, on a finer mesh, where the mesh was too coarse for the step."""
@@ -313,7 +300,7 @@ class _Run:
             longest = np.inf if self.held else LONG * shortest
             limits = np.concatenate(
                 [
-                    [_UNEVEN, _COARSE],
+                    [_UNEVEN, _COARSE if 2 * c.intervals <= _MOST_INTERVALS else np.inf],
                     first.b,
                     [0.0, longest, HOPELESS, self.control.limit],
                     () if self.held else self.at,
@@ -321,6 +308,10 @@ class _Run:
             )
             strides = c.march(len(records), most, limits)
             made = records_of(c, strides)
+            if strides.reason == steps.MESH:
+                records += made
+                self._double()
+                continue
             if strides.reason != steps.TOO_SMALL:
                 latest = made.pop()
             records += made
@@ -340,8 +331,6 @@ class _Run:
             if latest.b[0] > LONG * shortest:
                 # No homoclinic orbit yet: it is looked at again further on.
                 shortest = 1.25 * float(latest.b[0]) / LONG
-            if len(records) % steps.EVERY == 0:
-                self._adapt()
 
     def _take(self, records: list[Record], points: list[Point], r: Record) -> Side | None:
         """Take the present point: what lies before it, and whether the branch ends here."""
@@ -358,7 +347,7 @@ class _Run:
             if hit is not None:
                 hit.b[1 + k] = target
                 points += self._special(between, before, hit, len(records) - 1)
-                records.append(hit)
+                records.append(measured(between.c, hit))
             return Side(records, points, self._stopped(records, points) or self._window(records[-1]))
         if outcome is not None:
             # Where the cycle vanishes, the parameter turns and all tests mean nothing.
@@ -370,7 +359,7 @@ class _Run:
         halt = self.ends.reached(points)
         if halt is not None:
             assert halt.profile is not None
-            last = replace(r, b=self._b_of(halt), spectrum=halt.spectrum, profile=halt.profile, extremes=None)
+            last = measured(c, replace(r, b=self._b_of(halt), spectrum=halt.spectrum, profile=halt.profile))
             records.append(last)
             points[:] = [p for p in points if p.index <= halt.index]
             words = f"Stopped at {halt.label} at {self._where(last)}."
@@ -429,13 +418,14 @@ class _Run:
 
     def branch(self) -> Branch:
         c = self.c
-        first = record_of(c, 0.0)
-        begin = c.twin()
-        begin.spectrum[:] = c.spectrum
+        first = measured(c, record_of(c, 0.0))
+        begin = None if self.one_sided else c.twin()
+        if begin is not None:
+            begin.spectrum[:] = c.spectrum
         ahead = self._follow(first)
         where = self._where(first)
         started = Outcome("start", f"Started at {where}.", True)
-        if self.one_sided or ahead.closed:
+        if begin is None or ahead.closed:
             records, points = ahead.records, ahead.points
             outcome = (ahead.outcome if ahead.closed else started, ahead.outcome)
         else:
@@ -443,7 +433,7 @@ class _Run:
             begin.tb *= -1.0
             begin.begin()
             self.c = begin
-            behind = self._follow(record_of(begin, 0.0))
+            behind = self._follow(measured(begin, record_of(begin, 0.0)))
             n = len(behind.records)
             # Tangents and determinants are those of the forward direction.
             turned = [replace(r, tb=-r.tb, sign=-r.sign) for r in reversed(behind.records[1:])]
@@ -467,10 +457,11 @@ def branch_of(
     from gan_bifurcation.continuation.trace import _numbered
 
     states = c.system.states
-    lows, highs = zip(*(r.extremes or c.extremes(r.profile.states) for r in records), strict=True)
+    lows, highs = zip(*(r.extremes for r in records if r.extremes is not None), strict=True)
     low, high = np.array(lows), np.array(highs)
     spectrum = np.array([r.spectrum for r in records])
     plus, minus, pairs = outside(spectrum)
+    unit = np.array([r.b[1 : 1 + len(c.free)] for r in records])
     measures = {
         "period": np.array([r.b[0] for r in records]),
         "trivial_error": np.abs(spectrum[:, 0] - 1.0),
@@ -481,7 +472,7 @@ def branch_of(
         c.system,
         tuple(c.free),
         curve,
-        np.array([c.values(r.b[: 1 + len(c.free)]) for r in records]),
+        np.array([[w.from_unit(q) for q in unit[:, k].tolist()] for k, w in enumerate(c.free.values())]).T,
         np.array([r.profile.states[0] for r in records]),
         spectrum,
         plus + minus + 2 * pairs,

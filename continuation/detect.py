@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation import _tally
 from gan_bifurcation.continuation.counting import Counts, Integers, count, transverse
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.locating import EQUAL, Locator
@@ -28,6 +29,8 @@ DEEPEST: Final = 30
 _EVENT_CUTS: Final = 12
 # An interval that still changes after so many cuts is not one with a few crossings: rounding makes the changes.
 _MOST_CUTS: Final = 400
+# Eigenvalues that seem to have changed places do so no longer when steps are shorter, unless they have.
+_MOST_EXCHANGES: Final = 6
 _ON_MANIFOLD: Final = (
     "On a manifold of equilibria, located by its eigenvalue; the normal form of an isolated point does not apply."
 )
@@ -79,7 +82,8 @@ class Detector:
                 "quantity, a manifold of equilibria or an undamped mode); it is counted as stable."
             )
         suspicious = set(np.flatnonzero(counts.changed[first + 1 :]).tolist())
-        touched = self._touches(whole, counts, first, suspicious)
+        altered = set(np.flatnonzero(counts.changed[first + 1 :] & _tally.ALTERED).tolist())
+        touched = self._touches(whole, counts, first, altered)
         happened: dict[int, list[Event]] = {}
         for event in self.events:
             for i in np.flatnonzero(event.happened(self.problem, strip)).tolist():
@@ -142,7 +146,7 @@ class Detector:
         label: str | None = None
         is_map = self.problem.system.kind == "map"
         if not any(change):
-            return []
+            return self._exchange(pair, before, after, depth)
         if max(abs(positive), abs(negative), abs(pairs)) > 1 and (cluster := self._cluster(pair, change)) is not None:
             return [cluster]
         if structural and abs(positive) + abs(negative) <= self.locator.companions(pair) and not pairs:
@@ -158,7 +162,7 @@ class Detector:
             label = "NS" if is_map else "H"
         elif not sign and positive + negative + 2 * pairs == 0 and not (positive and negative):
             # A pair became two real eigenvalues on the unstable side, or back: nothing happened on the boundary.
-            return []
+            return self._exchange(pair, before, after, depth)
         if label is not None:
             point = self.locator.locate(label, pair)
             if point is not None:
@@ -179,6 +183,17 @@ class Detector:
             if label is not None and label != "BP" and (point := self.locator.beside(label, pair)) is not None:
                 return [point]
             return [self._multiple(pair, change)]
+        between = count(self.problem, middle).at(0)
+        left = self._resolve(join([pair.slice(slice(0, 1)), middle]), before, between, depth + 1)
+        return left + self._resolve(join([middle, pair.slice(slice(1, 2))]), between, after, depth + 1)
+
+    def _exchange(self, pair: Strip, before: Integers, after: Integers, depth: int) -> list[Point]:
+        """Crossings within an interval, as many one way as the other: no count changes."""
+        if depth >= _MOST_EXCHANGES or not count(self.problem, pair).changed[1] & _tally.EXCHANGED:
+            return []
+        middle = self.locator.project(0.5 * (pair.u[0] + pair.u[1]), pair.u[1] - pair.u[0])
+        if middle is None or not 0.05 < self.locator.fraction(pair, middle.u[0]) < 0.95:
+            return []
         between = count(self.problem, middle).at(0)
         left = self._resolve(join([pair.slice(slice(0, 1)), middle]), before, between, depth + 1)
         return left + self._resolve(join([middle, pair.slice(slice(1, 2))]), between, after, depth + 1)

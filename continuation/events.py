@@ -53,7 +53,9 @@ class Event:
     def rate(level: str | float, name: str | None = None) -> "Event":
         """Largest modulus of the multipliers (maps) or largest real part (flows) equal to a level.
 
-        A number or an expression in parameters.
+        A number or an expression in parameters. Where structural multipliers are at the level all along, as at
+        ``"1 - eta_d*lam"`` in a kernel GAN, the event is where another one rises above it: the end of the range in
+        which training is as fast as the discriminator forgets.
         """
         return Event(name or f"rate {level}", "rate", str(level))
 
@@ -120,7 +122,11 @@ class Event:
         if problem.structural_multiplicity:
             c = strip.structural
             largest = np.maximum(largest, c if problem.system.kind == "flow" else np.abs(c))
-        return np.asarray(largest - self.values(problem, strip))
+        level = self.values(problem, strip)
+        above = largest - level
+        # A level that structural eigenvalues hold is left where another one rises above it, not at rounding's zeros.
+        above[np.abs(above) < 1e-9 * (1.0 + np.abs(level))] = 0.0
+        return np.asarray(above)
 
     def candidates(self, problem: CurveProblem, pair: Strip) -> Iterator[tuple[Condition, complex, str]]:
         """Conditions to try in an interval, most likely first: (condition, eigenvalue guess, level)."""

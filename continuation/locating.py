@@ -15,6 +15,7 @@ from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import branch_points
 from gan_bifurcation.continuation.conditions import kappa_unit, make_point, solve_condition
 from gan_bifurcation.continuation.counting import margin, margins, transverse, width_of
+from gan_bifurcation.continuation.defect import balanced
 from gan_bifurcation.continuation.march import Strip, project
 from gan_bifurcation.continuation.problem import CONDITION_OF, Condition, CurveProblem
 
@@ -88,7 +89,7 @@ class Locator:
         """Whether an eigenvalue of a label's sort is further from the boundary than by rounding, at either end."""
         for u, spectrum in zip(pair.u, pair.spectra, strict=True):
             nearest = self.critical(label, spectrum)
-            matrix = self.problem.jacobian_states(u)
+            matrix, _ = balanced(self.problem.jacobian_states(u))
             values, left, right = scipy.linalg.eig(matrix, left=True, right=True)
             k = int(np.argmin(np.abs(values - nearest)))
             sharpness = abs(np.vdot(left[:, k], right[:, k]))

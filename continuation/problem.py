@@ -248,8 +248,9 @@ class CurveProblem:
 
     def turn(self, u: FloatArray) -> None:
         """Pin along the left null vectors that there are at these unknowns: they turn along the curve."""
-        left = np.linalg.svd(self.jacobian_states(u) - (np.eye(self.system.n) if self.arrays.is_map else 0.0))[0]
-        self.arrays.pin_rows[:] = self.arrays.pin_columns[:] = left[:, -self.k :]
+        a = self.jacobian_states(u) * (self.scale / self.scale[:, None])
+        left = np.linalg.svd(a - (np.eye(self.system.n) if self.arrays.is_map else 0.0))[0][:, -self.k :]
+        self.arrays.pin_rows[:], self.arrays.pin_columns[:] = left / self.scale[:, None], left * self.scale[:, None]
         self.set_reference(self.states(u))
 
     def residual(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:

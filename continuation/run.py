@@ -21,7 +21,8 @@ from gan_bifurcation.continuation.march import (
 )
 from gan_bifurcation.continuation.problem import CONDITION_OF, CurveProblem
 from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
-from gan_bifurcation.observables import number, observable_tape
+from gan_bifurcation.evaluation import make_evaluator, value
+from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.ranges import Range, as_range
 from gan_bifurcation.system import System
 from gan_bifurcation.tape import Tape
@@ -85,18 +86,28 @@ class Ends:
         )
 
     def first_outside(self, problem: CurveProblem, strip: Strip) -> tuple[int, str] | None:
-        """The first point of a strip that is out of bounds or out of the domain, and why."""
+        """The first point of a strip that is out of bounds or out of the domain, and why.
+
+        A point of an iterate stands for its orbit: all of it has to lie in the domain.
+        """
         if not self.bounds and not self.domain:
             return None
         x = problem.states(strip.u)
+        guards = [(make_evaluator(tape.data, 1, 1, 0), reason) for tape, reason in self.domain]
+        found, n = np.empty(1), problem.system.n
+        once, later = make_evaluator(problem.system.tape.data, 1, n, 0), np.empty(n)
         for i in range(len(strip)):
             for k, window in self.bounds.items():
                 if not window.low <= x[i, k] <= window.high:
                     return i, f"{problem.system.states[k]} left its bounds ({window.low:g}, {window.high:g})"
-            if self.domain:
-                p = problem.at(strip.u[i]).parameter_vector()
-                for tape, reason in self.domain:
-                    if not number(tape, [*x[i], *p]) >= 0.0:
+            z = problem.joint(strip.u[i])
+            for step in range(problem.system.iterations if guards else 0):
+                if step:
+                    value(once, z, later)
+                    z[:n] = later
+                for guard, reason in guards:
+                    value(guard, z, found)
+                    if not found[0] >= 0.0:
                         return i, f"left the domain: {reason}"
         return None
 

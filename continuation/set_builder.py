@@ -13,10 +13,11 @@ from gan_bifurcation.continuation.bifurcation_set import Link
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.set_curves import nearest_on_polyline
 from gan_bifurcation.continuation.set_cuts import Cuts, same_place
+from gan_bifurcation.continuation.set_images import image_of_point
 from gan_bifurcation.continuation.set_lines import Lines
 from gan_bifurcation.continuation.set_search import MOST_SEARCHED, placed, searched, starting_points
 from gan_bifurcation.continuation.set_starts import BESIDES, starts_at
-from gan_bifurcation.continuation.set_symmetry import Group
+from gan_bifurcation.continuation.set_symmetry import FEW, Group, apply
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.continuation.trace import numbered_name
 from gan_bifurcation.system import System
@@ -53,20 +54,28 @@ class Builder:
     coefficients: bool
     most: int
     most_circles: int
+    most_modes: int
     progress: Callable[[int, int, str], Any] | None = None
     equilibria: list[Point] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    # Points of codimension two whose starts were computed, and what came of it.
+    started: list[tuple[Point, list[Point], str]] = field(default_factory=list)
     stopped: bool = False
 
     def __post_init__(self) -> None:
         base = self.system.iterations
-        self.group = Group.of(self.system, self.window)
+        whole = Group.of(self.system, self.window)
+        # Of two images both are listed, but only one of them is computed.
+        self.group = whole if whole.order > FEW else Group()
+        self.mirrors = whole if whole.order <= FEW else Group()
         self.cuts = Cuts(self.window, self.events, self.depth, flips=True, most=self.most, base=base, group=self.group)
         self.lines = Lines(
-            self.window, lambda branch: self.coefficients, base, most_circles=self.most_circles, group=self.group
+            self.window, self.coefficients, base, most_circles=self.most_circles,
+            most_modes=self.most_modes, group=self.group,
+            mirrors=self.mirrors,
         )  # fmt: skip
         if self.group.order > 1:
             self.notes.append(
@@ -183,7 +192,7 @@ class Builder:
         return p.label == q.label and same_place(p, q, self.window, self.cuts.base, _SAME, self.group)
 
     def _follow(self, found: Found) -> None:
-        starts, why = starts_at(found.point, self.depth > 0)
+        starts, why = self._starts(found)
         if why:
             self.notes.append(f"No curve was started at {self._at(found.point)}: {why}")
         most = self.cuts.base * 2**self.depth
@@ -199,6 +208,16 @@ class Builder:
             number = self._curve(start)
             if number is not None:
                 found.met.setdefault(number, "passes through" if own else "starts")
+
+    def _starts(self, found: Found) -> tuple[list[Point], str]:
+        """Where curves begin at a point of codimension two; the images of those at one that is its image."""
+        for other, starts, why in self.started:
+            for e in self.mirrors.others():
+                if self._same(replace(other, x=apply(e, other.x)), found.point):
+                    return [image_of_point(e, s) for s in starts], why
+        starts, why = starts_at(found.point, self.depth > 0)
+        self.started.append((found.point, starts, why))
+        return starts, why
 
     def _is_met(self, found: Found, point: Any) -> bool:
         """Whether a curve with the label of a start was met at this point (of two, the one with its angle)."""
@@ -258,12 +277,9 @@ class Builder:
             what = " and ".join(f"{n} {label} points" for label, n in sorted(labels.items()))
             said.append(f"Branches from {what} beyond depth {self.depth} were not followed.")
         said += self._lost()
-        for name, curve in zip(self.names, self.lines.curves, strict=True):
-            for outcome in curve.branch.outcome:
-                if not outcome.converged or outcome.code == "points":
-                    knob = "most_circles" if _of_circles(curve.branch) else "max_points"
-                    why = outcome.message.replace("max_points", knob)
-                    said.append(f"{name} was not followed to its end: {why}")
+        for why, names in self._cut_short().items():
+            was = "was not followed to its end" if len(names) == 1 else "were not followed to their ends"
+            said.append(f"{' and '.join(names)} {was}: {why}")
         said += self._not_started()
         born = {"H": "Cycles", "NS": "Invariant circles" if self.system.kind == "map" else "Tori"}
         for label, what in born.items():
@@ -272,6 +288,17 @@ class Builder:
                 said.append(f"{what} that are born on {', '.join(names)} were not followed.")
         said.append("Global bifurcations, and solutions that no search found, are not in the set.")
         return tuple(dict.fromkeys(said))
+
+    def _cut_short(self) -> dict[str, list[str]]:
+        """Why curves end where they need not, and which; images end together."""
+        found: dict[str, list[str]] = {}
+        for name, curve in zip(self.names, self.lines.curves, strict=True):
+            for outcome in curve.branch.outcome:
+                if not outcome.converged or outcome.code == "points":
+                    knob = "most_circles" if _of_circles(curve.branch) else "max_points"
+                    known = found.setdefault(outcome.message.replace("max_points", knob), [])
+                    known += [name] if name not in known else []
+        return found
 
     def _lost(self) -> list[str]:
         """Special points without a curve, those with the same reason together."""

@@ -262,6 +262,19 @@ def orbit(point: Point, base: int = 1) -> list[FloatArray]:
     return states
 
 
+def phases(point: Point, base: int = 1) -> list[Point]:
+    """A point, cycle or circle of an iterate begun at each point of its orbit."""
+    if point.profile is None:
+        return [replace(point, x=x) for x in orbit(point, base)]
+    made = [point]
+    if point.system.kind == "map" and point.system.iterations > base:
+        once = replace(point.system, iterations=base)
+        for _ in range(point.system.iterations // base - 1):
+            states = np.array([once.rhs(x) for x in made[-1].profile.states])  # type: ignore[union-attr]
+            made.append(replace(point, x=states[0], profile=replace(point.profile, states=states)))
+    return made
+
+
 def lower_period(point: Point, base: int = 1) -> bool:
     """Whether a fixed point of an iterate returns earlier."""
     states = orbit(point, base)

@@ -66,6 +66,15 @@ class Course:
         size = _size(point.profile)
         return any(_as_fast(p, point.profile) and abs(_size(p) - size) < _ALIKE * max(size, _size(p)) for p in near)
 
+    def away(self, point: Point) -> float:
+        """How far the middle of a cycle or circle is from that of the nearest one of the curve."""
+        assert point.profile is not None
+        q = self.window.to_unit([point.parameters[n] for n in self.window.names])
+        _, k, f = nearest_on_polyline(self.unit, q)
+        near = [p.states.mean(axis=0) for p in self.branch.profiles[k : k + 2]]
+        middle = near[0] + f * (near[-1] - near[0])
+        return float(np.max(np.abs(middle - point.profile.states.mean(axis=0))))
+
     def begins_at(self, point: Point) -> bool:
         """Whether it ends at a point of codimension two of equilibria: there its cycle shrinks to one."""
         q = self.window.to_unit([point.parameters[n] for n in self.window.names])

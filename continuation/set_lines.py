@@ -2,18 +2,22 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
+from gan_bifurcation.continuation.circle_curves import MOST_MODES, trace_curve
+from gan_bifurcation.continuation.circle_steps import CONTROL
 from gan_bifurcation.continuation.curve_points import DEGENERATE
 from gan_bifurcation.continuation.problem import CONDITION_OF
+from gan_bifurcation.continuation.run import Ends
 from gan_bifurcation.continuation.set_curves import CONDITIONS, Curve, curve_of
-from gan_bifurcation.continuation.set_cuts import orbit, same_place
+from gan_bifurcation.continuation.set_cuts import phases, same_place
 from gan_bifurcation.continuation.set_cycles import Course
-from gan_bifurcation.continuation.set_symmetry import Group
+from gan_bifurcation.continuation.set_images import image_of_branch, image_of_point, images
+from gan_bifurcation.continuation.set_symmetry import Element, Group, inverse
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.continuation.trace import trace
 from gan_bifurcation.errors import MisuseError
@@ -32,16 +36,19 @@ class Lines:
     Attributes
     ----------
     window : Window
-    coefficients : callable
-        Whether the normal form along a curve is wanted, given the curve without it.
+    coefficients : bool or callable
+        Whether the normal form along a curve is wanted; a callable decides that of the curve without it.
     base : int
         Iterations of the system to begin with.
     tolerance : float
         Largest distance of chords from a curve, in unit coordinates; 0 for the points of the trace alone.
-    most_circles : int
-        Number of points of a curve of invariant circles to stop at: each costs as much as a curve of fixed points.
+    most_circles, most_modes : int
+        Number of points of a curve of invariant circles to stop at, for each costs as much as a curve of fixed points;
+        and of the modes of one of them.
     group : Group
         A point lies on a curve if an image of it does.
+    mirrors : Group
+        Curves that it maps to known ones are images of these, and not traced.
     curves : list of Curve or Course
     lost : list of (Point, str)
         Special points that no curve could be traced from, and why.
@@ -50,43 +57,65 @@ class Lines:
     """
 
     window: Window
-    coefficients: Callable[[Branch], bool]
+    coefficients: bool | Callable[[Branch], bool]
     base: int = 1
     tolerance: float = 0.0
     most_circles: int = _MOST_POINTS
+    most_modes: int = MOST_MODES
     group: Group = field(default_factory=Group)
+    mirrors: Group = field(default_factory=Group)
     curves: list[Any] = field(default_factory=list)
     lost: list[tuple[Point, str]] = field(default_factory=list)
     repeated: int = 0
 
     def holds(self, point: Point) -> int | None:
         """The number of the curve that a special point lies on; a point of a periodic orbit stands for all of it."""
+        found = self._holding(point)
+        return None if found is None or found[1] is not None else found[0]
+
+    def _holding(self, point: Point) -> tuple[int, Element | None] | None:
+        """The number of the curve that a special point lies on, or its mirror image, and which image that is."""
         condition = "cycle" if point.profile is not None else condition_of(point)
-        others = [point.x] if point.profile is not None else orbit(point, self.base)
-        others = [y for x in others for y in self.group.images(x)]
-        for k, curve in enumerate(self.curves):
-            if (curve.condition, curve.level, curve.label) != (condition, point.level, point.label):
-                continue
-            if curve.branch.system.iterations != point.system.iterations:
-                continue
-            if any(curve.holds(replace(point, x=x)) for x in others):
-                return k
-        return None
+        alike = [
+            k for k, c in enumerate(self.curves)
+            if (c.condition, c.level, c.label, c.branch.system.iterations)
+            == (condition, point.level, point.label, point.system.iterations)
+        ]  # fmt: skip
+        if not alike:
+            return None
+        own = [q for p in phases(point, self.base) for q in images(self.group, p)]
+        best: tuple[float, int, Element | None] | None = None
+        for e in (None, *self.mirrors.others()):
+            for p in own if e is None else [image_of_point(e, q) for q in own]:
+                for k in alike:
+                    if not self.curves[k].holds(p):
+                        continue
+                    if point.profile is None:
+                        return k, e
+                    # Cycles and circles are compared by their sizes, which images have in common.
+                    away = self.curves[k].away(p)
+                    if best is None or away < best[0]:
+                        best = away, k, e
+        return None if best is None else best[1:]
 
     def follow(self, point: Point) -> int | None:
         """Trace the curve of a special point; its number, that of a curve it repeats, or None if there is none."""
+        known = self._holding(point) if self.mirrors.order > 1 else None
+        if known is not None and known[1] is not None:
+            branch = image_of_branch(inverse(known[1]), self.curves[known[0]].branch)
+            return self._kept(point, branch)
         window = dict(self.window.ranges)
         try:
-            most = self.most_circles if point.kind == "circle" else _MOST_POINTS
-            branch = trace(point, window, coefficients=False, max_points=most)
             plain = point.profile is None
-            if (
-                plain
-                and point.label in DEGENERATE
-                and not point.level
-                and point.multiplicity == 1
-                and self.coefficients(branch)
-            ):
+            signed = plain and point.label in DEGENERATE and not point.level and point.multiplicity == 1
+            # Where it depends on the curve whether they are wanted, it is traced without them first.
+            at_once = signed and self.coefficients is True
+            if point.kind == "circle":
+                ends = Ends.of(point.system, None, None, self.most_circles)
+                branch = trace_curve(point, window, ends, CONTROL, self.most_modes)
+            else:
+                branch = trace(point, window, coefficients=at_once, max_points=_MOST_POINTS)
+            if signed and not at_once and callable(self.coefficients) and self.coefficients(branch):
                 branch = trace(point, window)
         except (MisuseError, np.linalg.LinAlgError) as error:
             self.lost.append((point, str(error)))
@@ -95,8 +124,11 @@ class Lines:
         if len(branch) < 2 or (point.label == "BP" and branch.note):
             self.lost.append((point, branch.note or "The curve is a single point of the window."))
             return None
+        return self._kept(point, branch)
+
+    def _kept(self, point: Point, branch: Branch) -> int:
         curve: Curve | Course = Course(point.label, branch, self.window)
-        if plain:
+        if point.profile is None:
             curve = curve_of(branch, point, self.window)
             curve = curve.refined(self.tolerance) if self.tolerance else curve
         self.curves.append(curve)

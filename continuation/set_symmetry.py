@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations, product
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ Element = tuple[tuple[int, ...], tuple[int, ...]]  # x -> signs * x[places]
 _ALL: Final = 4
 _MOST: Final = 2000
 # A group of two has as many copies as the two wings of a pitchfork: both are listed, and said to be images.
-_FEW: Final = 2
+FEW: Final = 2
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Group:
 
     @classmethod
     def of(cls, system: System, window: Window) -> "Group":
-        """What commutes with the right-hand side at two places of the window; empty if that is few.
+        """What commutes with the right-hand side at two places of the window.
 
         Declared symmetries are trusted; others are found by trying, on states at random.
         """
@@ -44,14 +44,14 @@ class Group:
 
         def commutes(e: Element) -> bool:
             return all(
-                np.max(np.abs(s.rhs(_apply(e, x)) - _apply(e, f))) <= 1e-11 * (size + 1.0)
+                np.max(np.abs(s.rhs(apply(e, x)) - apply(e, f))) <= 1e-11 * (size + 1.0)
                 for s, fs, row in zip(places, images, sizes, strict=True)
                 for x, f, size in zip(states, fs, row, strict=True)
             )
 
         found = [e for e in (*_declared(system), *_candidates(n)) if commutes(e)]
         elements = _closure(found, n)
-        return cls(elements) if len(elements) > _FEW else cls()
+        return cls(elements) if len(elements) > 1 else cls()
 
     @property
     def order(self) -> int:
@@ -59,11 +59,24 @@ class Group:
 
     def images(self, x: FloatArray) -> list[FloatArray]:
         """The states that a state is mapped to, itself first."""
-        return [x, *(y for e in self.elements if not np.array_equal(y := _apply(e, x), x))]
+        return [x, *(y for e in self.elements if not np.array_equal(y := apply(e, x), x))]
+
+    def others(self) -> Iterator[Element]:
+        """The elements but the identity."""
+        for e in self.elements:
+            if e != (tuple(range(len(e[0]))), (1,) * len(e[0])):
+                yield e
 
 
-def _apply(e: Element, x: FloatArray) -> FloatArray:
-    return np.asarray(np.array(e[1]) * x[list(e[0])])
+def apply(e: Element, x: NDArray[Any]) -> NDArray[Any]:
+    """The states (..., n) that an element maps states to."""
+    return np.asarray(np.array(e[1]) * x[..., list(e[0])])
+
+
+def inverse(e: Element) -> Element:
+    """The element that takes back what an element does."""
+    back = np.argsort(e[0]).tolist()
+    return tuple(back), tuple(e[1][k] for k in back)
 
 
 def _declared(system: System) -> Iterator[Element]:

@@ -80,16 +80,21 @@ def unknown_name(kind: str, got: str, known: Iterable[str]) -> UnknownNameError:
     Unknown parameter 'a'. There are none.
     """
     names = [str(name) for name in known]
-    shown = quoted(str(got))
-    nearest = max(names, key=lambda name: _likeness(str(got), name), default="")
-    if _likeness(str(got), nearest) >= _LIKE_ENOUGH:
-        hint = f"Did you mean '{nearest}'?"
-    elif names:
+    hint = nearest_name(str(got), names)
+    if not hint and names:
         more = ", ..." if len(names) > _MOST_NAMES else "."
         hint = f"Known: {', '.join(names[:_MOST_NAMES])}{more}"
-    else:
-        hint = "There are none."
-    return UnknownNameError(f"Unknown {kind} {shown}. {hint}")
+    return UnknownNameError(f"Unknown {kind} {quoted(str(got))}. {hint or 'There are none.'}")
+
+
+def nearest_name(got: str, known: Iterable[str]) -> str:
+    """A question for the known name that is most like the one that came in; empty if none is.
+
+    >>> nearest_name("kernel_gam", ["dirac_gan", "kernel_gan"])
+    "Did you mean 'kernel_gan'?"
+    """
+    nearest = max(known, key=lambda name: _likeness(got, name), default="")
+    return f"Did you mean '{nearest}'?" if _likeness(got, nearest) >= _LIKE_ENOUGH else ""
 
 
 def _likeness(got: str, name: str) -> float:

@@ -6,6 +6,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from gan_bifurcation.errors import nearest_name
+
 __all__ = ["lazy_names"]
 
 
@@ -48,7 +50,10 @@ def lazy_names(
         if name in subpackages:
             return import_module(f"{package}.{name}")
         if name not in homes:
-            raise AttributeError(f"module '{package}' has no attribute '{name}'")
+            message = f"module '{package}' has no attribute '{name}'"
+            # Python itself asks for names with underscores that may well be missing.
+            hint = "" if name.startswith("_") else nearest_name(name, [*homes, *subpackages])
+            raise AttributeError(f"{message}. {hint}" if hint else message)
         value = getattr(import_module(homes[name]), name)
         module.__dict__[name] = value
         return value

@@ -61,6 +61,14 @@ class Profile:
             array.setflags(write=False)
             object.__setattr__(self, name, array)
 
+    @classmethod
+    def over(cls, phases: FloatArray, mesh: FloatArray, states: FloatArray, period: float) -> "Profile":
+        """A cycle from arrays that fit each other and that nobody writes to any more: they are not copied."""
+        made = object.__new__(cls)
+        # A frozen dataclass of plain attributes.
+        vars(made).update(phases=phases, states=states, period=period, rotation_number=float("nan"), mesh=mesh)
+        return made
+
     @property
     def degree(self) -> int:
         """Degree of the polynomials of a cycle; 0 for a circle."""

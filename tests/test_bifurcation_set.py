@@ -43,6 +43,8 @@ def test_lorenz_has_a_pitchfork_and_one_hopf_curve_for_each_of_its_two_wings() -
         np.testing.assert_allclose(found[name].column("r"), s * (s + b + 3.0) / (s - b - 1.0), rtol=1e-9)
     # (x, y) -> -(x, y) maps one wing to the other; the system was given without saying so.
     assert found.twins == {"H2": "H1"}
+    # The second wing is the image of the first, bit by bit: it was not traced again.
+    np.testing.assert_array_equal(found["H2"].states, found["H1"].states * [-1.0, -1.0, 1.0])
     assert any("Cycles that are born on H1, H2 were not followed" in text for text in found.unexplored)
 
 
@@ -202,9 +204,9 @@ def test_copies_under_a_large_group_are_listed_once() -> None:
     found = gb.bifurcation_set(system, window, depth=1, most_branches=20)
     assert not found.twins
     assert any("6 symmetries" in text for text in found.unexplored)
-    # x -> -x of Lorenz's wings has two elements: both wings are listed, as images (see above); Henon has none.
-    for other, over in ((LORENZ, ("r", "s")), (HENON, ("a", "b"))):
-        assert Group.of(other, Window.of(other, dict.fromkeys(over, (1.0, 2.0)))).order == 1
+    # (x, y) -> -(x, y) maps one of Lorenz's wings to the other: both are listed, as images (see above); Henon has none.
+    for other, over, order in ((LORENZ, ("r", "s"), 2), (HENON, ("a", "b"), 1)):
+        assert Group.of(other, Window.of(other, dict.fromkeys(over, (1.0, 2.0)))).order == order
 
 
 def test_bad_input_is_refused_in_a_sentence() -> None:

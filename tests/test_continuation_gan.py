@@ -197,12 +197,32 @@ def test_kernel_flow_hopf(n: int) -> None:
     assert np.abs(curve.measures["omega"] ** 2 - q * curve.column("p1") * k2).max() < 1e-8
 
 
-def test_kernel_flow_oscillation_window_and_saturation() -> None:
-    system, k2, q = kernel(1, "flow", lam=0.5)
-    branch = gb.trace(gb.point(system), {"lam": (0.02, 3)}, events=[gb.Event.focus()])
-    # Complex mean mode while |sqrt p - sqrt P| < lam/sqrt(mu q k2) < sqrt p + sqrt P.
-    edges = sorted(p.parameters["lam"] / (q * k2) ** 0.5 for p in branch.special_points if p.label == "focus")
-    assert edges == pytest.approx([1 - P**0.5, 1 + P**0.5], abs=1e-8)
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("rule", ["flow", "simultaneous", "alternating"])
+def test_kernel_oscillation_window_and_saturated_range(rule: str, n: int) -> None:
+    rates = {} if rule == "flow" else {"eta_d": 0.1, "eta_g": 0.1}
+    system, k2, q = kernel(n, rule, lam=0.3, **rates)
+    slowest = gb.Event.rate("-lam" if rule == "flow" else "1 - eta_d*lam", "saturated")
+    branch = gb.trace(gb.point(system), {"lam": (0.05, 3)}, events=[gb.Event.focus(), slowest])
+    lam = {p.name: p.parameters["lam"] for p in branch.special_points}
+    edges = np.array([lam["focus"], lam["focus 2"]])
+    if rule == "alternating":
+        # The mean mode is complex while c is between the squares of sqrt(1 - h) -+ sqrt(1 - g).
+        h, g = 0.1 * edges, 0.1 * q * (1 - P) * k2 / edges
+        sign = np.array([-1, -1])  # g near 1 on the left, h on the right: the difference is the larger bound on neither
+        assert (np.sqrt(1 - h) + sign * np.sqrt(1 - g)) ** 2 == pytest.approx(0.01 * q * P * k2, abs=1e-8)
+    else:
+        # Complex mean mode while |sqrt p - sqrt P| < lam/sqrt(mu q k2) < sqrt p + sqrt P.
+        assert edges / (q * k2) ** 0.5 == pytest.approx([1 - P**0.5, 1 + P**0.5], abs=1e-8)
+    # Below, nothing is slower than the 24 structural multipliers 1 - h: g = h, and for simultaneous steps, whose mean
+    # mode is the slower one, lam^2 (1 - h)/(mu q k2) = Delta - h p.
+    h = 0.1 * lam["saturated"] if rule == "simultaneous" else 0.0
+    assert lam["saturated"] ** 2 * (1 - h) / (q * k2) == pytest.approx(1 - P - h, abs=1e-8)
+    # The same over the bandwidth, all along the curve.
+    curve = gb.trace(branch["saturated"], {"lam": (0.05, 1), "sigma": (0.3, 2)})
+    lam, k2 = curve.column("lam"), k2 / curve.column("sigma") ** 2
+    h = 0.1 * lam if rule == "simultaneous" else 0.0
+    assert np.abs(lam**2 * (1 - h) / (q * k2) - (1 - P - h)).max() < 1e-8
 
 
 def test_kernel_contour_of_a_rate() -> None:

@@ -6,6 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import gan_bifurcation as gb
+from gan_bifurcation.continuation._spectrum import eigenvalues
 
 equations = gb.System.from_equations
 
@@ -372,3 +373,31 @@ def test_a_branch_that_goes_to_infinity_has_no_folds_there() -> None:
     assert second.parameters[-1, 0] == pytest.approx(1 / 0.84, rel=1e-9)
     assert np.abs(second.states[-1]).max() > 1e6
     assert [p.label for p in second.special_points] == ["BP"]
+
+
+def test_eigenvalues_that_are_nearly_a_mirror_image() -> None:
+    """A derivative of a random map, on which the usual shifts of a QR iteration go round in a circle."""
+    matrix = np.array([
+        [0.00529992993691727, -3.901849115201948, -2.5051262399360086, -0.354483],
+        [-0.0410977, 0.27896372356230054, -0.08648314704785649, 0.5180132870631255],
+        [-0.6907139928694106, -0.853117304983456, 0.349031, -0.2431372219263967],
+        [-0.01132657907411341, 3.343046765842568, -0.8349365044527611, -0.43242],
+    ])  # fmt: skip
+    rng = np.random.default_rng(0)
+    for size in np.repeat([0.0, 1e-6, 1e-2], 5):
+        beside = matrix * (1.0 + size * rng.normal(size=(4, 4)))
+        # LAPACK's, to the rounding of a matrix of norm 6.
+        assert np.abs(np.sort_complex(eigenvalues(beside)) - np.sort_complex(np.linalg.eigvals(beside))).max() < 1e-13
+
+
+@pytest.mark.parametrize("kind", ["flow", "map"])
+def test_two_crossings_opposite_ways_within_a_step(kind: str) -> None:
+    """A pair becomes unstable at a = 0.5 and another one stable at 0.501, while a third stays unstable."""
+    field = {}
+    for k, (rate, turn) in enumerate((("a - 0.5", 1.0), ("0.501 - a", 1.6), ("1", 2.2))):
+        re, im = (rate, f"{turn}") if kind == "flow" else (f"(1 + {rate})*cos({turn})", f"(1 + {rate})*sin({turn})")
+        x, y = f"x{k}", f"y{k}"
+        field |= {x: f"({re})*{x} - ({im})*{y} - {x}**3", y: f"({im})*{x} + ({re})*{y}"}
+    branch = gb.trace(gb.point(equations(kind, field, {"a": 0.2}), np.zeros(6)), {"a": (0, 1)})
+    assert labels(branch) == ["H" if kind == "flow" else "NS"] * 2
+    assert [p.parameters["a"] for p in branch.special_points] == pytest.approx([0.5, 0.501], abs=1e-10)

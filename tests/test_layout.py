@@ -82,6 +82,8 @@ def test_every_public_name_loads(name: str) -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'bifurcate'"):
         _ = gb.bifurcate
+    with pytest.raises(AttributeError, match="Did you mean 'kernel_gan'"):
+        _ = gb.models.kernel_gam
 
 
 def test_a_module_does_not_hide_the_public_function_of_its_name() -> None:

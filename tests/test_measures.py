@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,32 @@ def test_the_command_line_measures_a_run(capsys: pytest.CaptureFixture[str]) -> 
         main([*words, "--set", "eta_d=9", "--orbit", "psi=1"])
     assert stopped.value.code == 2
     assert "nothing to measure" in capsys.readouterr().err
+
+
+def test_the_command_line_takes_rotation_numbers_over_a_parameter(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ["measure", "dirac_gan", "--set", "gamma=0.3", "--tie", "eta_g=eta_d", "--orbit", "psi=0.1"]
+    free = ["--free", "eta_d=1.22:1.3", "--points", "5", "--length", "1000"]
+    with pytest.raises(SystemExit) as stopped:
+        main([*words, *free, "--figure", str(tmp_path / "stairs"), "--json"])
+    assert stopped.value.code == 0
+    said = json.loads(capsys.readouterr().out)
+    # As above, for each: the angle near the Neimark-Sacker point at 1.2.
+    expected = np.arccos(1 - 0.3 * 1.2 / 2) / (2 * np.pi)
+    assert said["rotation_number"] == pytest.approx([expected] * 5, abs=0.01)
+    assert said["values"] == pytest.approx([1.22, 1.24, 1.26, 1.28, 1.3])
+    assert (tmp_path / "stairs.svg").exists()
+    for more, sentence in (
+        ([*free, "--count", "1"], "leave --free out"),
+        (["--points", "5"], "belong to --free"),
+        (["--free", "eta_d=1:2", "--free", "gamma=0.1:0.2"], "over one parameter, got 2"),
+        (["--free", "eta_d=1.22:1.3", "--length", "200.5"], "a whole number of steps"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            main([*words, *more])
+        assert stopped.value.code == 2
+        assert sentence in capsys.readouterr().err
 
 
 # -- exponents --------------------------------------------------------------------------------------------------------
@@ -183,6 +210,11 @@ def test_bad_questions_for_rotation_numbers_are_refused() -> None:
         gb.rotation_numbers(LORENZ, {"a": (0, 1)}, [1, 1, 1])
     with pytest.raises(MisuseError, match="over one parameter, got 2"):
         gb.rotation_numbers(CIRCLE, {"w": (0, 1), "k": (0, 1)}, [0.2])
+    with pytest.raises(MisuseError, match="whole numbers"):
+        gb.rotation_numbers(CIRCLE, {"w": (0, 1)}, [0.2], steps=200.5)  # type: ignore[arg-type]
+    for measure in (gb.rotation_number, gb.lyapunov_exponents):
+        with pytest.raises(MisuseError, match="got str"):
+            measure("orbit")  # type: ignore[operator]
 
 
 # -- what verdicts make of them ---------------------------------------------------------------------------------------

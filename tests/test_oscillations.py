@@ -72,7 +72,7 @@ def cycles(turns: int = 6) -> gb.Branch:
 
 def test_a_branch_from_an_ns_point_is_of_circles_and_its_claims_hold(results, circles: gb.Branch) -> None:
     assert circles.curve == "circles"
-    assert [c.agrees for c in results.claims] == [True] * 5
+    assert [c.agrees for c in results.claims] == [True] * 6
     # Fixed points x = r x (1 - x) + e lose stability where r x = 1; tongues of 1/6 begin at r = 2.
     assert results["fixed"]["NS1"].parameters["r"] == pytest.approx(2 / 1.02, abs=1e-10)
     assert results["locked"][0].tip.parameters == pytest.approx({"r": 2.0, "e": 0.0}, abs=1e-10)

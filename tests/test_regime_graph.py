@@ -9,8 +9,12 @@ import pytest
 import shapely
 
 import gan_bifurcation as gb
+from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.regimes import from_graphml, from_json
+from gan_bifurcation.regimes.arrangement import Line, arrange
+from gan_bifurcation.regimes.edges import borders_between
 from gan_bifurcation.regimes.graph import to_graphml, to_json
+from gan_bifurcation.regimes.traced import cut_short, traced_lines
 from gan_bifurcation.reports.answers import answers
 
 
@@ -124,3 +128,46 @@ def test_slices_of_three_parameters(tmp_path):
         gb.RegimeStack.load(tmp_path / "stack")
     with pytest.raises(gb.MisuseError, match="must increase"):
         gb.regime_stack(turn, {"a": (0, 2), "b": (0.1, 2.1)}, {"c": [2.0, 1.0]})
+
+
+def test_where_a_border_changes_its_criticality_it_is_divided_and_says_so(tmp_path):
+    game = gb.models.kernel_gan(sigma=0.5, lam=0.5, p1=1.0, q1=0.8, modes=1)
+    steps = gb.system(game, gb.Alternating(), eta_d=0.1, eta_g=0.1)
+    rmap = gb.regime_map(steps, {"eta_d": (1.3, 2.0), "sigma": (0.1, 0.35)}, steps=200, tolerance=1e-3)
+    flips = {d["criticality"]: d for *_, d in rmap.graph.edges(data=True) if d["label"] == "PD"}
+    assert set(flips) == {"subcritical", "supercritical"}
+    for criticality, edge in flips.items():
+        (centre,) = edge["codimension_two"]
+        assert (centre["label"], centre["note"]) == ("GPD", "The criticality changes here.")
+        # The cubic reduction: eta_d/2 = 22/27; below it the flip is subcritical.
+        assert centre["parameters"]["eta_d"] == pytest.approx(44 / 27, rel=1e-8)
+        low, high = sorted(p[0] for p in (edge["points"][0], edge["points"][-1]))
+        assert (high if criticality == "subcritical" else low) == pytest.approx(44 / 27, rel=1e-8)
+    eta_d, sigma = flips["supercritical"]["points"][-2]
+    said = answers(rmap, {"eta_d": eta_d, "sigma": 0.999 * sigma}, circle=False)["nearest border"]
+    assert said["label"] == "PD"
+    assert "supercritical" in said["text"]
+    assert "changes its criticality at GPD, eta_d = 1.62963" in said["text"]
+    again = type(rmap).load(rmap.save(tmp_path / "map"))
+    assert list(again.graph.edges(data=True)) == list(rmap.graph.edges(data=True))
+
+
+def test_a_curve_that_is_given_as_a_border_brings_its_criticality_and_says_where_it_was_cut():
+    # r' = r (a + b r^2 - r^4): the Hopf curve a = 0 is supercritical for b < 0, and folds begin at b = 0.
+    field = "(a + b*(x**2 + y**2) - (x**2 + y**2)**2)"
+    flow = gb.System.from_equations(
+        "flow", {"x": f"x*{field} - y", "y": f"y*{field} + x"}, parameters={"a": -0.1, "b": 0.2}
+    )
+    window = {"a": (-0.3, 0.3), "b": (-1.0, 1.0)}
+    start = gb.trace(gb.point(flow, [0.0, 0.0]), {"a": (-0.3, 0.3)})["H1"]
+    hopf = gb.trace(start, window)
+    (line,) = traced_lines(hopf, Window.of(flow, window), 1e-3)
+    arrangement = arrange([Line(line.unit, 0, "H", True)])
+    numbers = list(range(len(arrangement.faces)))
+    borders = borders_between(arrangement, numbers, ["converges"] * len(numbers), (), line.window, 1e-6, [line])
+    assert {b.criticality for b in borders} == {"subcritical", "supercritical"}
+    assert cut_short(hopf) == []
+    # One sentence for each end.
+    cut = cut_short([gb.trace(start, window, max_points=3)])
+    assert len(cut) == 2
+    assert all("given as a border (H) was cut: Stopped after" in text for text in cut)

@@ -37,6 +37,7 @@ def traced(name: str, exponents: list[int]) -> list[tuple]:
     (free,) = parameters
     branch = gb.trace(gb.point(system, at), {free: window})
     assert [o.code for o in branch.outcome] == ["window", "window"]
+    assert not any(p.note for p in branch.special_points)  # each located by its extended system
     return [(p.name, p.parameters[free], p.criticality, coefficient(p)) for p in branch.special_points]
 
 

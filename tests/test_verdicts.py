@@ -172,6 +172,25 @@ def test_cycles_of_the_logistic_map_have_their_known_periods(r: float, period: i
         assert verdict.amplitude["x"] == pytest.approx(math.sqrt((r - 3) * (r + 1)) / r, rel=1e-9)
 
 
+def test_a_cycle_of_two_steps_is_seen_in_a_long_run() -> None:
+    # Long records are thinned, and every second state of this cycle is the same; its two points as above.
+    verdict = run(LOGISTIC, [0.3], steps=20_000)
+    assert (verdict.kind, verdict.detail, verdict.period) == ("oscillates", "cycle", 2)
+    assert verdict.amplitude["x"] == pytest.approx(math.sqrt(0.2 * 4.2) / 3.2, rel=1e-9)
+
+
+# Noble numbers over two and four: no cycle is near.
+@pytest.mark.parametrize("rotation", [(math.sqrt(5) - 2) / 2, (math.sqrt(5) - 1) / 4])
+def test_what_comes_back_twice_in_a_turn_does_not_double_the_rotation_number(rotation: float) -> None:
+    # A circle of radius sqrt(0.1) about 0 with a rotation number that is given, and a state that is even about it.
+    turn, grow = f"{2 * math.pi * rotation}", "(1.1 - x**2 - y**2)"
+    system = a_map(z="x**2", x=f"{grow}*(x*cos({turn}) - y*sin({turn}))", y=f"{grow}*(x*sin({turn}) + y*cos({turn}))")
+    # From outside, so that the even state has the largest amplitude in units of its range.
+    verdict = run(system, [0.05, 0.4, 0.0])
+    assert (verdict.kind, verdict.detail) == ("oscillates", "circle")
+    assert verdict.rotation == pytest.approx(rotation, abs=1e-6)
+
+
 @pytest.mark.parametrize(("system", "start"), [(HENON, [0.1, 0.1]), (LOGISTIC.with_parameters(r=3.9), [0.3])])
 def test_chaos_is_chaotic(system: System, start: list[float]) -> None:
     verdict = run(system, start)
@@ -257,6 +276,11 @@ def test_cycles_and_tori_of_flows() -> None:
     assert fast.period == pytest.approx(2 * math.pi / 100, rel=1e-4)
     torus = run(a_flow({"w": math.sqrt(2.0)}, a="-b", b="a", c="-w*d", d="w*c"), [1.0, 0.0, 1.0, 0.0])
     assert (torus.kind, torus.detail) == ("oscillates", "torus")
+    # Langford's flow without its asymmetric term: z rests on the cycle but for the error of integration, which is as
+    # large as the rest of its range.
+    field = {"x": "(z - 1)*x - 3.5*y", "y": "3.5*x + (z - 1)*y", "z": "0.6 + z - z**3/3 - (x**2 + y**2)*(1 + z/4)"}
+    resting = run(a_flow(**field), [0.3, 0.0, 0.4])
+    assert (resting.detail, resting.period) == ("cycle", pytest.approx(2 * math.pi / 3.5, rel=1e-6))
 
 
 def test_the_lorenz_attractor_is_chaotic_and_has_periodic_windows() -> None:

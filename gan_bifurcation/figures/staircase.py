@@ -51,5 +51,7 @@ def staircase(stairs: Staircase | Branch | Sequence[Branch], *, width: str = "co
     ax.set_xlabel(label_of(stairs.parameter, {}))
     ax.set_ylabel("rotation number (turns per iteration)")
     if stairs.locked:
-        ax.legend(loc="upper left")
+        seen = stairs.rotation[np.isfinite(stairs.rotation)]
+        # Beside the stairs, whether they go up or down.
+        ax.legend(loc="upper left" if seen[-1] >= seen[0] else "lower left")
     return ax

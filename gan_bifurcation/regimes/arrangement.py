@@ -85,6 +85,9 @@ def lines_of(curves: Sequence[Curve], chords: float = 1e-4) -> list[Line]:
             for p in curve.branch.special_points
             if p.label in _SHARED
         ]
+        for mark in marks:
+            # However coarse the chords are, a border can be divided there.
+            points[i] = with_vertex(points[i], mark)
         if not curve.branch.closed:
             marks += [points[i][0], points[i][-1]]
         for mark in marks:
@@ -245,11 +248,13 @@ def merged(
             parent[root(a)] = root(b)
     # Slivers go where their longest border is, those with solid neighbours first.
     waiting = slivers | specks
+    stuck = False
     while waiting:
         shared: dict[int, dict[int, float]] = {i: defaultdict(float) for i in waiting}
         for piece in arrangement.pieces:
             for a, b in (piece.faces, piece.faces[::-1]):
-                crossable = a not in specks or arrangement.lines[piece.line].source < 0 or keys[a] == keys[b]
+                line = arrangement.lines[piece.line]
+                crossable = stuck or a not in specks or line.source < 0 or keys[a] == keys[b]
                 if a in waiting and b not in waiting and crossable:
                     size = float(np.sum(np.linalg.norm(np.diff(piece.points, axis=0), axis=1)))
                     # A sliver that touches what has its key is a part of that only if it does so along its side.
@@ -257,7 +262,10 @@ def merged(
                     shared[a][root(b)] += size * (1e3 if side else 1.0)
         settled = {i: max(s, key=lambda k: (s[k], -k)) for i, s in shared.items() if s}
         if not settled:
-            break
+            # What is enclosed by curves is a part of what lies around it where it is too thin to be told apart.
+            if stuck:
+                break
+            stuck, waiting = True, waiting & slivers
         for i, neighbour in settled.items():
             parent[i] = neighbour
         waiting -= set(settled)

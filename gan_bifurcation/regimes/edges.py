@@ -1,13 +1,14 @@
 """Borders between the final faces: pieces of curves put together, with their criticality and special points."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.counting import margins
 from gan_bifurcation.continuation.normal_forms import normal_form
 from gan_bifurcation.continuation.problem import compute_spectrum
@@ -34,12 +35,12 @@ _CRITICAL: Final = 1e-6
 
 
 def borders_between(
-    arrangement: Arrangement, numbers: Sequence[int], curves: Sequence[Curve], window: Window, shortest: float,
-    traced: Sequence[TracedLine] = (),
+    arrangement: Arrangement, numbers: Sequence[int], verdicts: Sequence[str], curves: Sequence[Curve], window: Window,
+    shortest: float, traced: Sequence[TracedLine] = (),
 ) -> tuple[Border, ...]:  # fmt: skip
     """The borders between merged faces, each on one curve and connected; shorter ones are where chords cross.
 
-    The sources of lines are `curves`, then `traced` ones.
+    The sources of lines are `curves`, then `traced` ones; `verdicts` are those of the merged faces.
     """
     groups: dict[tuple[int, int, int, str], list[Any]] = defaultdict(list)
     for piece in arrangement.pieces:
@@ -52,6 +53,9 @@ def borders_between(
                 source = line.source if explained else -1
             else:
                 source = _explaining(curves, line.source, piece.points) if line.source >= 0 else -1
+                if source >= 0 and line.label not in _WITH_CRITICALITY and verdicts[a] != verdicts[b]:
+                    # Where a node becomes a focus, what is found by runs to change the verdict only runs along.
+                    source = -1
             key = (a, b, source, line.label) if source >= 0 or line.source < 0 else (a, b, -1, "global")
             groups[key].append(shapely.LineString(piece.points))
     borders = []
@@ -63,26 +67,26 @@ def borders_between(
         for part in shapely.get_parts(whole):
             if part.length < shortest:
                 continue
-            for unit in _divided(shapely.get_coordinates(part), curve, window):
+            for unit in _divided(shapely.get_coordinates(part), curve or known, window):
                 borders.append(make_border(label, unit, (a, b), curve, window, how, known))
     return tuple(borders)
 
 
-def _specials(curve: Curve | TracedLine | None, window: Window) -> list[tuple[str, FloatArray]]:
+def _specials(curve: Curve | TracedLine | None, window: Window) -> list[tuple[Point, FloatArray]]:
     if curve is None:
         return []
     return [
-        (p.label, window.to_unit([p.parameters[n] for n in window.names]))
+        (p, window.to_unit([p.parameters[n] for n in window.names]))
         for p in curve.branch.special_points
         if p.label != "UZ"
     ]
 
 
-def _divided(unit: FloatArray, curve: Curve | None, window: Window) -> list[FloatArray]:
+def _divided(unit: FloatArray, curve: Curve | TracedLine | None, window: Window) -> list[FloatArray]:
     """A polyline cut where the criticality changes."""
     parts = [unit]
-    for label, mark in _specials(curve, window):
-        if label not in _DIVIDING:
+    for special, mark in _specials(curve, window):
+        if special.label not in _DIVIDING:
             continue
         new = []
         for p in parts:
@@ -135,10 +139,14 @@ def make_border(
     """A border with what its curve knows of it."""
     length = float(np.sum(np.linalg.norm(np.diff(unit, axis=0), axis=1)))
     special: list[Mapping[str, Any]] = []
-    for name, mark in _specials(curve if traced is None else traced, window):
+    for p, mark in _specials(curve if traced is None else traced, window):
         if nearest_on_polyline(unit, mark)[0] < _ON:
-            special.append({"label": name, "parameters": window.values(mark)})
-    criticality = "" if curve is None else criticality_at(curve, unit)
+            special.append({"label": p.label, "parameters": window.values(mark), "note": p.note})
+    criticality = ""
+    if curve is not None:
+        criticality = criticality_at(curve, unit)
+    elif traced is not None:
+        criticality = _criticality_of(traced, unit)
     return Border(label, criticality, unit, window.from_unit(unit), faces, length, tuple(special), curve, how)
 
 
@@ -148,19 +156,30 @@ def criticality_at(curve: Curve, unit: FloatArray) -> str:
         return "structural: linear, no normal form"
     if curve.label not in _WITH_CRITICALITY or curve.level:
         return ""
-    lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(unit, axis=0), axis=1))])
-    middle = np.array([np.interp(0.5 * lengths[-1], lengths, unit[:, k]) for k in range(unit.shape[1])])
-    # Off the middle: symmetric windows have strong resonances there.
-    middle = (
-        np.array([np.interp(0.47 * lengths[-1], lengths, unit[:, k]) for k in range(unit.shape[1])])
-        if len(unit) > 2
-        else middle
-    )
-    k = int(np.argmin(np.linalg.norm(curve.unit - middle, axis=1)))
+    k = int(np.argmin(np.linalg.norm(curve.unit - _middle(unit), axis=1)))
+    return _in_words(curve.point, k, len(curve.unknowns))
+
+
+def _criticality_of(line: TracedLine, unit: FloatArray) -> str:
+    """The same of a curve that was traced elsewhere."""
+    if line.branch.curve not in _WITH_CRITICALITY or line.branch.level:
+        return ""
+    return _in_words(line.branch.point, line.nearest(_middle(unit)), len(line.branch))
+
+
+def _in_words(point: Callable[[int], Point], k: int, size: int) -> str:
     for offset in (0, 1, -1, 3, -3):
-        if 0 <= k + offset < len(curve.unknowns):
+        if 0 <= k + offset < size:
             try:
-                return str(normal_form(curve.point(k + offset)).get("criticality", ""))
+                return str(normal_form(point(k + offset)).get("criticality", ""))
             except (MisuseError, np.linalg.LinAlgError):
                 continue
     return ""
+
+
+def _middle(unit: FloatArray) -> FloatArray:
+    """A point near the middle of a border."""
+    lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(unit, axis=0), axis=1))])
+    # Off the middle: symmetric windows have strong resonances there.
+    part = 0.47 if len(unit) > 2 else 0.5
+    return np.array([np.interp(part * lengths[-1], lengths, unit[:, k]) for k in range(unit.shape[1])])

@@ -37,7 +37,7 @@ def to_geojson(rmap: RegimeMap) -> str:
         properties = {
             "part": "border", "number": k, "regimes": list(border.faces), "label": border.label,
             "criticality": border.criticality, "length": float(border.length), "how": border.how,
-            "codimension_two": [{"label": s["label"], "parameters": dict(s["parameters"])} for s in border.special],
+            "codimension_two": [{**s, "parameters": dict(s["parameters"])} for s in border.special],
         }  # fmt: skip
         features.append(_feature(f"border {k}", shape, properties))
     collection = {

@@ -81,7 +81,7 @@ def _edge(border: Border) -> dict[str, Any]:
         "label": border.label,
         "criticality": border.criticality,
         "length": float(border.length),
-        "codimension_two": [{"label": s["label"], "parameters": dict(s["parameters"])} for s in border.special],
+        "codimension_two": [{**s, "parameters": dict(s["parameters"])} for s in border.special],
         "points": border.points.tolist(),
         "exact": border.curve is not None or (len(border.unit) == 1 and border.label not in ("global", "mode")),
         "how": border.how,

@@ -84,12 +84,17 @@ def plane_map(
     vague = {k for k, inside in enumerate(cells) if not any(c.decided for c in inside)}
     numbers, polygons = merged(arrangement, keys, thin, vague, kinds)
     members: list[list[Cell]] = [[] for _ in polygons]
+    solid = {numbers[k] for k in range(len(cells)) if not _small(arrangement, k, thin)}
     for k, inside in enumerate(cells):
-        if not _small(arrangement, k, thin) or len(polygons) == 1:
+        # What thin faces say counts where a regime has no other.
+        if not _small(arrangement, k, thin) or numbers[k] not in solid:
             members[numbers[k]] += inside
     mixed = [any(p.buffer(1e-9).contains(q.representative_point()) for q in work.mixed) for p in polygons]
     faces = tuple(_face(k, p, members[k], sampler.window, mixed[k]) for k, p in enumerate(polygons))
-    borders = borders_between(arrangement, numbers, collected.curves, sampler.window, 10.0 * tolerance, traced)
+    verdicts = [face.verdict for face in faces]
+    borders = borders_between(
+        arrangement, numbers, verdicts, collected.curves, sampler.window, 10.0 * tolerance, traced
+    )
     outcome = Outcome("complete", "The map is complete.", True)
     if evaluator.stopped:
         outcome = Outcome(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import shapely
@@ -35,6 +35,8 @@ class Nearest:
         Whether it was solved for on its curve; otherwise it is as exact as the map's tolerance.
     regimes : pair of int
         The regimes on the two sides of the border.
+    special : tuple of mapping
+        Points of codimension two on the border: label, parameters, note.
     """
 
     label: str
@@ -44,6 +46,7 @@ class Nearest:
     change: dict[str, float]
     exact: bool
     regimes: tuple[int, int]
+    special: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,8 +199,9 @@ def nearest_border(rmap: RegimeMap, values: Mapping[str, float]) -> Nearest:
         raise MisuseError("The map has one regime and no border; choose a larger window.")
     border, distance, place, exact = _best(rmap, rmap.borders, q)
     return Nearest(
-        border.label, border.criticality, distance, _values(rmap, place), _change(rmap, q, place), exact, border.faces
-    )
+        border.label, border.criticality, distance, _values(rmap, place), _change(rmap, q, place), exact, border.faces,
+        border.special,
+    )  # fmt: skip
 
 
 def smallest_change(rmap: RegimeMap, to: str, from_: Mapping[str, float]) -> Change:

@@ -116,7 +116,7 @@ class Border:
     length : float
         In unit coordinates.
     special : tuple of mapping
-        Codimension-two points on it: label and parameters.
+        Codimension-two points on it: label, parameters and a note, such as that the criticality changes there.
     curve : Curve or None
         The curve that it is a part of; None if no curve explains it, or one that cannot be solved again.
     how : str

@@ -68,7 +68,7 @@ def with_attractors(rmap: RegimeMap, evaluator: Evaluator) -> RegimeMap:
         rmap.sampler, rmap.faces, rmap.borders, found, evaluator.executor, evaluator.report
     )  # fmt: skip
     faces = tuple(
-        replace(face, attractors=_ordered(face.attractors[0], own.attractors))
+        replace(face, attractors=_ordered(face.attractors, own.attractors))
         for face, own in zip(rmap.faces, sets, strict=True)
     )
     notes = tuple(
@@ -79,8 +79,11 @@ def with_attractors(rmap: RegimeMap, evaluator: Evaluator) -> RegimeMap:
     return replace(rmap, faces=faces, crossings=transitions, notes=notes)
 
 
-def _ordered(first: Attractor, found: Sequence[Attractor]) -> tuple[Attractor, ...]:
+def _ordered(known: Sequence[Attractor], found: Sequence[Attractor]) -> tuple[Attractor, ...]:
     """What gave the verdict comes first; it is kept if no run came to it."""
+    if not known:
+        return tuple(found)
+    first = known[0]
     same = [a for a in found if (a.verdict, a.detail) == (first.verdict, first.detail)]
     same = same or [a for a in found if a.verdict == first.verdict]
     if first.how == "spectrum" and same:

@@ -169,7 +169,10 @@ def load(folder: Path) -> RegimeMap:
                     window.from_unit(unit),
                     (first, second),
                     float(b["length"]),
-                    tuple({"label": str(s["label"]), "parameters": dict(s["parameters"])} for s in b["special"]),
+                    tuple(
+                        {"label": str(s["label"]), "parameters": dict(s["parameters"]), "note": str(s.get("note", ""))}
+                        for s in b["special"]
+                    ),
                     curve,
                     str(b["how"]),
                 )

@@ -60,10 +60,11 @@ class TracedLine:
 
     def explains(self, place: FloatArray) -> bool:
         """Whether what changes along the curve attracts on one side: nothing else is unstable at a place of it."""
-        if not len(self.branch.unstable):
-            return False
-        k = int(np.argmin(np.linalg.norm(self._whole - place, axis=1)))
-        return bool(self.branch.unstable[k] == 0)
+        return bool(len(self.branch.unstable) and self.branch.unstable[self.nearest(place)] == 0)
+
+    def nearest(self, place: FloatArray) -> int:
+        """The position of the point of the branch that is nearest to a place."""
+        return int(np.argmin(np.linalg.norm(self._whole - place, axis=1)))
 
     @cached_property
     def _whole(self) -> FloatArray:
@@ -88,6 +89,20 @@ def traced_lines(given: Any, window: Window, tolerance: float) -> list[TracedLin
         at = None if tip is None else window.to_unit([tip.parameters[n] for n in window.names])
         lines += [replace(line, tip=at, order=order) for line in lines_of_curve(branch, label, window, tolerance)]
     return lines
+
+
+def cut_short(given: Any) -> list[str]:
+    """What is said of curves that were given as borders and were not followed to their ends."""
+    said: dict[str, list[str]] = {}
+    for branch, label, _, _ in _branches(given):
+        for outcome in branch.outcome:
+            if outcome.code == "points" or not outcome.converged:
+                said.setdefault(outcome.message.split(";")[0].rstrip("."), []).append(label)
+    return [
+        f"A curve that was given as a border ({labels[0]}) was cut: {message}. Regimes that it would divide may be "
+        "joined beyond its end."
+        for message, labels in said.items()
+    ]
 
 
 def _branches(given: Any) -> Iterable[tuple[Branch, str, Point | None, int]]:

@@ -8,6 +8,8 @@ from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.regimes.attractors import DECIDED
 from gan_bifurcation.regimes.judging import KINDS
 
+# Points of codimension two at which a border changes its criticality.
+CHANGES: Final = ("GH", "GPD", "CH")
 # Relative to the parameter itself.
 _ROUNDING: Final = 1e-12
 # Of a window's width.
@@ -123,6 +125,9 @@ def _nearest(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
         f"{100 * near.distance:.3g} % of the window away: {_signed(rmap, near.change, near.parameters)}"
         f"{'' if near.exact else ' (as exact as the map)'}."
     )
+    for s in near.special:
+        if s["label"] in CHANGES:
+            text += f" It changes its criticality at {s['label']}, {_named(rmap, s['parameters'])}."
     return {"text": text, **asdict(near)}
 
 

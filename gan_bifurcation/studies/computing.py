@@ -33,6 +33,8 @@ from gan_bifurcation.studies.schema import (
     MapSpec,
     OrbitSpec,
 )
+from gan_bifurcation.studies.stairs import make_staircase
+from gan_bifurcation.studies.systems import check_free
 from gan_bifurcation.studies.tabulating import make_table, save_table
 from gan_bifurcation.system import System
 
@@ -106,7 +108,7 @@ class Workshop:
         elif part.kind == "set":
             assert system is not None
             at = inside(system, part.section.parameters, part.section.free)
-            start = point(at, _guess(at, part.section.start)) if part.section.start else None
+            start = point(at, guess(at, part.section.start)) if part.section.start else None
             made = make_set(part.section, at, start, self.seed, tell)
             made.save(base)
         elif part.kind == "certificate":
@@ -122,6 +124,20 @@ class Workshop:
             assert system is not None
             made = _basins(part.section, system, self.seed, self.executor)
             made.save(base)
+        elif part.kind == "noise":
+            from gan_bifurcation.studies.noising import make_noise
+
+            assert system is not None
+            at = inside(system, part.section.parameters, part.section.free)
+            about = point(at, guess(at, part.section.start)) if part.section.start else at
+            made = make_noise(part.section, about, self.seed, tell, self.executor, base / "work")
+            made.save(base)
+            _clear(base / "work")
+        elif part.kind == "staircase":
+            assert system is not None
+            at = inside(system, part.section.parameters, part.section.free)
+            made = make_staircase(part.section, at, guess(at, part.section.initial))
+            save_table(made, base)
         elif part.kind == "orbit":
             assert system is not None
             made = _orbit(part.section, system, base)
@@ -150,7 +166,7 @@ class Workshop:
             run = as_orbit(self.get(part.needs[0], part.system), system)
             return trace(begin_on(run, section.intervals), section.free, **options)
         system = inside(system, section.parameters, section.free)
-        return trace(point(system, _guess(system, section.start)), section.free, **options)
+        return trace(point(system, guess(system, section.start)), section.free, **options)
 
     def _curve(self, part: Part, section: CurveSpec) -> Branch:
         begin = special_point(self.get(part.needs[0], part.system), section.begin)
@@ -178,7 +194,7 @@ def settle(system: System, initial: Mapping[str, float], length: float | None = 
     """
     from gan_bifurcation.simulate import simulate
 
-    start = _guess(system, initial)
+    start = guess(system, initial)
     if system.kind == "map":
         steps = _STEPS if length is None else int(length)
         if steps != length and length is not None:
@@ -238,6 +254,7 @@ def make_event(spec: EventSpec) -> Event:
 def inside(system: System, parameters: Mapping[str, float], free: Mapping[str, Range]) -> System:
     """The system at parameters that lie in the window: a free one that does not starts at the middle."""
     changed = system.with_parameters(**parameters)
+    check_free(changed, free)
     moved = {k: r.from_unit(0.5) for k, r in free.items() if changed.parameters[k] not in r}
     for name in moved:
         if name in parameters:
@@ -249,7 +266,8 @@ def inside(system: System, parameters: Mapping[str, float], free: Mapping[str, R
     return changed.with_parameters(**moved)
 
 
-def _guess(system: System, start: Mapping[str, float] | None) -> Any:
+def guess(system: System, start: Mapping[str, float] | None) -> Any:
+    """All states: those that are given, the others as at the known equilibrium; None where none is given."""
     if start is None:
         return None
     known = system.equilibrium_guess()
@@ -272,7 +290,7 @@ def _regime_map(
     from gan_bifurcation.regimes.regime_map import regime_map
 
     system = inside(system, section.parameters, section.free)
-    initial = _guess(system, section.initial)
+    initial = guess(system, section.initial)
     return regime_map(
         system, dict(section.free), initial=initial, steps=section.steps, tolerance=section.tolerance,
         box=dict(section.box) or None, seed=seed if section.seed is None else section.seed, progress=tell,
@@ -305,7 +323,7 @@ def _orbit(section: OrbitSpec, system: System, base: Path) -> dict[str, Any]:
         word = "steps" if system.kind == "map" else "duration"
         raise StudyFileError(f"The orbit '{section.name}' is of a {system.kind}; give '{word}'.")
     length: dict[str, Any] = {"steps": section.steps} if section.steps is not None else {"duration": section.duration}
-    orbit = simulate(system, _guess(system, section.initial), samples=section.samples, **length)
+    orbit = simulate(system, guess(system, section.initial), samples=section.samples, **length)
     verdict = orbit.verdict
     text = {
         "states_names": list(system.states), "kind": system.kind, "parameters": dict(system.parameters),

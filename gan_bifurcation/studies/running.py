@@ -242,11 +242,16 @@ def _make_in_processes(
             raise
 
 
+_HASTE: Final[Mapping[str, int]] = {
+    "branch": 0, "map": 1, "set": 1, "tongues": 1, "basins": 1, "noise": 1, "staircase": 2, "table": 2, "curve": 3,
+}  # fmt: skip
+
+
 def _haste(part: Part) -> int:
     """Smaller for what others wait for and for what takes long."""
     if part.kind == "figure":
         return 4 if part.section.kind == "heat_map" else 5
-    return {"branch": 0, "map": 1, "set": 1, "tongues": 1, "basins": 1, "table": 2, "curve": 3}.get(part.kind, 4)
+    return _HASTE.get(part.kind, 4)
 
 
 # What a process that computes parts keeps between them.
@@ -319,9 +324,9 @@ def _sums(folder: Path, part: Part) -> dict[str, str]:
     """Checksums of the files of a part: what is damaged or missing is computed again."""
     base = part_base(folder, part.kind, part.name)
     paths = [base.with_name(base.name + s) for s in _SUFFIXES.get(part.kind, (".npz", ".json"))]
-    if part.kind in ("map", "set", "tongues"):
+    if part.kind in ("map", "set", "tongues", "noise"):
         paths = sorted(p for p in base.glob("*") if p.is_file() and not p.name.startswith("."))
-    elif part.kind in ("table", "certificate") and (written := base.with_name(base.name + ".csv")).exists():
+    elif (written := base.with_name(base.name + ".csv")).exists():
         paths.append(written)
     try:
         return {p.name: hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in paths}
