@@ -20,7 +20,7 @@ from gan_bifurcation.regimes.plane import CHORDS, plane_map
 from gan_bifurcation.regimes.regime import RegimeMap
 from gan_bifurcation.regimes.sampling import Evaluator, make_sampler
 from gan_bifurcation.regimes.sets_of_faces import with_attractors
-from gan_bifurcation.regimes.traced import curves_of_oscillations, cut_short, traced_lines
+from gan_bifurcation.regimes.traced import cut_short, traced_lines
 from gan_bifurcation.regimes.window_check import check_window
 from gan_bifurcation.regimes.work_units import WorkUnits
 from gan_bifurcation.system import System
@@ -163,6 +163,8 @@ def regime_map(
     )
     notes = cut_short(curves) if lines else []
     if depth and window.dimension == 2:
+        from gan_bifurcation.regimes.oscillation_curves import curves_of_oscillations
+
         more, said = curves_of_oscillations(collected, window, CHORDS * tolerance, lambda text: report(0, 0, text))
         lines, notes = lines + more, notes + said
     samples = (_SAMPLES if lines or depth else 0) if attractors is None else int(attractors)

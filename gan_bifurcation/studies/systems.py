@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -177,13 +178,26 @@ def evaluate(text: str | float, values: Mapping[str, float]) -> float:
     """
     if isinstance(text, int | float):
         return float(text)
-    names = tuple(name for name in values if name.isidentifier())
     try:
-        return float(_program(text, names).evaluate([float(values[name]) for name in names])[0])
+        program = _program_of(text, values)
+        return float(program.evaluate([float(values[name]) for name in program.inputs])[0])
     except (ValueError, ZeroDivisionError, OverflowError, TypeError) as error:
         if isinstance(error, GanBifurcationError):
             raise
         raise MisuseError(f"The expression '{text}' has no real value there ({error}).") from error
+
+
+def _program_of(text: str, values: Mapping[str, float]) -> Tape:
+    try:
+        return _program(text, tuple(name for name in _words(text) if name in values))
+    except MisuseError:
+        # A name that is not known is said with the nearest of all that are.
+        return _program(text, tuple(name for name in values if name.isidentifier()))
+
+
+@lru_cache(maxsize=512)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", text)))
 
 
 @lru_cache(maxsize=512)
