@@ -179,9 +179,9 @@ def _circle(rmap: Any, verdict: str) -> dict[str, Any]:
         for name, (low, high) in circle.extent.items()
     )
     shape, size = ("circle", "radius") if rmap.window.dimension > 1 else ("interval", "half width")
-    limits = ", ".join(map(_border, circle.touches))
     text = (
         f"The largest {shape} in which training {verdict} has its centre at {_named(rmap, circle.centre)} and the "
-        f"{size} {100 * circle.radius:.3g} % of the window ({spans}); what limits it: {limits}."
+        f"{size} {100 * circle.radius:.3g} % of the window ({spans}); what limits it: "
+        f"{', '.join(map(_border, circle.touches))}."
     )
     return {"text": text, **asdict(circle)}
