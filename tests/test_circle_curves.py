@@ -148,7 +148,7 @@ def test_a_curve_steps_over_a_tongue() -> None:
     e = 0.1
     field = {"x": f"{CHENCINER['x']} + {e}*x**2 - {e}*x**4*y", "y": f"{CHENCINER['y']} + {e}*x*y + {e}*x**5"}
     system = gb.System.from_equations("map", field, {"a": -0.1, "b": 0.5, "w": 1.1, "c": 0.5})
-    window = {"a": (-0.3, 0.2), "c": (0.3, 0.9)}
+    window = {"a": (-0.3, 0.2), "c": (0.45, 0.75)}
 
     def folding(c: float) -> gb.Point:
         fixed = gb.trace(gb.point(system.with_parameters(c=c), [0, 0]), {"a": (-0.1, 0.02)})
@@ -158,8 +158,8 @@ def test_a_curve_steps_over_a_tongue() -> None:
     curve = gb.trace(folding(0.5), window)
     assert [o.code for o in curve.outcome] == ["window", "window"]
     rho = curve.column("rotation_number")
-    assert rho.min() < 0.19
-    assert rho.max() > 0.21
+    assert rho.min() < 0.195
+    assert rho.max() > 0.203
     # Before it was stepped over, 105 modes were too few at 0.1997.
     assert curve.measures["modes"].max() < 60
     # Beyond it lies the fold that a branch from its own Neimark-Sacker point comes to.

@@ -181,6 +181,7 @@ def _circle(rmap: Any, verdict: str) -> dict[str, Any]:
     shape, size = ("circle", "radius") if rmap.window.dimension > 1 else ("interval", "half width")
     text = (
         f"The largest {shape} in which training {verdict} has its centre at {_named(rmap, circle.centre)} and the "
-        f"{size} {100 * circle.radius:.3g} % of the window ({spans}); what limits it: {', '.join(map(_border, circle.touches))}."
+        f"{size} {100 * circle.radius:.3g} % of the window ({spans}); what limits it: "
+        f"{', '.join(map(_border, circle.touches))}."
     )
     return {"text": text, **asdict(circle)}
