@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.circle_changes import changes_between
 from gan_bifurcation.continuation.circle_gaps import edge_ahead, tongue_between
-from gan_bifurcation.continuation.circle_leaps import ORDER, Slope, felt, guessed, leaps, noble_ahead, partner
+from gan_bifurcation.continuation.circle_leaps import (
+    ORDER,
+    Slope,
+    felt,
+    guessed,
+    hindrance,
+    leaps,
+    noble_ahead,
+    partner,
+)
 from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem, Direction, Plane
 from gan_bifurcation.continuation.circle_orbits import framed
 from gan_bifurcation.continuation.circle_solver import SHRUNK, Found, Solver
@@ -218,6 +227,10 @@ class Stepper(Solver):
         near = felt(here.rho)
         decay = tail(here.u, self.problem.scale)
         where = self.where(here)
+        hindered = hindrance(self.problem.system, found[-1].multipliers)
+        if hindered:
+            text = f"No circle was found beyond {where}, rotation number {here.rho:.6g}: {hindered}."
+            return Outcome("step too small", text, False)
         if decay <= 1e-12 and len(here.u) <= 400:
             text = f"Newton's method failed near {where}, rotation number {here.rho:.6g}, down to the smallest step"
             text += (
