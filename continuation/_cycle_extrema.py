@@ -13,7 +13,7 @@ from gan_bifurcation.compiling import leaf
 from gan_bifurcation.continuation._cycle_linear import copy
 from gan_bifurcation.continuation._cycle_memory import RUNGE, Layout
 from gan_bifurcation.continuation._cycle_system import evaluate
-from gan_bifurcation.continuation._packs import LANES, apart, inlined, load, put, spread, store, take
+from gan_bifurcation.continuation._packs import LANES, apart, load, put, spread, store, take
 from gan_bifurcation.dormand_prince import DOP853
 from gan_bifurcation.kernels import FloatArray, TapeData
 
@@ -110,7 +110,7 @@ def _look(p: Layout, w: FloatArray, at: int, d: FloatArray) -> None:
             w[e + BEND * count] = sign * d[m + 3] * m * m
 
 
-@inlined
+@leaf
 def extrema(
     p: Layout, tape: TapeData, w: FloatArray, v: FloatArray, g: FloatArray, box: FloatArray, border: FloatArray,
     at: int, ends: FloatArray, d: FloatArray,
@@ -119,6 +119,7 @@ def extrema(
 
     `d` (m + 4,) is for the compiler's memory.
     """
+    apart()
     _look(p, w, at, d)
     n = p.n
     count = 2 * n
