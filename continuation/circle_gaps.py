@@ -15,6 +15,8 @@ from gan_bifurcation.evaluation import jacobian, make_evaluator
 FloatArray = NDArray[np.float64]
 
 _SAMPLES = 12
+# How well the extremes of what is interpolated between the samples are met, in widths of the tongue.
+_CLOSE = 1e-6
 # At how many phases the edge of a tongue ahead is looked for, and how far away in units of the window.
 _MANY = 48
 _AHEAD = 0.05
@@ -56,7 +58,12 @@ def tongue_between(problem: CircleProblem, a: Circle, b: Circle, fraction: Fract
         k = int(np.argmin(sign * heights))
         best = found[k]
         assert best is not None
-        if width > 1e-13:
+        seen = _lowest(sign * heights)
+        near = solved(float(places[0]) + seen[0] / order) if width > 1e-13 else None
+        if near is not None and abs(sign * near[1] - seen[1]) < _CLOSE * width:
+            # The extreme itself: heights are flat there.
+            best = near
+        elif width > 1e-13:
 
             def height(t: float, sign: float = sign) -> float:
                 at = solved(t)
@@ -91,6 +98,28 @@ def tongue_between(problem: CircleProblem, a: Circle, b: Circle, fraction: Fract
         free=tuple(problem.free),
         note=note,
     )
+
+
+def _lowest(heights: FloatArray) -> tuple[float, float]:
+    """Where the trigonometric polynomial through equidistant values is least, in periods from the first, and how low.
+
+    >>> place, value = _lowest(np.cos(2 * np.pi * (np.arange(12) / 12 - 0.3)))
+    >>> round(place, 6), round(value, 6)
+    (0.8, -1.0)
+    """
+    modes = np.fft.rfft(heights) / len(heights)
+    k = np.arange(1, len(heights) // 2)
+
+    def wave(t: float, order: int = 0) -> float:
+        turned = modes[k] * (2j * np.pi * k) ** order * np.exp(2j * np.pi * k * t)
+        return float(2.0 * turned.real.sum()) + (float(modes[0].real) if order == 0 else 0.0)
+
+    fine = np.linspace(0.0, 1.0, 20 * len(heights), endpoint=False)
+    place = float(fine[int(np.argmin([wave(t) for t in fine.tolist()]))])
+    for _ in range(4):
+        bend = wave(place, 2)
+        place -= wave(place, 1) / bend if bend > 0.0 else 0.0
+    return place, wave(place)
 
 
 def edge_ahead(problem: CircleProblem, circle: Circle, fraction: Fraction, side: float) -> float | None:

@@ -38,7 +38,10 @@ def circle_of_orbit(orbit: Any, discard: float) -> ProfileStart:
     if not orbit.outcome.converged:
         raise MisuseError(f"The orbit has not settled on a circle: {orbit.outcome.message}")
     if system.kind != "map":
-        raise MisuseError("An invariant circle is one of a map, but the orbit is of a flow; take orbit_to_cycle.")
+        raise MisuseError(
+            "An invariant circle is one of a map, but the orbit is of a flow; take orbit_to_cycle, or for a torus an "
+            "orbit of its return map, as gb.simulate(gb.poincare(flow, 'x'), start, steps=2000)."
+        )
     if np.any(np.diff(orbit.times) != 1.0):
         raise MisuseError("Every step of the orbit is needed; simulate without samples=.")
     states = orbit.states[int(discard * len(orbit.states)) :]

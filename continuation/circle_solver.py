@@ -19,6 +19,8 @@ SETTLED: Final = 1e-9
 # Most nodes, and most nodes times states.
 _MOST: Final = 729
 _LARGEST: Final = 12_000
+# The same of return maps of flows, each value of which is an integration.
+_MOST_RETURNS: Final = 243
 # Circles as small as this part of the largest have shrunk to a point.
 SHRUNK: Final = 0.03
 # Multipliers count as outside of the unit circle beyond this.
@@ -48,7 +50,8 @@ class Solver:
 
     def __init__(self, problem: CircleProblem) -> None:
         self.problem = problem
-        self.most = max((s for s in SIZES if s <= _MOST and s * problem.system.n <= _LARGEST), default=SIZES[0])
+        most = _MOST if problem.system.section is None else _MOST_RETURNS
+        self.most = max((s for s in SIZES if s <= most and s * problem.system.n <= _LARGEST), default=SIZES[0])
 
     def solved(self, guess: Circle, plane: Plane, most: int = SIZES[-1]) -> Found | None:
         """A circle in a plane with as many modes as it needs; None without one."""

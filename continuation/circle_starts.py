@@ -10,7 +10,8 @@ from gan_bifurcation.continuation.circle_frames import Frames
 from gan_bifurcation.continuation.circle_newton import Circle
 from gan_bifurcation.continuation.circle_waves import SIZES, derivative
 from gan_bifurcation.continuation.forms import Forms
-from gan_bifurcation.continuation.normal_forms import Coefficients, critical_vectors, eigenvalue_slope, normal_form
+from gan_bifurcation.continuation.normal_forms import Coefficients, codimension_one, critical_vectors, eigenvalue_slope
+from gan_bifurcation.continuation.spectra import together
 from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
@@ -25,15 +26,19 @@ _OTHER_SCALE: Final = 1e3
 _LEAST: Final = 1e-6
 
 
-def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITUDE) -> ProfileStart:
+def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITUDE, section: str = "") -> ProfileStart:
     """The branch of invariant circles that is born at a Neimark-Sacker point.
 
     Parameters
     ----------
     point : Point
-        Labelled NS, with its normal form.
+        Labelled NS, with its normal form: of fixed points of a map, or of cycles of a flow. From a cycle a torus
+        begins; it is followed as the invariant circle of the return map to a section through the cycle.
     amplitude : float
         Of the first circle, relative to the size of the states (at least one).
+    section : str
+        Of a flow: the section, as for :func:`gan_bifurcation.poincare`. By default a state takes a value that the cycle
+        passes once upwards in a turn.
 
     Returns
     -------
@@ -68,17 +73,27 @@ def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITU
             f"{point.name or point.label} is a point of circles: a torus begins there, and tori are not followed; "
             "simulate the system beyond it, its verdict says 'torus'."
         )
-    if not isinstance(point, Point) or point.label != "NS" or point.profile is not None:
+    if not isinstance(point, Point) or point.label != "NS":
         what = (point.name or point.label or "an ordinary point") if isinstance(point, Point) else type(point).__name__
-        raise MisuseError(f"neimark_sacker_to_circles takes an NS point of a branch of fixed points, got {what}.")
-    if not (isinstance(amplitude, int | float) and 0.0 < amplitude < np.inf):
+        raise MisuseError(
+            f"neimark_sacker_to_circles takes an NS point of a branch of fixed points or cycles, got {what}."
+        )
+    if isinstance(amplitude, bool) or not (isinstance(amplitude, int | float) and 0.0 < amplitude < np.inf):
         raise MisuseError(f"The amplitude of the first circle is a positive number, such as 0.01, got {amplitude!r}.")
     if point.multiplicity > 1:
         raise MisuseError(
-            f"{point.name or point.label} has {point.multiplicity} equal critical pairs, so several circles start "
-            "there; restrict the system to a fixed-point subspace with gb.restrict first."
+            f"{together(point)}, so several circles start there; restrict the system to a fixed-point subspace with "
+            "gb.restrict first."
         )
-    form = dict(point.normal_form) or normal_form(point)
+    if point.kind == "cycle":
+        from gan_bifurcation.continuation.cycle_sections import on_a_section
+
+        point = on_a_section(point, section)
+    elif section:
+        raise MisuseError(f"A section= is one through a cycle of a flow, but {point.name or point.label} is of a map.")
+    forms = Forms(point.system, point.x)
+    raw = Coefficients(point.system, "NS").at(forms.base, point.critical)
+    form = dict(point.normal_form) or codimension_one(point, forms.base, raw=raw)
     d = complex(form["d"])
     if not np.isfinite(d):
         raise MisuseError(f"No single circle starts at {point.name or point.label}: {form['criticality']}.")
@@ -87,8 +102,6 @@ def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITU
             f"The coefficient of {point.name or point.label} vanishes within rounding, so its circles do not start to "
             "first order in a parameter (a Chenciner point, or a conserved quantity)."
         )
-    forms = Forms(point.system, point.x)
-    raw = Coefficients(point.system, "NS").at(forms.base, point.critical)
     q = raw.q
     theta = abs(float(np.angle(point.critical)))
     # To second order, x* + 2 Re(z q) + |z|^2 h11 + Re(z^2 h20), or Newton's method would begin nearer to the fixed

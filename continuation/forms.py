@@ -71,6 +71,9 @@ class Forms:
 
     def B(self, u: Any, v: Any) -> ComplexArray:
         """Second derivative D2f(u, v), without polarisation."""
+        if self.system.section is not None:
+            # Of a return map two jets cost less than the derivatives in all directions, each of them an integration.
+            return self.form(u, v)
         u, v = self._padded(u), self._padded(v)
         n, m = self.system.n, self.system.m
         f, j, h = np.empty(n), np.empty((n, n + m)), np.zeros((n, n + m))

@@ -316,7 +316,8 @@ def _closes(problem: CurveProblem, first: Strip, strips: list[Strip], stitched: 
         step = np.linalg.norm(stitched.u[i + 1] - stitched.u[i])
         fraction = along[i] / (along[i] - along[i + 1])
         near = stitched.u[i] + fraction * (stitched.u[i + 1] - stitched.u[i])
-        if np.linalg.norm(near - u0) < step and float(stitched.t[i] @ t0) > 0.7:
+        # At the tip of a narrow loop the direction turns much from one point to the next.
+        if np.linalg.norm(near - u0) < step and float(np.max(stitched.t[i : i + 2] @ t0)) > 0.7:
             solved, ok = problem.newton(near, t0, float(t0 @ u0))
             if ok and np.linalg.norm(solved - u0) < 1e-7 * (1.0 + np.linalg.norm(u0)):
                 return i

@@ -71,6 +71,24 @@ def test_cycles_are_fixed_points_and_can_be_traced() -> None:
     assert made.period == pytest.approx(2.0 * math.pi, abs=1e-9)
 
 
+def test_collocation_and_return_map_agree_on_the_period_doubling_of_adapt() -> None:
+    # The adaptive control system, `adapt` in AUTO's and MatCont's tables: its cycles double at alpha = 0.6303.
+    control = gb.System.from_equations(
+        "flow", {"x": "y", "y": "z", "z": "-al*z - be*y - x + x**2"}, parameters={"al": 1.2, "be": 1.0}
+    )
+    hopf = gb.trace(gb.point(control, [0, 0, 0]), {"al": (0.5, 1.5)})["H1"]
+    assert hopf.parameters["al"] == pytest.approx(1.0, abs=1e-12)  # alpha beta = 1, by Routh and Hurwitz
+    cycles = gb.trace(gb.hopf_to_cycles(hopf), {"al": (0.62, 1.5)}, at=[0.64])
+    assert [p.label for p in cycles.special_points] == ["UZ", "PD"]
+    assert cycles["PD1"].parameters["al"] == pytest.approx(0.6303, abs=5e-5)
+    states = cycles["UZ1"].profile.states
+    x, _, z = states[states[:, 0].argmax()]
+    returns = gb.poincare(control.with_parameters(al=0.64), "y", direction=-1)
+    branch = gb.trace(gb.point(returns, {"x": x, "z": z}), {"al": (0.625, 0.645)})
+    assert branch["PD1"].parameters["al"] == pytest.approx(cycles["PD1"].parameters["al"], abs=1e-9)
+    assert branch["PD1"].criticality == cycles["PD1"].criticality == "supercritical"
+
+
 def test_derivatives_of_a_return_map_of_every_order() -> None:
     mpmath = pytest.importorskip("mpmath")
     returns = gb.poincare(STUART_LANDAU, "y")
@@ -224,3 +242,32 @@ def test_a_map_has_no_poincare_map() -> None:
         gb.poincare(gb.System.from_equations("map", {"x": "x/2", "y": "y/2"}), "x")
     with pytest.raises(MisuseError, match="tangent to the section"):
         return_map_jets(STUART_LANDAU, [math.sqrt(0.05), 0.0], 6.28, [1.0, 0.0], [[1.0, 0.0]], 2)
+
+
+def test_a_torus_begins_as_a_circle_of_a_return_map(tmp_path: Path) -> None:
+    """Langford's flow without its asymmetric term; docs/how-to-circles.md holds its torus against a planar cycle."""
+    field = {"x": "(z - b)*x - 3.5*y", "y": "3.5*x + (z - b)*y", "z": "0.6 + z - z**3/3 - (x**2 + y**2)*(1 + z/4)"}
+    flow = gb.System.from_equations("flow", field, {"b": 0.95})
+    run = gb.simulate(flow, [0.3, 0.0, 0.4], duration=200)
+    born = gb.trace(gb.orbit_to_cycle(run), {"b": (0.85, 1.0)}, stop="NS")["NS1"]
+    start = gb.neimark_sacker_to_circles(born)
+    assert start.system.section is not None
+    tori = gb.trace(start, {"b": (0.8, 0.9)}, max_points=3, coefficients=False)
+    # Distance and height swing with trace 1 - b^2 - r^2/4 and determinant 2 r^2 (1 + b/4), where r^2 (1 + b/4) is
+    # 0.6 + b - b^3/3; the trace is zero at the NS point, and a turn takes 2 pi / 3.5.
+    b = born.parameters["b"]
+    r = math.sqrt(4 * (1 - b * b))
+    assert r**2 * (1 + b / 4) == pytest.approx(0.6 + b - b**3 / 3, abs=1e-9)
+    assert tori.column("rotation_number")[-1] == pytest.approx(math.sqrt(2 * r**2 * (1 + b / 4)) / 3.5, abs=1e-4)
+    assert tori.stable.all()
+    tori.save(tmp_path / "tori")
+    again = gb.Branch.load(tmp_path / "tori")
+    np.testing.assert_array_equal(again.column("rotation_number"), tori.column("rotation_number"))
+    for section, words in (("z - 5", "does not pass the section"), ("x**2", "linearly"), ("x - y**3", "")):
+        if words:
+            with pytest.raises(MisuseError, match=words):
+                gb.neimark_sacker_to_circles(born, section=section)
+        else:
+            assert gb.neimark_sacker_to_circles(born, section=section).profile.rotation_number > 0.4
+    with pytest.raises(MisuseError, match=r"simulate\(gb\.poincare"):
+        gb.orbit_to_circle(run)

@@ -165,3 +165,14 @@ def test_a_window_outside_the_domain_is_one_sentence():
     steps = gb.system(gb.models.dirac_gan(gamma=0.5), gb.Simultaneous())
     with pytest.raises(gb.MisuseError, match="learning rate 'eta_d' ends at"):
         gb.regime_map(steps, {"eta_d": (-1.0, -0.1)})
+
+
+def test_a_border_of_modes_beside_one_of_stability_keeps_to_its_own_condition():
+    steps = gb.tie(gb.system(gb.models.dirac_gan(gamma=0.5), gb.Alternating()), eta_g="eta_d")
+    rmap = gb.regime_map(steps, {"eta_d": (0.05, 6.0), "gamma": (1.0, 2.0)}, steps=80, tolerance=1e-3)
+    (border,) = (b for b in rmap.borders if b.label == "mode")
+    # Alternating steps have the trace 2 - h gamma - h^2/4: where it is zero, multipliers have moduli alike. The flip is
+    # up to a hundredth of the window away.
+    h, gamma = border.points.T
+    exact = 2.0 * (np.sqrt(gamma**2 + 2.0) - gamma)
+    assert np.max(np.abs(h - exact)) < 1e-3 * 5.95

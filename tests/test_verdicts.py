@@ -276,6 +276,11 @@ def test_cycles_and_tori_of_flows() -> None:
     assert fast.period == pytest.approx(2 * math.pi / 100, rel=1e-4)
     torus = run(a_flow({"w": math.sqrt(2.0)}, a="-b", b="a", c="-w*d", d="w*c"), [1.0, 0.0, 1.0, 0.0])
     assert (torus.kind, torus.detail) == ("oscillates", "torus")
+    # Langford's flow without its asymmetric term: z rests on the cycle but for the error of integration, which is as
+    # large as the rest of its range.
+    field = {"x": "(z - 1)*x - 3.5*y", "y": "3.5*x + (z - 1)*y", "z": "0.6 + z - z**3/3 - (x**2 + y**2)*(1 + z/4)"}
+    resting = run(a_flow(**field), [0.3, 0.0, 0.4])
+    assert (resting.detail, resting.period) == ("cycle", pytest.approx(2 * math.pi / 3.5, rel=1e-6))
 
 
 def test_the_lorenz_attractor_is_chaotic_and_has_periodic_windows() -> None:

@@ -15,6 +15,7 @@ from gan_bifurcation import lanes
 from gan_bifurcation.regimes.march import Cells
 from gan_bifurcation.regimes.recurrence import (
     Swing,
+    audible,
     filling,
     irregularity,
     one_phase,
@@ -57,6 +58,9 @@ _FEWEST: Final = 6
 _RETURNS: Final = 16
 # Points that are spread across a line by more than this part of their spread along it are not on a line.
 _LINE: Final = 0.25
+# What is left of states at rest: of rounding, and of an integration in units of its tolerance.
+_ROUNDING: Final = 1e-12
+_INTEGRATED: Final = 100.0
 # Returns of a flow are interpolated between samples.
 _INTERPOLATED: Final = 1e-3
 # Steps of a map that are looked at when it is run on; the stride, a prime, that makes slow turns quicker.
@@ -91,11 +95,12 @@ def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swin
     """
     if orbits.system.kind == "flow":
         return _of_flow(orbits, cells, records, moves, spacing)
+    records, moves = _heard(records, moves, _ROUNDING)
     samples = records.shape[2]
     stride = np.full(len(cells), spacing)
     if spacing > 1:
         # Fast turns seen through a stride are not what they seem: steps one by one, unless these show no turn.
-        single = orbits.record(cells, samples, samples)
+        single = audible(orbits.record(cells, samples, samples), _ROUNDING)
         fast = swing(single, np.maximum(moves.amplitude, 1e-300)).crossings >= _FEWEST
         records = np.where(fast[:, None, None], single, records)
         stride[fast] = 1
@@ -118,8 +123,8 @@ def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swin
     for whole, turns in ((0.0, 1.0), (0.0, 2.0), (1.0, 2.0)):
         here = np.flatnonzero(steady & ~circles)
         once = np.abs(whole - per_sample[here]) / turns
-        single = one_phase(records[here], amplitude[here], once)
-        circles[here[single]], rotation[here[single]] = True, once[single] / stride[here[single]]
+        told = one_phase(records[here], amplitude[here], once)
+        circles[here[told]], rotation[here[told]] = True, once[told] / stride[here[told]]
     period[circles] = 1.0 / np.maximum(rotation[circles], 1e-300)
     detail[circles], confidence[circles] = CIRCLE, _SEEN
     rest = np.flatnonzero(~cycles & ~circles)
@@ -142,6 +147,12 @@ def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swin
     return Oscillations(detail, period.astype(float), rotation, confidence, exponent)
 
 
+def _heard(records: FloatArray, moves: Swing, noise: float) -> tuple[FloatArray, Swing]:
+    """Records without the noise of states at rest, which may have seemed to lead."""
+    heard = audible(records, noise)
+    return heard, moves if heard is records else swing(heard, np.maximum(moves.amplitude, 1e-300))
+
+
 class _Further(NamedTuple):
     """What an orbit of a map shows when it is run on."""
 
@@ -155,8 +166,8 @@ def _further(orbit: Cells, lead: int, stride: int) -> _Further:
     one = np.arange(1)
     orbit.advance(one, lead)
     for spacing in (stride, _STRIDE * stride):
-        record = orbit.record(one, spacing * _LATER, _LATER)
-        single = record if spacing == 1 else orbit.record(one, _LATER, _LATER)
+        record = audible(orbit.record(one, spacing * _LATER, _LATER), _ROUNDING)
+        single = record if spacing == 1 else audible(orbit.record(one, _LATER, _LATER), _ROUNDING)
         if orbit.codes[0] != lanes.INSIDE:
             break
         back = int(periods(single, np.ptp(single, axis=2), _LATER // 3)[0])
@@ -187,6 +198,8 @@ def _rounded(ticks: FloatArray) -> IntArray:
 
 
 def _of_flow(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, spacing: int) -> Oscillations:
+    noise = _INTEGRATED * orbits.tolerance
+    records, moves = _heard(records, moves, noise)
     samples = records.shape[2]
     detail = np.full(len(cells), UNRESOLVED, dtype="<U24")
     period, confidence = np.full(len(cells), np.nan), np.full(len(cells), _OPEN)
@@ -198,7 +211,7 @@ def _of_flow(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, 
         records = records.copy()
         for k in fine.tolist():
             ticks = max(int(spacing * samples * samples / _PER_TURN / turns[k]), 1)
-            records[k] = orbits.record(cells[k : k + 1], ticks, samples)[0]
+            records[k] = audible(orbits.record(cells[k : k + 1], ticks, samples), noise)[0]
             space[k] = ticks * orbits.tick / samples
         moves = swing(records, np.maximum(moves.amplitude, 1e-300))
     exponent = np.full(len(cells), np.nan)
@@ -208,7 +221,7 @@ def _of_flow(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, 
             # A slow turn within a short budget: what comes back may not have done so often enough to be recognised.
             turns_seen = max(float(moves.crossings[k]) / 2.0, 1.0)
             ticks = max(int(1.5 * _RETURNS * samples * space[k] / turns_seen / orbits.tick), 1)
-            record = orbits.record(cells[k : k + 1], ticks, samples)[0]
+            record = audible(orbits.record(cells[k : k + 1], ticks, samples), noise)[0]
             space[k] = ticks * orbits.tick / samples
             seen = returns(record, int(moves.lead[k]))
         if len(seen.times) < 4 or orbits.codes[cells[k]] != lanes.INSIDE:
@@ -231,7 +244,7 @@ def _of_flow(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, 
         orbit, one = orbits.alone(int(cells[k])), np.arange(1)
         orbit.advance(one, int(length[0]))
         ticks = max(int(samples / _PER_TURN * turn / orbits.tick), 1)
-        seen = returns(orbit.record(one, ticks, samples)[0], int(moves.lead[k]))
+        seen = returns(audible(orbit.record(one, ticks, samples), noise)[0], int(moves.lead[k]))
         if len(seen.times) < 4 or orbit.codes[0] != lanes.INSIDE:
             continue
         back = int(periods(seen.points[None], amplitude[None], len(seen.times) // 3, _INTERPOLATED)[0])

@@ -289,9 +289,9 @@ def _disagreement(
         seeds = [c.unit for c in inside if c.local != usual]
         # What few points meet may be thin.
         fine = _FINE if 10 * len(seeds) < len(inside) else _FINE // 4
-        found, finished = contours(
-            question, face, CHORDS * tolerance, _EXACT, fine=fine, most=_MOST_POINTS, seeds=seeds
-        )
+        # Chords of the curves around the face lie off them: closer to these, spectra may be those beyond.
+        inset = max(_EXACT, 2.0 * CHORDS * tolerance)
+        found, finished = contours(question, face, CHORDS * tolerance, inset, fine=fine, most=_MOST_POINTS, seeds=seeds)
     else:
         found, finished = contours(question, face, tolerance, _SLOW, bend=True)
     label = "global"

@@ -229,6 +229,21 @@ def filling(records: FloatArray, amplitude: FloatArray) -> tuple[BoolArray, Floa
     return fills, breadth
 
 
+def audible(records: FloatArray, noise: float) -> FloatArray:
+    """Records with states at rest whose amplitude is no more than `noise`, as a part of their size.
+
+    What is left of a state that rests but for errors of integration would otherwise never come back.
+
+    >>> record = np.stack([np.cos(np.arange(9.0)), 1.0 + 1e-9 * np.sin(np.arange(9.0))])[None]
+    >>> np.ptp(audible(record, 1e-6), axis=2)[0, 1]
+    0.0
+    """
+    quiet = np.ptp(records, axis=2) <= noise * np.abs(records).max(axis=2)
+    if not quiet.any():
+        return records
+    return np.where(quiet[:, :, None], records.mean(axis=2, keepdims=True), records)
+
+
 def _weight(amplitude: FloatArray) -> FloatArray:
     """What makes states comparable (cells, states): those that hardly move do not count."""
     size = np.maximum(amplitude.max(axis=1, keepdims=True), 1e-300)
