@@ -98,6 +98,9 @@ def trace(
         raise MisuseError(
             f"A trace starts from a point, such as gb.point(system) or branch['H1'], got {type(start).__name__}."
         )
+    for event in events:
+        if not isinstance(event, Event):
+            raise MisuseError(f"An event is made with gb.Event.rate, .focus or .function, got {event!r}.")
     windows = _windows(start, free)
     wanted = (at,) if isinstance(at, int | float) else at
     ends = Ends.of(start.system, stop, bounds, max_points, [e.name for e in events])

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.errors import MisuseError, unknown_name
 from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.system import System
 
@@ -60,19 +60,25 @@ def iterate(system: System, times: int) -> System:
     return replace(system, iterations=system.iterations * int(times))
 
 
-def restrict(system: System, symmetry: "Symmetry") -> System:
+def restrict(system: System, symmetry: "Symmetry | str") -> System:
     """The system on the fixed-point subspace of a symmetry (a signed permutation of states), which the dynamics keeps.
 
     Parameters
     ----------
     system : System
-    symmetry : Symmetry
+    symmetry : Symmetry or str
+        One of the system's own may be given by its name.
 
     Returns
     -------
     System
         Its states are one representative of every class of states that the symmetry ties together.
     """
+    if isinstance(symmetry, str):
+        own = {s.name: s for s in system.symmetries}
+        if symmetry not in own:
+            raise unknown_name(f"symmetry of '{system.name}'", symmetry, own)
+        symmetry = own[symmetry]
     value: dict[str, tuple[int, str]] = {}
     for start in system.states:
         if start in value:

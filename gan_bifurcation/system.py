@@ -155,6 +155,8 @@ class System:
         >>> henon.rhs([1.0, 2.0]).tolist()
         [-0.3, 1.0]
         """
+        if not isinstance(equations, Mapping):
+            raise MisuseError(f"Equations are a mapping such as {{'x': 'a - x**2'}}, got {type(equations).__name__}.")
         parameters = dict(parameters or {})
         names = {n: symbol(n) for n in (*equations, *parameters)}
         rhs = tuple(parse(text, names) for text in equations.values())

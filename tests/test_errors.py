@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import gan_bifurcation as gb
 from gan_bifurcation.errors import (
     GanBifurcationError,
     MisuseError,
@@ -98,3 +99,18 @@ def test_fractions_of_a_range_go_forth_and_back(low: float, ratio: float, fracti
 def test_the_middle_of_a_logarithmic_range_is_the_geometric_mean() -> None:
     # sqrt(1e-4 * 1) = 1e-2.
     assert log_range(1e-4, 1).from_unit(0.5) == pytest.approx(1e-2, rel=1e-14)
+
+
+def test_what_is_no_system_no_branch_and_no_event_is_refused_in_a_sentence() -> None:
+    system = gb.System.from_equations("flow", {"x": "a - x"}, {"a": 0.5})
+    for wrong, words in (
+        (lambda: gb.register("x"), "made of a System"),
+        (lambda: gb.to_contclass("x"), "Expected a Branch"),
+        (lambda: gb.to_pointset(3), "Expected a Branch"),
+        (lambda: gb.to_trajectory(None), "made of an orbit"),
+        (lambda: gb.trace(gb.point(system, [0]), {"a": (0, 1)}, events=["a"]), "An event is made with"),
+        (lambda: gb.System.from_equations("flow", ["x"]), "Equations are a mapping"),
+        (lambda: gb.restrict(system, "half turn"), "Unknown symmetry"),
+    ):
+        with pytest.raises(gb.MisuseError, match=words):
+            wrong()

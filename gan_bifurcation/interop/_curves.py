@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.branch import Point as PointOfBranch
+from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.interop._bridge import install
 from gan_bifurcation.interop._cycles import branch_pointset, cycle_pointset, limit_cycle_curve
 from gan_bifurcation.interop._names import name_map, names_for
-
-if TYPE_CHECKING:
-    from gan_bifurcation.branch import Branch, Point
 
 __all__ = ["to_contclass", "to_pointset", "to_trajectory"]
 
@@ -76,6 +73,7 @@ def to_contclass(branch: Branch, name: str | None = None) -> Any:
     MisuseError
         If PyCont has no such curve.
     """
+    _check(branch, Branch)
     install()
     from gan_bifurcation.interop.pydstool import register
 
@@ -111,6 +109,11 @@ def to_contclass(branch: Branch, name: str | None = None) -> Any:
     return curves
 
 
+def _check(branch: Any, kinds: Any) -> None:
+    if not isinstance(branch, kinds):
+        raise MisuseError(f"Expected a Branch, as gb.trace gives, got {type(branch).__name__}.")
+
+
 def to_pointset(branch: Branch | Point) -> Any:
     """A branch as a PyDSTool Pointset, labelled as PyCont labels its solutions; or one cycle or circle, closed.
 
@@ -132,8 +135,9 @@ def to_pointset(branch: Branch | Point) -> Any:
     MisuseError
         If PyCont has no such curve.
     """
+    _check(branch, Branch | Point)
     install()
-    if isinstance(branch, PointOfBranch):
+    if isinstance(branch, Point):
         return cycle_pointset(branch)
     if branch.profiles:
         every = names_for((*branch.system.states, *branch.system.parameters))
@@ -159,6 +163,8 @@ def to_trajectory(orbit: Any, name: str = "orbit", *, discrete: bool | None = No
     -------
     Trajectory
     """
+    if not hasattr(orbit, "times"):
+        raise MisuseError(f"A Trajectory is made of an orbit, as gb.simulate gives, got {type(orbit).__name__}.")
     install()
     from PyDSTool.Trajectory import numeric_to_traj
 

@@ -96,6 +96,10 @@ def register(
     >>> generator.Rhs(0, {"x": 1.0, "y": 2.0}, {"a": 0.5, "b": 0.25}, asarray=True).tolist()
     [0.0, 1.0]
     """
+    if not hasattr(system, "tape"):
+        raise MisuseError(
+            f"A Generator is made of a System, such as gb.system(game, rule), got {type(system).__name__}."
+        )
     if system.tape.solves:
         raise MisuseError(
             f"'{system.name}' solves equations in every step, which no specification of PyDSTool can say; register "

@@ -125,6 +125,8 @@ def _sentence(error: ValidationError) -> str:
         message = (
             "not a valid name (letters, digits, '_' and '-', beginning with a letter), or reference 'branch:LABEL'"
         )
+    if first["type"] in ("dict_type", "model_type", "model_attributes_type"):
+        message = f"expected a table of names, such as [{place[0]}.NAME]"
     if "settings" in place:
         # A setting may be many things: what pydantic says of each of them helps nobody.
         place = place[: place.index("settings") + 2]
