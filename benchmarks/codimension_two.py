@@ -4,7 +4,8 @@
 part is left out.
 
 jaxcont (extra [bench]) locates CP, BT, GH and ZH of flows by Newton's method from a guess, here ours rounded to three
-digits; no peer at hand has those of maps. AUTO's curves, by xpplab, pass through the points but say nothing at them.
+digits. AUTO's curves of flows, by xpplab, pass through the points but say nothing at them. Points of maps are held
+against AUTO-07p and MatContM in tests/test_codimension_two_published.py.
 """
 
 import argparse

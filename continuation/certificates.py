@@ -156,7 +156,7 @@ def certify(point: Point, free: str | Sequence[str] | None = None) -> Certificat
         raise MisuseError(
             "Certificates are for ordinary points, simple LP, H, PD and NS and points of codimension two, got "
             f"{point.name or point.label}"
-            f"{' with several equal critical eigenvalues' if point.multiplicity > 1 else ''}."
+            f"{' with several critical eigenvalues or pairs at once' if point.multiplicity > 1 else ''}."
         )
     with ctx.workprec(BITS):
         return prove()

@@ -11,9 +11,11 @@ from gan_bifurcation.continuation.ball_forms import Vector, bordered, dot, expan
 from gan_bifurcation.continuation.balls import FUNCTIONS, Gradient, Polynomial
 from gan_bifurcation.continuation.certificates import Certificate, bounds
 from gan_bifurcation.continuation.certified_points import UNSTABLE, unknown_scale
+from gan_bifurcation.continuation.codimension_two_amplitudes import FoldAmplitudes, PairAmplitudes
 from gan_bifurcation.continuation.codimension_two_forms import chain
 from gan_bifurcation.continuation.codimension_two_series import series
-from gan_bifurcation.continuation.codimension_two_spectra import PATTERNS, critical_eigenvalues
+from gan_bifurcation.continuation.codimension_two_spectra import PATTERNS, Pattern, critical_eigenvalues
+from gan_bifurcation.continuation.codimension_two_tables import table
 from gan_bifurcation.continuation.krawczyk import Ball, count_beyond, prove_zero
 from gan_bifurcation.continuation.normal_forms import critical_vectors
 
@@ -242,7 +244,7 @@ def certified_centre(point: Point, free: tuple[str, str]) -> Certificate:
     try:
         numbers, signs = _coefficients(extended, u, a)
     except ZeroDivisionError:
-        text = f"{exists}, but a linear system of its coefficients cannot be told from a singular one."
+        text = f"{exists}, but a linear system of its coefficients cannot be told from a singular (resonant) one."
         return Certificate(False, text, box, tight, beyond)
     found = {name: bounds(v) for name, v in numbers.items() if v.is_finite()}
     shown = ", ".join(f"{name} in [{low:.6g}, {high:.6g}]" for name, (low, high) in found.items())
@@ -284,8 +286,34 @@ def _coefficients(extended: _Extended, u: Vector, a: Any) -> Signs:
         lam = acb(*extended.turn(block, u))
         vectors += [q, [v.conjugate() for v in q]]
         eigenvalues += [lam, lam.conjugate()]
-    g = expand(extended.ball, x, values, a, pattern.kinds, eigenvalues, vectors, pattern.order, pattern.resonance)
-    return _SIGNS[extended.label](g, eigenvalues, extended.is_map)
+    is_map = extended.is_map
+
+    def of_degree(order: int) -> Callable[..., Any]:
+        if _may_resonate(pattern, eigenvalues, order, is_map):
+            raise ZeroDivisionError
+        g = expand(extended.ball, x, values, a, pattern.kinds, eigenvalues, vectors, order, pattern.resonance)
+        return lambda *exponents: g[exponents]
+
+    numbers, signs = _SIGNS[extended.label](of_degree(pattern.order), eigenvalues, is_map)
+    if pattern.further and signs["p11"] * signs["p22"] < 0 and signs["determinant"] > 0:
+        # The difficult case with a torus of one frequency more, whose stability quintic terms decide.
+        *_, torus = _amplitudes(of_degree(pattern.further), eigenvalues, is_map, pattern.further).quintic
+        numbers, signs = numbers | {"torus": torus}, signs | {"torus": torus}
+    return numbers, signs
+
+
+def _may_resonate(pattern: Pattern, eigenvalues: list[Any], order: int, is_map: bool) -> bool:
+    """Whether a further term of the normal form cannot be excluded, by a resonance among critical eigenvalues."""
+    from flint import acb
+
+    t = table(pattern.kinds, order, pattern.resonance)
+    for powers, own in zip(t.exponents.tolist(), t.component.tolist(), strict=True):
+        product = acb(1) if is_map else acb(0)
+        for lam, k in zip(eigenvalues, powers, strict=True):
+            product = product * lam**k if is_map else product + lam * k
+        if any(i != own and (product - lam).contains(0) for i, lam in enumerate(eigenvalues)):
+            return True
+    return False
 
 
 def _unit(q: Vector) -> Vector:
@@ -293,24 +321,24 @@ def _unit(q: Vector) -> Vector:
     return [v / norm for v in q]
 
 
-def _of_second(g: Any, lam: list[Any], is_map: bool) -> Signs:
+def _of_second(of: Callable[..., Any], lam: list[Any], is_map: bool) -> Signs:
     if not is_map:
-        l2 = g[3, 2].real / lam[0].imag
+        l2 = of(3, 2).real / lam[0].imag
         return {"l2": l2}, {"l2": l2}
-    d1, d2 = g[2, 1] / lam[0], g[3, 2] / lam[0]
+    d1, d2 = of(2, 1) / lam[0], of(3, 2) / lam[0]
     c = d2.real + d1.imag * d1.imag / 2
     return {"c": c}, {"c": c}
 
 
-def _third(g: Any, lam: list[Any], is_map: bool) -> Signs:
-    square = abs(g[0, 2]) ** 2
-    c1 = 3 * ((g[2, 1] / lam[0]).real - square)
+def _third(of: Callable[..., Any], lam: list[Any], is_map: bool) -> Signs:
+    square = abs(of(0, 2)) ** 2
+    c1 = 3 * ((of(2, 1) / lam[0]).real - square)
     return {"|b|^2": square, "Re c1": c1}, {"Re c1": c1, "|b|^2": square}
 
 
-def _fourth(g: Any, lam: list[Any], is_map: bool) -> Signs:
-    d = abs(g[0, 3])
-    a0 = acb_times_minus_i(g[2, 1]) / d
+def _fourth(of: Callable[..., Any], lam: list[Any], is_map: bool) -> Signs:
+    d = abs(of(0, 3))
+    a0 = acb_times_minus_i(of(2, 1)) / d
     return {"|d|": d, "Re A0": a0.real, "|A0|": abs(a0)}, {"|A0| - 1": abs(a0) - 1, "Re A0": a0.real, "|d|": d}
 
 
@@ -320,39 +348,35 @@ def acb_times_minus_i(z: Any) -> Any:
     return acb(z.imag, -z.real)
 
 
-def _with_fold(g: Any, lam: list[Any], is_map: bool) -> Signs:
-    """ZH and LPNS: s = b c, theta = d / b of v' = b v^2 + c |z|^2, |z|' = d v |z|; LPPD alike."""
-    if len(lam) == 2:
-        b, c, d = g[2, 0].real, g[0, 2].real, -g[1, 1].real
-    else:
-        b, c = g[2, 0, 0].real, g[0, 1, 1].real
-        d = (g[1, 1, 0] / lam[1] if is_map else g[1, 1, 0]).real
-    theta = d / b
-    return {"theta": theta, "b c": b * c}, {"s": b * c, "theta": theta}
+def _with_fold(of: Callable[..., Any], lam: list[Any], is_map: bool) -> Signs:
+    """ZH, LPNS and LPPD: s, theta and, where a torus starts, E."""
+    amplitudes = FoldAmplitudes.of_flip(of) if len(lam) == 2 else FoldAmplitudes.of_pair(of, lam[1], is_map)
+    s, theta = amplitudes.b * amplitudes.c, amplitudes.theta
+    numbers = {"theta": theta, "b c": s, "E": amplitudes.E}
+    return numbers, {"s": s, "theta": theta} | ({} if s * theta > 0 else {"E": numbers["E"]})
 
 
-def _pairs(g: Any, lam: list[Any], is_map: bool) -> Signs:
+def _amplitudes(of: Callable[..., Any], lam: list[Any], is_map: bool, degree: int) -> PairAmplitudes:
     if len(lam) == 3:
-        p = (-g[3, 0, 0].real, -g[1, 1, 1].real, (g[2, 1, 0] / lam[1]).real, (g[0, 2, 1] / lam[1]).real)
-    else:
-        one, two = (lam[0], lam[2]) if is_map else (1, 1)
-        p = (
-            (g[2, 1, 0, 0] / one).real, (g[1, 0, 1, 1] / one).real, (g[1, 1, 1, 0] / two).real,
-            (g[0, 0, 2, 1] / two).real,
-        )  # fmt: skip
+        return PairAmplitudes.of_flip(of, lam[1], degree)
+    return PairAmplitudes.of_pairs(of, lam[0], lam[2], is_map, degree)
+
+
+def _pairs(of: Callable[..., Any], lam: list[Any], is_map: bool) -> Signs:
+    p = _amplitudes(of, lam, is_map, 3).matrix
     numbers = dict(zip(("p11", "p12", "p21", "p22"), p, strict=True))
-    return numbers, numbers | {"p11 p22 - p12 p21": p[0] * p[3] - p[1] * p[2]}
+    return numbers, numbers | {"determinant": p[0] * p[3] - p[1] * p[2]}
 
 
-def _single(letter: str, exponent: int) -> Callable[[Any, list[Any], bool], Signs]:
-    def of(g: Any, lam: list[Any], is_map: bool) -> Signs:
-        value = g[(exponent,)].real
+def _single(letter: str, exponent: int) -> Callable[[Callable[..., Any], list[Any], bool], Signs]:
+    def of_label(of: Callable[..., Any], lam: list[Any], is_map: bool) -> Signs:
+        value = of(exponent).real
         return {letter: value}, {letter: value}
 
-    return of
+    return of_label
 
 
-_SIGNS: Final[Mapping[str, Callable[[Any, list[Any], bool], Signs]]] = {
+_SIGNS: Final[Mapping[str, Callable[[Callable[..., Any], list[Any], bool], Signs]]] = {
     "CP": _single("c", 3), "GPD": _single("c", 5), "GH": _of_second, "CH": _of_second, "R3": _third, "R4": _fourth,
     "ZH": _with_fold, "LPNS": _with_fold, "LPPD": _with_fold, "HH": _pairs, "NSNS": _pairs, "PDNS": _pairs,
 }  # fmt: skip

@@ -26,7 +26,15 @@ from gan_bifurcation.continuation.circle_conditions import (
 )
 from gan_bifurcation.continuation.circle_critical import Shifted
 from gan_bifurcation.continuation.circle_doubling import critical_direction
-from gan_bifurcation.continuation.circle_leaps import Slope, guessed, interrupted, leaps, noble_ahead, partner
+from gan_bifurcation.continuation.circle_leaps import (
+    Slope,
+    guessed,
+    hindrance,
+    interrupted,
+    leaps,
+    noble_ahead,
+    partner,
+)
 from gan_bifurcation.continuation.circle_newton import TOLERANCE, Circle, CircleProblem
 from gan_bifurcation.continuation.circle_orbits import framed
 from gan_bifurcation.continuation.circle_solver import SETTLED, SHRUNK, Found, Solver
@@ -383,7 +391,11 @@ class CurveStepper(Solver):
         return None
 
     def _broken(self, here: On, far: float | None) -> Outcome:
-        return Outcome("step too small", interrupted(here.circle, self.where(here.circle), far), False)
+        where = self.where(here.circle)
+        # At a curve's circles a multiplier is 1 anyway.
+        hindered = hindrance(self.problem.system, np.zeros(0, complex))
+        text = f"The curve was lost near {where}: {hindered}." if hindered else interrupted(here.circle, where, far)
+        return Outcome("step too small", text, False)
 
 
 def _slope(on: On) -> Slope:

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation.circle_newton import Circle
 from gan_bifurcation.continuation.circle_waves import highest_mode, resampled
 from gan_bifurcation.continuation.farey import between, noble
+from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
 
 # Resonances up to this order count as tongues, as near as this in rotation number.
 ORDER: Final = 10
 REACH: Final = 0.02
+# Multipliers nearer to 1 than this leave Newton's method no digits.
+_NEUTRAL: Final = 1e-7
 # Tongues that are tried.
 _MOST: Final = 2
 # A circle beyond is guessed from two, which lie apart at least so many times the distance from the tongue.
@@ -109,6 +112,16 @@ def guessed(
         u = a * resampled(far.u, size) + b * resampled(far_slope.u, size) + c * near.u + d * resampled(slope.u, size)
         q = a * far.q + b * far_slope.q + c * near.q + d * slope.q
     return replace(near, u=u, q=q, rho=target), step * slope.theta
+
+
+def hindrance(system: System, multipliers: NDArray[np.complex128]) -> str:
+    """What keeps a circle from being continued that is no tongue; "" for nothing known."""
+    if system.switching_functions:
+        return "the map has kinks, and a circle that comes to one is smooth no more; simulate the map beyond it"
+    nearest = float(np.min(np.abs(multipliers - 1.0), initial=np.inf))
+    if nearest < _NEUTRAL:
+        return f"a multiplier across the circle is 1 but for {nearest:.0e}, so that circles are hardly isolated"
+    return ""
 
 
 def interrupted(circle: Circle, where: str, far: float | None) -> str:

@@ -11,6 +11,7 @@ from gan_bifurcation.continuation.circle_newton import Circle
 from gan_bifurcation.continuation.circle_waves import SIZES, derivative
 from gan_bifurcation.continuation.forms import Forms
 from gan_bifurcation.continuation.normal_forms import Coefficients, codimension_one, critical_vectors, eigenvalue_slope
+from gan_bifurcation.continuation.spectra import together
 from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
@@ -77,12 +78,12 @@ def neimark_sacker_to_circles(point: Point, *, amplitude: float = _FIRST_AMPLITU
         raise MisuseError(
             f"neimark_sacker_to_circles takes an NS point of a branch of fixed points or cycles, got {what}."
         )
-    if not (isinstance(amplitude, int | float) and 0.0 < amplitude < np.inf):
+    if isinstance(amplitude, bool) or not (isinstance(amplitude, int | float) and 0.0 < amplitude < np.inf):
         raise MisuseError(f"The amplitude of the first circle is a positive number, such as 0.01, got {amplitude!r}.")
     if point.multiplicity > 1:
         raise MisuseError(
-            f"{point.name or point.label} has {point.multiplicity} equal critical pairs, so several circles start "
-            "there; restrict the system to a fixed-point subspace with gb.restrict first."
+            f"{together(point)}, so several circles start there; restrict the system to a fixed-point subspace with "
+            "gb.restrict first."
         )
     if point.kind == "cycle":
         from gan_bifurcation.continuation.cycle_sections import on_a_section

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.circle_changes import changes_between
 from gan_bifurcation.continuation.circle_gaps import edge_ahead, tongue_between
-from gan_bifurcation.continuation.circle_leaps import ORDER, Slope, felt, guessed, leaps, noble_ahead, partner
+from gan_bifurcation.continuation.circle_leaps import (
+    ORDER,
+    Slope,
+    felt,
+    guessed,
+    hindrance,
+    leaps,
+    noble_ahead,
+    partner,
+)
 from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem, Direction, Plane
 from gan_bifurcation.continuation.circle_orbits import framed
 from gan_bifurcation.continuation.circle_solver import SHRUNK, Found, Solver
@@ -29,6 +38,8 @@ FloatArray = NDArray[np.float64]
 # In units of the window.
 CONTROL: Final = StepControl(first=2e-3, smallest=1e-7, largest=5e-2)
 _REGULAR: Final = 1e-6
+# Mean logarithms of determinants below this are zero but for rounding.
+_KEEPS: Final = 1e-8
 # Nodes beyond which a circle is taken to feel a tongue.
 _MOST_NODES: Final = 315
 # So many circles with so many nodes one after the other are enough to tell that the branch breaks up.
@@ -85,6 +96,12 @@ class Stepper(Solver):
             solved = self.solved(circle, plane)
             if solved is not None:
                 return solved
+        _, a, _ = problem.evaluate_at(circle.u, q)
+        if problem.system.n == 2 and abs(float(np.mean(np.log(np.abs(np.linalg.det(a)))))) < _KEEPS:
+            raise MisuseError(
+                "The map keeps areas along this circle, so that circles fill a plane of states and none of them is "
+                "isolated at fixed parameters: no branch of them can be followed."
+            )
         raise MisuseError(
             "No invariant circle was found at the start: it may lie inside a tongue, or the first circle is too "
             "small or too large; give another amplitude=, or start from another point."
@@ -210,6 +227,10 @@ class Stepper(Solver):
         near = felt(here.rho)
         decay = tail(here.u, self.problem.scale)
         where = self.where(here)
+        hindered = hindrance(self.problem.system, found[-1].multipliers)
+        if hindered:
+            text = f"No circle was found beyond {where}, rotation number {here.rho:.6g}: {hindered}."
+            return Outcome("step too small", text, False)
         if decay <= 1e-12 and len(here.u) <= 400:
             text = f"Newton's method failed near {where}, rotation number {here.rho:.6g}, down to the smallest step"
             text += (

@@ -191,7 +191,9 @@ def solve_vanishing(problem: CurveProblem, label: str, guess: FloatArray) -> tup
         else:
             return None
         r, d = problem.residual(u)
-        value, _, size = deciding.at(u, tangent[None])
+        value, slopes, size = deciding.at(u, tangent[None])
     except (np.linalg.LinAlgError, ArithmeticError, MisuseError):
         return None
+    # Terms that cancel within the right-hand side leave no size but that of the change along the curve.
+    size = max(size, abs(float(slopes[0])))
     return u, max(problem.relative_residual(u), relative(r, d), abs(value) / max(size, 1e-300))

@@ -16,6 +16,7 @@ import numpy as np
 from gan_bifurcation.compiling import inner, jit
 from gan_bifurcation.continuation._coefficients import _factor, _null_vectors, _solve
 from gan_bifurcation.continuation.codimension_two_tables import ComplexArray, IntArray, Table, table
+from gan_bifurcation.continuation.estimates import Estimate
 from gan_bifurcation.evaluation import jacobian, make_evaluator
 from gan_bifurcation.jets import run_jet
 from gan_bifurcation.kernels import FloatArray, n_slots
@@ -271,8 +272,8 @@ class Series:
         Whether all linear systems could be solved.
     order : int
         Up to which degree.
-    caution : float
-        How many times more than by rounding alone derivatives are off.
+    part : float
+        Which part of the terms that are added up may be rounding.
     """
 
     table: Table
@@ -284,26 +285,19 @@ class Series:
     regular: bool
     order: int
     _solve: Callable[[int, int], bool]
-    caution: float = 1.0
+    part: float = 1e-9
 
     def continued(self, order: int) -> "Series":
         """The same up to a higher degree."""
         return replace(self, regular=self.regular and self._solve(self.order + 1, order), order=order)
 
-    def reaches(self, *exponents: int) -> bool:
-        """Whether the coefficient of a monomial was computed."""
-        return sum(exponents) <= self.order
-
     def coefficient(self, *exponents: int) -> complex:
         """The coefficient of a resonant monomial (without factorials)."""
         return complex(self.g[self.table.number[exponents]])
 
-    def rounding(self, *exponents: int) -> float:
-        """The size that rounding of that coefficient is to be seen against."""
-        return float(self.size[self.table.number[exponents]]) * self.caution
-
-    def component(self, *exponents: int) -> int:
-        return int(self.table.component[self.table.number[exponents]])
+    def estimate(self, *exponents: int) -> Estimate:
+        """The same with its error."""
+        return Estimate(self.coefficient(*exponents), self.part * float(self.size[self.table.number[exponents]]))
 
 
 def series(

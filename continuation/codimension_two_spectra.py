@@ -1,5 +1,6 @@
 """Which eigenvalues a codimension-two label speaks of, taken from the spectrum of its point."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
+from gan_bifurcation.continuation.codimension_two_tables import table
 from gan_bifurcation.errors import MisuseError
 
 ComplexArray = NDArray[np.complex128]
@@ -100,6 +102,50 @@ def critical_eigenvalues(point: Point) -> tuple[complex, ...]:
         speed = [float(np.angle(z)) if is_map else z.imag for z in (chosen[0], chosen[2])]
         chosen = chosen if speed[0] <= speed[1] else chosen[2:] + chosen[:2]
     return tuple(chosen)
+
+
+# Nearer than this to a resonance, the linear systems of the normal form are all but singular.
+_RESONANT: Final = 1e-6
+
+
+def resonant(eigenvalues: Sequence[complex], pattern: Pattern, order: int, is_map: bool) -> str:
+    """A resonance among critical eigenvalues that gives the normal form terms which its label does not know of.
+
+    Returns
+    -------
+    str
+        As "3 omega1 = omega2" (flows) or "3 theta1 = theta2 mod 2 pi" (maps, angles); empty where there is none up to
+        that degree.
+    """
+    t = table(pattern.kinds, max(pattern.order, pattern.further), pattern.resonance)
+    powers = t.exponents[: t.first[order + 1]]
+    lam = np.array(eigenvalues)
+    product = np.prod(lam**powers, axis=1) if is_map else powers @ lam
+    near = np.abs(product[:, None] - lam) <= _RESONANT * float(np.max(np.abs(lam)))
+    near &= t.component[: len(powers), None] != np.arange(len(lam))
+    for a, i in np.argwhere(near):
+        if pattern.kinds[i] != "Z":
+            return _in_angles(pattern.kinds, powers[a], int(i), is_map)
+    return ""
+
+
+def _in_angles(kinds: str, powers: Sequence[int], target: int, is_map: bool) -> str:
+    """What it says of the angles (maps) or frequencies that a monomial turns like a critical coordinate."""
+    pairs = [i for i, kind in enumerate(kinds) if kind == "z"]
+    name = "theta" if is_map else "omega"
+    terms = []
+    for number, i in enumerate(pairs, 1):
+        turns = int(powers[i] - powers[i + 1])
+        if turns:
+            terms.append(
+                f"{'' if turns == 1 else '-' if turns == -1 else f'{turns} '}{name}{number if pairs[1:] else ''}"
+            )
+    if sum(int(p) for p, kind in zip(powers, kinds, strict=True) if kind == "-") % 2:
+        terms.append("pi")
+    right = {"0": "0", "-": "pi"}.get(kinds[target], "")
+    if not right:
+        right = f"{name}{pairs.index(target) + 1 if pairs[1:] else ''}"
+    return f"{' + '.join(terms) or '0'} = {right}{' mod 2 pi' if is_map else ''}".replace("+ -", "- ")
 
 
 def companions(point: Point, width: float = 1e-7) -> int:

@@ -18,6 +18,7 @@ from gan_bifurcation.continuation.conditions import (
     make_point,
 )
 from gan_bifurcation.continuation.problem import CONDITION_OF, NEUTRAL, CurveProblem
+from gan_bifurcation.continuation.spectra import together
 from gan_bifurcation.derived import iterate
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.ranges import Range
@@ -81,8 +82,8 @@ def curves_from(point: Point) -> tuple[Point, ...]:
         )
     if point.multiplicity > 1:
         raise MisuseError(
-            f"{point.name or point.label} has {point.multiplicity} equal critical eigenvalues, so several curves "
-            "coincide there; restrict the system to a fixed-point subspace with gb.restrict."
+            f"{together(point)}, so several curves pass there; restrict the system to a fixed-point subspace with "
+            "gb.restrict."
         )
     return tuple(starts(point, True))
 

@@ -12,6 +12,7 @@ from gan_bifurcation.continuation.collocation import DEGREE, INTERVALS, Collocat
 from gan_bifurcation.continuation.cycle_locating import crossing_at
 from gan_bifurcation.continuation.forms import Forms
 from gan_bifurcation.continuation.normal_forms import critical_vectors, normal_form
+from gan_bifurcation.continuation.spectra import together
 from gan_bifurcation.continuation.starts import ProfileStart
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.integrator import Event, Trajectory, integrate
@@ -84,8 +85,8 @@ def hopf_to_cycles(point: Point, *, intervals: int = INTERVALS, degree: int = DE
     mesh = _mesh(intervals, degree)
     if point.multiplicity > 1:
         raise MisuseError(
-            f"{name} has {point.multiplicity} equal critical pairs, so several families of cycles start there; "
-            "restrict the system to a fixed-point subspace with gb.restrict first."
+            f"{together(point)}, so several families of cycles start there; restrict the system to a fixed-point "
+            "subspace with gb.restrict first."
         )
     omega = abs(point.critical.imag)
     if not omega > 0.0:

@@ -22,6 +22,7 @@ from gan_bifurcation.continuation.march import StepControl, Strip, join, record,
 from gan_bifurcation.continuation.problem import CONDITION_OF, NEUTRAL, CurveProblem, full_spectrum
 from gan_bifurcation.continuation.run import Ends, Run, begun, follow
 from gan_bifurcation.continuation.scales import in_natural_units, natural_scale
+from gan_bifurcation.continuation.spectra import together
 from gan_bifurcation.errors import MisuseError, Outcome
 from gan_bifurcation.ranges import Range
 
@@ -62,9 +63,8 @@ def curve_problem(
         )
     if point.multiplicity > 1:
         raise MisuseError(
-            f"{point.name or point.label} has {point.multiplicity} equal critical eigenvalues, so its curve is "
-            "not that of a simple point; "
-            "restrict the system to a fixed-point subspace with gb.restrict."
+            f"{together(point)}, so its curve is not that of a simple point; restrict the system to a fixed-point "
+            "subspace with gb.restrict."
         )
     condition = conditions[point.label]
     if point.label != "BP":

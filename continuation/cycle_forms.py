@@ -19,6 +19,7 @@ from gan_bifurcation.continuation.codimension_two_words import words
 from gan_bifurcation.continuation.cycle_coefficients import TurnForms, coefficient
 from gan_bifurcation.continuation.cycle_maps import OF_MAP, Turn, as_fixed_point, turn_of
 from gan_bifurcation.continuation.normal_forms import ROUNDING, Raw, codimension_one, prediction
+from gan_bifurcation.continuation.spectra import together
 from gan_bifurcation.errors import MisuseError
 
 _SIMPLE: Final = ("LPC", "PD", "NS")
@@ -73,8 +74,8 @@ def cycle_form(point: Point) -> dict[str, Any]:
         )
     if point.multiplicity > 1:
         raise MisuseError(
-            f"{point.name or point.label} has {point.multiplicity} equal critical multipliers, so the coefficient of a "
-            "simple point does not apply; restrict the system to a fixed-point subspace with gb.restrict."
+            f"{together(point)}, so the coefficient of a simple point does not apply; restrict the system to a "
+            "fixed-point subspace with gb.restrict."
         )
     turn = turn_of(point, point.free)
     extent = float(np.max(np.ptp(turn.states, axis=0)))

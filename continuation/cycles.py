@@ -419,12 +419,13 @@ class _Run:
     def branch(self) -> Branch:
         c = self.c
         first = measured(c, record_of(c, 0.0))
-        begin = c.twin()
-        begin.spectrum[:] = c.spectrum
+        begin = None if self.one_sided else c.twin()
+        if begin is not None:
+            begin.spectrum[:] = c.spectrum
         ahead = self._follow(first)
         where = self._where(first)
         started = Outcome("start", f"Started at {where}.", True)
-        if self.one_sided or ahead.closed:
+        if begin is None or ahead.closed:
             records, points = ahead.records, ahead.points
             outcome = (ahead.outcome if ahead.closed else started, ahead.outcome)
         else:

@@ -17,6 +17,7 @@ from gan_bifurcation.continuation._coefficients import FLIP, FOLD, HOPF, NEIMARK
 from gan_bifurcation.continuation.codimension_two_spectra import LABELS
 from gan_bifurcation.continuation.defect import balanced
 from gan_bifurcation.continuation.forms import Derivatives, Forms
+from gan_bifurcation.continuation.spectra import together
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.evaluation import make_evaluator
 from gan_bifurcation.system import System
@@ -320,8 +321,8 @@ def normal_form(point: Point) -> dict[str, Any]:
         )
     if point.multiplicity > 1:
         raise MisuseError(
-            f"{point.name or point.label} has {point.multiplicity} equal critical eigenvalues, so the "
-            "coefficient of a simple point does not apply; restrict to a fixed-point subspace with gb.restrict."
+            f"{together(point)}, so the coefficient of a simple point does not apply; restrict to a fixed-point "
+            "subspace with gb.restrict."
         )
     forms = Forms(point.system, point.x)
     if point.label == "LP":

@@ -26,3 +26,8 @@ def spectrum(point: Point) -> NDArray[np.complex128]:
     """
     size = point.spectrum.real if point.system.kind == "flow" else np.abs(point.spectrum)
     return np.asarray(point.spectrum[np.argsort(-size, kind="stable")])
+
+
+def together(point: Point) -> str:
+    """The beginning of a sentence on a point of several critical eigenvalues: they need not be equal."""
+    return f"At {point.name or point.label} {point.multiplicity} critical eigenvalues or pairs cross together"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.normal_forms import critical_vectors, normal_form
+from gan_bifurcation.continuation.spectra import together
 from gan_bifurcation.derived import iterate
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
@@ -103,9 +104,8 @@ def _require(point: Point, label: str, verb: str) -> None:
         )
     if point.multiplicity > 1:
         raise MisuseError(
-            f"{point.name or point.label} has {point.multiplicity} equal critical eigenvalues, so several "
-            "branches start there; "
-            "restrict the system to a fixed-point subspace with gb.restrict first."
+            f"{together(point)}, so several branches start there; restrict the system to a fixed-point subspace with "
+            "gb.restrict first."
         )
 
 

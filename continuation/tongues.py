@@ -77,6 +77,8 @@ def arnold_tongues(curve: Branch, free: Mapping[str, Any], *, order: int = 7, **
     list of Tongue
     """
     _check(curve)
+    if isinstance(order, bool) or not isinstance(order, int) or order < 1:
+        raise MisuseError(f"order is the largest denominator of the rotation numbers, such as 7, got {order!r}.")
     turns = curve.measures["theta"] / (2.0 * np.pi)
     rationals = between(float(turns.min()), float(turns.max()), order)
     return [arnold_tongue(curve, f, free, **options) for f in rationals if f.denominator > _STRONG]
@@ -131,7 +133,17 @@ def arnold_tongue(
     (2.0, 2)
     """
     _check(curve)
-    fraction = Fraction(rotation)
+    try:
+        fraction = Fraction(rotation)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise MisuseError(f"A rotation number is a fraction such as '1/6', got {rotation!r}.") from error
+    if fraction.denominator <= _STRONG:
+        raise MisuseError(
+            f"At the rotation number {fraction} no tongue of two edges begins, since it is a strong resonance; the "
+            "curve has a special point there (R1, R2, R3, R4), whose normal form says what is near."
+        )
+    if isinstance(max_points, bool) or not isinstance(max_points, int) or max_points < 1:
+        raise MisuseError(f"max_points is a whole number, at least 1, got {max_points!r}.")
     windows = {name: as_range(pair) for name, pair in free.items()}
     if tuple(windows) != curve.free and set(windows) != set(curve.free):
         raise MisuseError(

@@ -107,6 +107,15 @@ def noise_map(ax: Any) -> Any:
     return gb.figures.noise_map(gb.noisy_border(system, window, batch=16, radius=0.03, cells=16), ax=ax)
 
 
+def noise_spreads(ax: Any) -> Any:
+    """The same at penalty 1 and rate 0.1, over the size of minibatches: linear theory and simulation."""
+    game = gb.models.dirac_gan(gamma=1.0, sigma=0.5)
+    system = gb.tie(gb.system(game, gb.Alternating(), eta_d=0.2), eta_g="eta_d")
+    window, at = {"gamma": (0.5, 2.0), "eta_d": gb.log_range(0.01, 4)}, {"gamma": 1.0, "eta_d": 0.1}
+    found = gb.noise_map(system, window, batch=16, radius=0.03, at=at, batches=(2, 4, 8, 32, 64), cells=8, points=0)
+    return gb.figures.noise_spreads(found, ax=ax)
+
+
 def orbit_panels(ax: None) -> Any:
     """Runs that were made already, each on the field of its system."""
     system = dirac()[0]
@@ -193,7 +202,7 @@ PICTURES: dict[str, Callable[[Any], Any]] = {
     for made in (
         bifurcation_diagram, spectral_radius, spectrum_path, bifurcation_set, regime_map, regime_graph, basins,
         vector_field, field_panels, orbit_panels, time_series, profile, resolution, profiles, staircase, tongues,
-        noise_map, path_angle, lines, heat_map, landscape,
+        noise_map, noise_spreads, path_angle, lines, heat_map, landscape,
     )
 }  # fmt: skip
 

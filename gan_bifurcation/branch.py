@@ -51,7 +51,7 @@ class Point:
     free : tuple of str
         The parameters that were free where it was found.
     multiplicity : int
-        How many equal critical eigenvalues (or pairs) there are.
+        How many critical eigenvalues (or pairs) cross together.
     note : str
         What is particular, in a sentence.
     vectors : mapping of str to array

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from gan_bifurcation.cli_arguments import (
 )
 from gan_bifurcation.cli_maps import ask, map_command
 from gan_bifurcation.cli_measures import measure
+from gan_bifurcation.cli_noise import noise
 from gan_bifurcation.cli_sets import set_command
 from gan_bifurcation.errors import GanBifurcationError, MisuseError, unknown_name
 
@@ -53,10 +55,17 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run a command: faults are one sentence on standard error and exit code 2, an interrupt is exit code 130."""
     given = sys.argv[1:] if arguments is None else arguments
+    code: Any
     # What compiles and draws makes many objects that live: looking through all of them again took 7 % of the time.
     gc.set_threshold(50_000, 20, 50)
     try:
-        code = cli.main(args=given, prog_name="gan-bifurcation", standalone_mode=False)
+        try:
+            code = cli.main(args=given, prog_name="gan-bifurcation", standalone_mode=False)
+        finally:
+            # All is written or given up: an interrupt from here on would end a whole run with a traceback. A caller
+            # who gave arguments goes on after this and still wants to hear of it.
+            if arguments is None:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -78,7 +87,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _how_to_go_on(given: list[str]) -> str:
-    if given and (given[0] == "run" or (given[0] == "map" and any(word.startswith("--out") for word in given))):
+    kept = given[:1] == ["run"] or (given[:1] in (["map"], ["noise"]) and any(w.startswith("--out") for w in given))
+    if kept:
         return f"Interrupted; finished parts are kept, and the same command goes on: gan-bifurcation {' '.join(given)}"
     return "Interrupted; nothing was written."
 
@@ -86,6 +96,7 @@ def _how_to_go_on(given: list[str]) -> str:
 cli.add_command(map_command)
 cli.add_command(ask)
 cli.add_command(measure)
+cli.add_command(noise)
 cli.add_command(set_command)
 
 # -- commands -------------------------------------------------------------------------------------------------------

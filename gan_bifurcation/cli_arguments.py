@@ -104,11 +104,19 @@ def game_of(model: str, settings: tuple[str, ...] = ()) -> Any:
     return make_game(model, _settings(settings))
 
 
-def system_of(model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...]) -> Any:
+def system_of(
+    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
+    masses: Mapping[str, list[str]] | None = None,
+) -> Any:  # fmt: skip
     from gan_bifurcation.derived import tie
     from gan_bifurcation.rules import system
 
-    made = system(game_of(model, settings), rule, **numbers(values, "--set"))
+    game = game_of(model, settings)
+    if masses:
+        from gan_bifurcation.regimes.noise_draws import sampled_masses
+
+        game = sampled_masses(game, masses)
+    made = system(game, rule, **numbers(values, "--set"))
     return tie(made, **assignments(ties, "--tie")) if ties else made
 
 

@@ -1,13 +1,13 @@
 """The commands that make a regime map and ask one."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gan_bifurcation.cli_arguments import FREE, assignments, numbers, put_json, ranges, say, system_of, system_options
-from gan_bifurcation.errors import MisuseError, ResultsError, unknown_name
+from gan_bifurcation.cli_folders import Folder
+from gan_bifurcation.errors import MisuseError, unknown_name
 
 
 @click.command("map")
@@ -56,6 +56,7 @@ def map_command(
     out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Divide a window of parameters into regimes, or go on with it."""
+    from gan_bifurcation.regimes.regime import RegimeMap
     from gan_bifurcation.regimes.regime_map import regime_map
     from gan_bifurcation.studies.computing import inside
     from gan_bifurcation.studies.pools import pool
@@ -70,14 +71,15 @@ def map_command(
         "box": ranges(box, "--box") or None, "initial": numbers(initial, "--initial") or None,
         "endings": [(text, name) for name, text in assignments(endings, "--ending").items()],
     }  # fmt: skip
-    begun = None if out is None else _Folder(out, made, {"free": windows, **options})
-    rmap = None if begun is None else begun.finished()
+    begun = None if out is None else Folder(out, "map", made, {"free": windows, **options})
+    rmap = None if begun is None else begun.finished(RegimeMap.load)
     if rmap is None:
         with pool(jobs, dask) as executor:
             work = None if out is None else out / "work"
             rmap = regime_map(made, windows, executor=executor, work=work, **options)
         if begun is not None:
-            begun.finish(rmap)
+            rmap.save(begun.folder)
+            begun.finish("regimes", lambda figures: figures.regime_map(rmap, ax=figures.figure(aspect=0.95)[1]))
     if as_json:
         click.echo(rmap.to_json())
         return
@@ -89,53 +91,6 @@ def map_command(
         click.echo(repr(border)[1:-1])
     for note in rmap.notes:
         say(note)
-
-
-class _Folder:
-    """The folder of a map: what was asked for when it was made, finished pieces of the work, and the map."""
-
-    def __init__(self, folder: Path, made: Any, options: dict[str, Any]) -> None:
-        from gan_bifurcation.records import write_atomically
-        from gan_bifurcation.regimes.work_units import fingerprint
-
-        self.folder, self.stored = folder, folder / "request.json"
-        request = json.dumps({"system": fingerprint(made), **options}, default=repr, indent=1)
-        try:
-            files = [p.name for p in folder.iterdir() if not p.name.startswith(".")] if folder.exists() else []
-            before = self.stored.read_text(encoding="utf-8") if self.stored.exists() else None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ResultsError(
-                f"'{folder}' cannot be read as a folder of results ({type(error).__name__}); choose another one."
-            ) from error
-        if before is None and files and "map.json" not in files:
-            raise ResultsError(f"'{folder}' holds other files and no map; choose an empty folder or one of a map.")
-        if before != request:
-            if files:
-                say(f"What is asked for is not what the map in '{folder}' was made for: it is made anew.")
-            (folder / "map.json").unlink(missing_ok=True)
-            write_atomically(self.stored, request.encode())
-
-    def finished(self) -> Any:
-        """The map, if an earlier run came to its end and its files are whole."""
-        from gan_bifurcation.regimes.regime import RegimeMap
-
-        if not (self.folder / "map.json").exists():
-            return None
-        try:
-            return RegimeMap.load(self.folder)
-        except ResultsError as error:
-            say(f"{error} It is made anew.")
-            return None
-
-    def finish(self, rmap: Any) -> None:
-        from gan_bifurcation import figures
-        from gan_bifurcation.regimes.work_units import clear
-
-        rmap.save(self.folder)
-        clear(self.folder / "work")
-        drawn, ax = figures.figure(aspect=0.95)
-        figures.regime_map(rmap, ax=ax)
-        figures.save(drawn, self.folder / "regimes")
 
 
 @click.command()

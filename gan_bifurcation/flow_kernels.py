@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.dormand_prince import STAGES
 from gan_bifurcation.flow_steps import (
+    CROSS,
     LOOKS,
     RECORD,
     RESTART,
@@ -189,6 +190,39 @@ def _events(
 
 
 @leaf
+def _turn(guards: Guards, n: int, v: FloatArray, index: int) -> None:
+    """To the other side of a guard: it and the right-hand side see the other sign of the parameter that says so."""
+    guards.side[index] = -guards.side[index]
+    slot = n + int(guards.action[index]) - CROSS
+    v[slot] = -v[slot]
+    guards.v[slot] = -guards.v[slot]
+
+
+@leaf
+def _leads_on(
+    guards: Guards, n: int, y: FloatArray, slope: FloatArray, step: float, index: int, near: FloatArray
+) -> bool:
+    """Whether the field on the far side of a guard leads away from it, and all others are as they were."""
+    start = ZERO
+    for q in range(guards.direction.shape[0]):
+        if q != index:
+            largest = 0.0
+            for look in range(LOOKS + 1):
+                largest = max(largest, abs(guards.marks[look, q]))
+            # One that vanishes here as well, or jumps with the sign, asks for more than this.
+            if not guards.side[q] * _guard(guards, n, y, q, start) > 1e-9 * largest:
+                return False
+            start = guards.tape.prefix
+    rate = 0.0
+    for sign in (-1.0, 1.0):
+        for i in range(n):
+            near[i] = y[i] + sign * 1e-3 * step * slope[i]
+        rate += sign * _guard(guards, n, near, index, start)
+        start = guards.tape.prefix
+    return bool(guards.side[index] * rate > 0.0)
+
+
+@leaf
 def march(
     tape: TapeData, p: FloatArray, y_of: FloatArray, clock: Clock, settings: Settings, times: FloatArray,
     states_of: FloatArray, scratch: Scratch, g: FloatArray | None, guards: Guards | None,
@@ -226,6 +260,7 @@ def march(
         taken = ZERO
         fresh = taken == 0  # no step has been made in this call, or since a restart
         rejected = False
+        crossed = -1  # the guard that was crossed just now
         step = 0.0
         while True:
             t = real[0]
@@ -269,6 +304,18 @@ def march(
                 start = ZERO if s == 0 else tape.prefix
                 slope_at(tape, n, scratch.v, g, argument, start, slopes[s])
                 count[2] += 1
+                if s == 0 and crossed >= 0:
+                    break
+            if guards is not None:  # noqa: SIM102 - what is None is left out of the compiled code
+                if crossed >= 0:
+                    if not _leads_on(guards, n, y, slopes[0], forward * h, crossed, new):
+                        _turn(guards, n, scratch.v, crossed)
+                        guards.which[cell, count[5]] = crossed
+                        count[5] += 1
+                        count[7] = STOPPED
+                        break
+                    crossed = -1
+                    continue
 
             error = error_of(n, y, new, step, slopes, settings)
             theta = 2.0
@@ -305,7 +352,13 @@ def march(
                     end = t + theta * step
                     for i in range(size):
                         new[i] = scratch.points[2, i]
-                    action = int(guards.action[guards.which[cell, count[5] - 1]])
+                    met = guards.which[cell, count[5] - 1]
+                    action = int(guards.action[met])
+                    if action >= CROSS:
+                        crossed = met
+                        count[5] -= 1
+                        _turn(guards, n, scratch.v, met)
+                        action = RESTART
             fresh = action == RESTART
             while dense and count[4] < times.shape[0] and (times[count[4]] - end) * forward < 0.0:
                 interpolate(y, scratch.dense, (times[count[4]] - t) / step, states[count[4]])

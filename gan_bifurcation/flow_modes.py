@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation import evaluation
+from gan_bifurcation import flow_kernels as kernels
 from gan_bifurcation import flow_steps as fs
 from gan_bifurcation.switching import Frozen, frozen
 
@@ -27,6 +28,11 @@ FloatArray = NDArray[np.float64]
 
 # A switching function this small against its own terms is on its surface.
 _ON: Final = 1e-12
+# So many switches between smooth pieces within this part of the time are chattering.
+CHATTER: Final = 200
+BRIEF: Final = 1e-9
+# For events in one call.
+_ROOM: Final = 8
 # A step after a switch begins with this part of the last one, so that an early return is seen.
 _CAREFUL: Final = 0.1
 
@@ -71,6 +77,7 @@ class Modes:
         self.p, self.directions, self.size, self.forward, self.room = p, directions, size, forward, room
         self.piece = frozen(system, events)
         self.modes = np.ones(self.piece.switches)
+        self._courses: dict[int, Course] = {}
         # Made once for each tape: a switch asks a dozen times.
         self._evaluators: dict[int, tuple[Tape, Any]] = {}
 
@@ -173,9 +180,6 @@ class Modes:
 
     def _rests(self, y: FloatArray, k: int) -> bool:
         """Whether a function that vanishes at y stays zero because the present piece does not move it at all."""
-        values, slopes = self._watched(y)
-        if not self._on(y, values, slopes)[k]:
-            return False
         # Where the speed is zero by chance, it is not so nearby.
         for shift in (0.0, 1.3e-3, -0.7e-3):
             near = y[: self.system.n] * (1.0 + shift) + shift * np.linspace(0.7, 1.3, self.system.n)
@@ -197,18 +201,26 @@ class Modes:
         if extra:
             # The speeds point off the surface where they change sign; backwards in time it is the other way round.
             directions[-2:] = [int(self.forward), -int(self.forward)]
+        on = self._on(y, *self._watched(y))
         for k in range(piece.switches):
-            if k == surface or self._rests(y, k):
+            if k == surface or (on[k] and self._rests(y, k)):
                 # Zero all along: the sign of its rounding is no event.
                 directions[len(self.events) + k] = np.nan
+        first = len(self.events)
+        if (made := self._courses.get(surface)) is not None:
+            made.p[0] = self._inputs
+            made.guards.direction[:] = directions
+            made.guards.side[first : first + piece.switches] = self.modes
+            return made
         actions = [*self.kinds[1], *([fs.STOP] * (piece.switches + extra))]
         room = self.room + 8 * fs.LOOKS * len(actions)
         g = np.zeros((piece.tape.slots, self.directions.shape[1]))
         g[self.system.n : self.system.n + len(self.p)] = self.directions
         guards = fs.make_guards(piece.watched, directions, actions, 1, room, self.size)
-        first = len(self.events)
         guards.side[first : first + piece.switches] = self.modes
-        return Course(piece, self._inputs[None].copy(), fs.make_scratch(piece.tape, self.size), guards, g)
+        made = Course(piece, self._inputs[None].copy(), fs.make_scratch(piece.tape, self.size), guards, g)
+        self._courses[surface] = made
+        return made
 
     def _field(self, course: "Course | Frozen", y: FloatArray) -> FloatArray:
         piece = course.piece if isinstance(course, Course) else course
@@ -241,3 +253,66 @@ class Modes:
 def careful(clock: fs.Clock) -> None:
     """Begin the next piece with a small step."""
     clock.real[0, 2] *= _CAREFUL
+
+
+class Pieces:
+    """An orbit that goes on from one smooth piece of a right-hand side to the next.
+
+    Where it simply crosses a surface, compiled code goes over to the next piece; where it slides, leaves a surface, or
+    meets several at once, `Modes` decides.
+
+    Parameters
+    ----------
+    system : System
+        A flow.
+    y : array (n,)
+    p : array (m,)
+    """
+
+    def __init__(self, system: "System", y: FloatArray, p: FloatArray) -> None:
+        n, m = system.n, len(p)
+        self.y = np.array(y, dtype=float)
+        self._modes = Modes(system, [], ([], []), p.copy(), np.zeros((m, 0)), n, 1.0, _ROOM)
+        self._first = m
+        self._course = self._crossing(self._modes.start(self.y))
+
+    def _crossing(self, course: Course) -> Course:
+        if course.piece.surface < 0:
+            switches = course.piece.switches
+            course.guards.action[:switches] = fs.CROSS + self._first + np.arange(switches)
+        return course
+
+    def march(self, clock: fs.Clock, settings: fs.Settings, times: FloatArray, states: FloatArray) -> int:
+        """Go on to the end of a clock of one orbit; returns how that ended, as `flow_kernels.march` says it.
+
+        Parameters
+        ----------
+        states : array (1, times, n)
+            What is written at the times.
+        """
+        count, row = clock.counts[0], self.y[None]
+        recent: list[float] = []
+        while True:
+            before = int(count[0])
+            course = self._course
+            left = settings._replace(most_steps=settings.most_steps - before)
+            kernels.march(
+                course.piece.tape.data, course.p, row, clock, left, times, states, course.scratch, course.g,
+                course.guards,
+            )  # fmt: skip
+            met = int(course.guards.which[0, int(count[5]) - 1]) if count[5] else -1
+            count[5] = 0
+            if course.piece.surface < 0:
+                # What was crossed is seen by the guards' sides.
+                self._modes.modes[:] = course.guards.side[: course.piece.switches]
+                course.p[0, self._first :] = self._modes.modes
+            if count[7] == kernels.FULL:
+                continue
+            if count[7] != kernels.STOPPED:
+                return int(count[7])
+            recent = [*recent[-CHATTER:], float(clock.real[0, 0])]
+            chatters = len(recent) > CHATTER and recent[-1] - recent[0] <= BRIEF * abs(clock.real[0, 1])
+            if chatters or int(count[0]) >= settings.most_steps:
+                return kernels.STEP_LIMIT
+            self._course = self._crossing(self._modes.switch(course, met, self.y))
+            careful(clock)

@@ -20,6 +20,9 @@ _D = DOP853.dense
 RECORD: Final = 0
 STOP: Final = 1
 RESTART: Final = 2  # go on from the event with a fresh step: for right-hand sides with a kink there
+# CROSS + j: as RESTART, with the other sign of parameter j, the side of the guard; STOP where that does not lead
+# on to the other side.
+CROSS: Final = 3
 
 # Guard functions are looked at this often within a step, so that a pair of crossings is seen as well.
 LOOKS: Final = 4
@@ -51,7 +54,7 @@ class Guards(NamedTuple):
     tape: TapeData
     v: FloatArray  # (slots of the tape,): constants in place
     direction: FloatArray  # (guards,): +1 upwards only, -1 downwards only, 0 both
-    action: FloatArray  # (guards,): RECORD, STOP or RESTART
+    action: FloatArray  # (guards,): RECORD, STOP, RESTART or CROSS + j
     side: FloatArray  # (guards,): the sign to begin with where a start is on the zero set; 0: take what comes
     marks: FloatArray  # (LOOKS + 4, guards): last values, from step to step
     times: FloatArray  # (cells, room)

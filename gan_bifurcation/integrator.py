@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gan_bifurcation import flow_kernels as fk
 from gan_bifurcation import flow_steps as fs
 from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
-from gan_bifurcation.flow_modes import Course, Modes, careful
+from gan_bifurcation.flow_modes import BRIEF, CHATTER, Course, Modes, careful
 from gan_bifurcation.jet_transport import Passage, Piece
 from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.system import System
@@ -25,9 +25,6 @@ _CHUNK: Final = 100_000
 _ROOM: Final = 64
 # So many steps in a row at the border of stability mean that accuracy does not set the step (Hairer and Wanner).
 _STIFF: Final = 15
-# So many switches between smooth pieces within this part of the time are chattering.
-_CHATTER: Final = 200
-_BRIEF: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -241,8 +238,8 @@ def integrate(
                 if count[7] == fk.STOPPED and not own[-1]:
                     time = float(clock.real[0, 0])
                     switch_times.append(time)
-                    recent = switch_times[-_CHATTER:]
-                    chattering = len(recent) == _CHATTER and abs(time - recent[0]) <= _BRIEF * abs(duration)
+                    recent = switch_times[-CHATTER:]
+                    chattering = len(recent) == CHATTER and abs(time - recent[0]) <= BRIEF * abs(duration)
                     beside = _beside(modes.coincident(course, y[0], time), events, found, time, y)
                     found.append(beside)
                     stopping = [q for q in beside[2].tolist() if events[q].action == "stop"]

@@ -210,6 +210,10 @@ def lyapunov_exponents(
     >>> bool(abs(found.largest - np.log(2.0)) < 0.01), found.chaotic
     (True, True)
     """
+    from gan_bifurcation.simulate import Orbit
+
+    if not isinstance(source, System | Orbit):
+        raise MisuseError(f"Lyapunov exponents are those of a System or an Orbit, got {type(source).__name__}.")
     system = source if isinstance(source, System) else source.system
     if initial is None:
         if isinstance(source, System):
@@ -223,6 +227,9 @@ def lyapunov_exponents(
     if (duration if is_map else steps) is not None:
         wrong, right = ("duration", "steps") if is_map else ("steps", "duration")
         raise MisuseError(f"'{system.name}' is a {system.kind}: give {right}, not {wrong}.")
+    for given in (steps, duration, discard):
+        if given is not None and (isinstance(given, bool) or not isinstance(given, int | float | np.number)):
+            raise MisuseError(f"steps, duration and discard are numbers, got {given!r}.")
     length = float((_STEPS if steps is None else steps) if is_map else (_DURATION if duration is None else duration))
     lead = 0.1 * length if discard is None else float(discard)
     if not (np.isfinite(length) and length >= (_BLOCKS if is_map else 1e-9) and 0.0 <= lead < np.inf):

@@ -24,9 +24,15 @@ from gan_bifurcation.system import System
 from gan_bifurcation.tape import Tape
 
 Arrays = dict[str, NDArray[Any]]
+_Assignments = tuple[tuple[sympy.Symbol, sympy.Expr], ...]
+_Expressions = tuple[sympy.Expr, ...]
 
 # A results file of a stranger may claim any size; nothing larger is read.
 MOST_BYTES = 1 << 30
+
+# Tapes that were checked, with their equations: the many branches of a study are of few systems.
+_PROGRAMS: dict[tuple[str, int], tuple[Tape, _Assignments, _Expressions]] = {}
+_MOST_PROGRAMS = 64
 
 
 def system_record(system: System) -> tuple[dict[str, Any], Arrays]:
@@ -80,16 +86,26 @@ def system_from_record(text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any
         tables,
         int(text["prefix"]),
     )
-    check_tape(tape)
+    tape, assignments, rhs = _program(tape)
     if text["kind"] not in ("flow", "map"):
         raise ResultsError(f"A saved system is a {text['kind']!r}, expected a flow or a map.")
-    assignments, rhs = decompile(tape)
     return System(
         text["kind"], str(text["name"]), states, parameters, assignments, rhs, int(text["iterations"]),
         tuple((str(e), str(r)) for e, r in text["domain"]), description=str(text["description"]), _tape=tape,
         periods={str(k): float(v) for k, v in text.get("periods", {}).items()},
         endings=tuple((str(e), str(n)) for e, n in text.get("endings", ())),
     )  # fmt: skip
+
+
+def _program(tape: Tape) -> tuple[Tape, _Assignments, _Expressions]:
+    """A tape, checked, and its equations; those of one that was read before."""
+    key = (tape.digest, tape.prefix)
+    if key not in _PROGRAMS:
+        check_tape(tape)
+        if len(_PROGRAMS) >= _MOST_PROGRAMS:
+            _PROGRAMS.clear()
+        _PROGRAMS[key] = (tape, *decompile(tape))
+    return _PROGRAMS[key]
 
 
 def _return_map(text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> System:
@@ -183,7 +199,7 @@ _FUNCTIONS: Mapping[int, Any] = {
 }  # fmt: skip
 
 
-def decompile(tape: Tape) -> tuple[tuple[tuple[sympy.Symbol, sympy.Expr], ...], tuple[sympy.Expr, ...]]:
+def decompile(tape: Tape) -> tuple[_Assignments, _Expressions]:
     """A tape as SymPy assignments and right-hand sides again (one assignment per operation outside loops)."""
     values: list[Any] = [symbol(s) for s in tape.inputs]
     values += [sympy.Integer(int(c)) if float(c).is_integer() else sympy.Float(float(c), 17) for c in tape.constants]

@@ -74,6 +74,10 @@ def rotation_number(orbit: "Orbit", *, discard: float = 0.0) -> RotationNumber:
     >>> found.value, found.error < 1e-12  # arctan(4/3)/(2 pi)
     (0.1475836177, True)
     """
+    from gan_bifurcation.simulate import Orbit
+
+    if not isinstance(orbit, Orbit):
+        raise MisuseError(f"A rotation number is that of an orbit from gb.simulate, got {type(orbit).__name__}.")
     if orbit.system.kind != "map" or np.any(np.diff(orbit.times) != 1.0):
         raise MisuseError("A rotation number is that of a map's orbit with every step kept; simulate without samples=.")
     states = orbit.states[int(discard * len(orbit.states)) :]

@@ -133,12 +133,17 @@ def rotation_numbers(
     >>> stairs.locked[0].iterations, round(stairs.locked[0].high, 5), round(0.9 / (2 * np.pi), 5)
     (1, 0.14324, 0.14324)
     """
+    if not isinstance(system, System):
+        raise MisuseError(f"Rotation numbers are those of a System, got {type(system).__name__}.")
     if system.kind != "map":
         raise MisuseError(f"Rotation numbers are those of a map, got the flow '{system.name}'; take its gb.poincare.")
     if len(free) != 1:
         raise MisuseError(f"Rotation numbers are taken over one parameter, got {len(free)}.")
-    if points < 2 or steps < 128 or most_iterations < 1 or not 0.0 < edge < 1.0:
-        raise MisuseError("Expected 2 points or more, 128 steps or more, cycles of 1 or more, and 0 < edge < 1.")
+    numbers = all(isinstance(v, int | np.integer) for v in (points, steps, most_iterations))
+    if not numbers or points < 2 or steps < 128 or most_iterations < 1 or not 0.0 < edge < 1.0:
+        raise MisuseError(
+            "Expected whole numbers, 2 points or more, 128 steps or more, cycles of 1 or more, and 0 < edge < 1."
+        )
     ((name, pair),) = free.items()
     column, window = system.parameter_index(name), as_range(pair)
     x = system.state_vector(initial)

@@ -1,5 +1,7 @@
 """Tables: what a model's own computation hands to a study, as plain columns, numbers and fields."""
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -73,6 +75,18 @@ class Table:
         names = list(self.columns)
         lists = [self.columns[name].tolist() for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
+
+    def to_csv(self) -> str:
+        """The columns as comma-separated text with all digits.
+
+        >>> Table({"n": [1, 2], "word": ["a", "b,c"]}).to_csv().splitlines()
+        ['n,word', '1.0,a', '2.0,"b,c"']
+        """
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(row.values() for row in self.rows)
+        return buffer.getvalue()
 
 
 def _column(name: str, values: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:

@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -125,7 +125,7 @@ class Tape:
         >>> build([], [sympy.sin(x) ** 2], ["x"]).evaluate([0.5])
         [0.2298488470659301]
         """
-        functions = _scalar_functions(library if library is not None else math)
+        functions = _scalar_functions(library) if library is not None else _functions_of_floats()
         exact = getattr(library, "exact", float)
         v: list[Any] = [*inputs, *map(exact, self.constants.tolist())]
         base = len(v)
@@ -199,6 +199,11 @@ _PYTHON_BINARY: Final[Mapping[int, Callable[[Any, Any], Any]]] = {
     op.MINIMUM: lambda a, b: a if a <= b else b,
     op.MAXIMUM: lambda a, b: a if a >= b else b,
 }
+
+
+@cache
+def _functions_of_floats() -> Mapping[str, Any]:
+    return _scalar_functions(math)
 
 
 def _scalar_functions(library: Any) -> Mapping[str, Any]:

@@ -64,8 +64,6 @@ _TABLES: Final[dict[str, str]] = {
     "mixture_variation": "gan_bifurcation.models.mixture_tables",
     "bilinear_thresholds": "gan_bifurcation.models.bilinear_theory",
     # What needs more than the core is computed above; a table is only named here.
-    "noise_border": "gan_bifurcation.regimes.noise_tables",
-    "noise_spreads": "gan_bifurcation.regimes.noise_tables",
     "rule_costs": "gan_bifurcation.models.bilinear_theory",
     "rule_radii": "gan_bifurcation.models.bilinear_theory",
     "rsee_formulas": "gan_bifurcation.models.rsee_tables",

@@ -210,9 +210,28 @@ duration = 50
 name = "picture"
 kind = "basins"
 of = ["two"]
+[[claim]]
+text = "Half of the plane ends at 1"
+basins = "two"
+near = {x = 0.7}
+expected = "1/2"
+[[claim]]
+text = "All of it converges"
+basins = "two"
+verdict = "converges"
+expected = 1
+[[claim]]
+text = "A wrong one"
+basins = "two"
+attractor = 1
+expected = 0.9
 """
     )
     results = gb.run_study(tmp_path / "study.toml", tmp_path / "out")
+    # 40 starts drawn from both halves: Wilson's interval of about 20 has 0.5 in it, and not 0.9.
+    assert [claim.agrees for claim in results.claims] == [True, True, False]
+    assert "40 initial conditions" in results.claims[0].computed
+    assert results.claims[0].tolerance == "95 % interval"
     gb.write_report(results)
     picture = gb.load(tmp_path / "out").basins["two"]
     # x - x^3 ends at the sign of x: the left half of the picture at -1, the right half at 1.

@@ -82,7 +82,7 @@ def test_cusp_double_zero_and_bautin_points_of_the_catalytic_oscillator() -> Non
     assert {"CP", "BT", "GH"} <= set(points)
     for label in ("CP", "BT", "GH"):
         check(points[label])
-    # From the defining polynomials by mpmath with 40 digits: tests/test_codimension_two.py.
+    # From the defining polynomials by mpmath with 40 digits: tests/test_codimension_two_published.py.
     low, high = gb.certify(points["CP"]).enclosure["k"]
     assert (low, high) == pytest.approx((0.3559912732086765,) * 2, rel=1e-13)
 
@@ -94,9 +94,10 @@ def test_fold_hopf_point_of_lorenz_84() -> None:
     point = gb.trace(branch["H1"], {"f": (-1, 6), "g": (-0.1, 6)})["ZH"]
     check(point)
     statement = gb.certify(point).statement
-    # Shilnikov, Nicolis, Nicolis 1995: the case with a torus.
+    # Shilnikov, Nicolis, Nicolis 1995: the case with a torus. E has a sign, which decides about it.
     assert "s > 0" in statement
     assert "theta < 0" in statement
+    assert "E > 0" in statement or "E < 0" in statement
 
 
 def test_generalised_flip_and_chenciner_point_with_planted_coefficients() -> None:
@@ -116,19 +117,37 @@ def test_generalised_flip_and_chenciner_point_with_planted_coefficients() -> Non
         assert found.enclosure["b"][0] <= 0.0 <= found.enclosure["b"][1]
 
 
-def test_two_pairs_with_planted_coefficients() -> None:
+def two_pairs(omega: str, quintic: str) -> gb.Point:
+    """The difficult case, p11 p22 < 0 and p12 p21 / (p11 p22) = 1.7 * 1.4 / 0.8 > 1, with a quintic term."""
+    first, second = "(x1**2 + y1**2)", "(x2**2 + y2**2)"
     eqs: dict[str, str] = {}
-    for i, mu, other, omega in ((1, "a", 2.0, "1"), (2, "b", 1.5, "sqrt(3)")):
-        growth = f"({mu} - (x{i}**2 + y{i}**2) - {other}*(x{3 - i}**2 + y{3 - i}**2))"
-        eqs |= {f"x{i}": f"x{i}*{growth} - {omega}*y{i}", f"y{i}": f"y{i}*{growth} + {omega}*x{i}"}
+    for i, growth, turn in (
+        (1, f"(a + {first} - 17*{second}/10 + {quintic}*{second}**2)", "1"),
+        (2, f"(b + 7*{first}/5 - 4*{second}/5)", omega),
+    ):
+        eqs |= {f"x{i}": f"x{i}*{growth} - {turn}*y{i}", f"y{i}": f"y{i}*{growth} + {turn}*x{i}"}
     system = equations("flow", eqs, parameters={"a": -0.1, "b": -0.2})
     branch = gb.trace(gb.point(system, np.zeros(4)), {"a": (-0.5, 0.5)})
-    point = gb.trace(branch["H1"], {"a": (-0.5, 0.5), "b": (-0.5, 0.5)})["HH"]
+    return gb.trace(branch["H1"], {"a": (-0.5, 0.5), "b": (-0.5, 0.5)})["HH"]
+
+
+def test_two_pairs_with_planted_coefficients() -> None:
+    point = two_pairs("sqrt(3)", "3")
+    # Of jets also `torus`, whose sign tests/test_codimension_two_planted.py has from a Lyapunov coefficient.
     check(point)
-    # z = sqrt(2) w of unit vectors: twice the planted ones.
     found = gb.certify(point).coefficients
-    expected = {"p11": -2.0, "p12": -4.0, "p21": -3.0, "p22": -2.0}
-    assert {k: low for k, (low, _) in found.items()} == pytest.approx(expected, abs=1e-13)
+    # z = sqrt(2) w of unit vectors: twice the planted ones.
+    expected = {"p11": 2.0, "p12": -3.4, "p21": 2.8, "p22": -1.6}
+    assert {k: low for k, (low, _) in found.items() if k != "torus"} == pytest.approx(expected, abs=1e-13)
+    # Without its quintic term nothing decides about the torus; at 3 omega1 = omega2 there are further cubic terms.
+    nothing = gb.certify(two_pairs("sqrt(3)", "0"))
+    assert not nothing.proved
+    assert "the sign of torus is not proved" in nothing.statement
+    low, high = nothing.coefficients["torus"]
+    assert low <= 0.0 <= high
+    resonant = gb.certify(two_pairs("3", "3"))
+    assert not resonant.proved
+    assert "resonant" in resonant.statement
 
 
 def test_what_is_degenerate_is_not_given_a_sign() -> None:

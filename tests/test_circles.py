@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gan_bifurcation as gb
+from gan_bifurcation.continuation.circle_leaps import hindrance
 from gan_bifurcation.continuation.circle_waves import resampled, shifted
 from gan_bifurcation.continuation.farey import between, farey, noble
 
@@ -439,7 +440,7 @@ def test_starts_that_are_none() -> None:
     with pytest.raises(gb.MisuseError, match="vanishes"):
         gb.neimark_sacker_to_circles(centre)
     born = gb.trace(gb.point(radial(), [0, 0, 0]), {"a": (-0.2, 0.3)})["NS1"]
-    for amplitude in (0.0, -1.0, np.nan):
+    for amplitude in (0.0, -1.0, np.nan, True):
         with pytest.raises(gb.MisuseError, match="is a positive number"):
             gb.neimark_sacker_to_circles(born, amplitude=amplitude)
     with pytest.raises(gb.MisuseError, match="gives a branch of one free parameter"):
@@ -447,6 +448,28 @@ def test_starts_that_are_none() -> None:
     strong = gb.trace(gb.point(radial(w=np.pi / 2), [0, 0, 0]), {"a": (-0.2, 0.3)})["NS1"]
     with pytest.raises(gb.MisuseError, match="strong resonance 1:4"):
         gb.neimark_sacker_to_circles(strong)
+    curve = gb.trace(born, {"a": (-0.2, 0.3), "w": (1.2, 1.6)}, max_points=4, coefficients=False)
+    for rotation, words in (("1/4", "strong resonance"), ("1/0", "a fraction such as"), ("one", "a fraction such as")):
+        with pytest.raises(gb.MisuseError, match=words):
+            gb.arnold_tongue(curve, rotation, {"a": (-0.2, 0.3), "w": (1.2, 1.6)})
+    # Henon's map that keeps areas: every circle has neighbours.
+    turn = {"x": "x*cos(w) - (y - x**2)*sin(w)", "y": "x*sin(w) + (y - x**2)*cos(w)"}
+    keeping = gb.System.from_equations("map", turn, {"w": 1.3})
+    circle = gb.orbit_to_circle(gb.simulate(keeping, [0.2, 0.1], steps=20_000))
+    with pytest.raises(gb.MisuseError, match="keeps areas"):
+        gb.trace(circle, {"w": (1.2, 1.4)})
+
+
+def test_what_is_no_tongue_is_not_taken_for_one() -> None:
+    # Beside a circle of radius sqrt(a) a state that forgets one part in 1e12 in a step.
+    grow = "(1 + a - x**2 - y**2)"
+    turn = {"x": f"{grow}*(x*cos(1.3) - y*sin(1.3))", "y": f"{grow}*(x*sin(1.3) + y*cos(1.3))"}
+    slow = gb.System.from_equations("map", {**turn, "z": "z + 1e-12*x**2 - 1e-12*z"}, {"a": -0.1})
+    born = gb.trace(gb.point(slow, [0, 0, 0]), {"a": (-0.1, 0.1)})["NS1"]
+    circles = gb.trace(gb.neimark_sacker_to_circles(born), {"a": (-0.1, 0.5)}, coefficients=False)
+    assert "a multiplier across the circle is 1 but for 1e-12" in circles.outcome[1].message
+    kinked = gb.System.from_equations("map", {**turn, "z": "abs(x)/2"}, {"a": -0.1})
+    assert "the map has kinks" in hindrance(kinked, np.array([0.5 + 0j]))
 
 
 def test_orbits_to_circles(harvested: gb.Branch) -> None:

@@ -1,5 +1,6 @@
 """The command line: results on standard output, one sentence on standard error, exit codes."""
 
+import gc
 import json
 import os
 import shutil
@@ -183,6 +184,13 @@ def test_doctor_finds_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
         (["show", "nowhere.toml"], "The game file 'nowhere.toml' does not exist"),
         (["show", "nowhere.toml", "--setting", "a=1"], "--setting belongs to a model"),
         (["map", "nowhere.toml", "--free", "a=0:1"], "The game file 'nowhere.toml' does not exist"),
+        (["map", "torus_gan", "--free", "kappa=-2:-1"], "torus_gan needs kappa > 0, but got -1.5."),
+        (["trace", "torus_gan", "--free", "mu0=-2:-1"], "The window lies outside of what 'torus_gan' takes"),
+        (["set", "dirac_gan", "--free", "eta_d=-2:-1", "--free", "gamma=0:1"], "learning rate 'eta_d' ends at -1"),
+        (["noise", "mixture_gan", "--free", "eta_d=0.1:1", "--free", "eta_g=0.1:1", "--batch", "4", "--radius", "1"],
+         "has no sampled form"),
+        (["noise", "dirac_gan", "--setting", "sigma=0.5", "--free", "eta_d=0.1:1", "--free", "sigma=0:1", "--batch",
+          "0", "--radius", "1"], "A minibatch has a whole number of rows from 1 on, but got batch=0."),
     ],
 )  # fmt: skip
 def test_misuse_is_one_sentence_and_exit_code_2(
@@ -208,8 +216,23 @@ def test_a_folder_that_is_not_writable_is_one_sentence(
 def _run_and_tell(arguments: list[str], said: str) -> None:
     """In a process of its own: a command whose standard error goes to a file, and which interrupts reach."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv[1:] = arguments
     with Path(said).open("w", buffering=1) as sys.stderr:
-        main(arguments)
+        main()
+
+
+def _interrupted_on_its_way_out(said: str) -> None:
+    # What main does last is frozen collection: the signal comes there.
+    gc.freeze = lambda: os.kill(os.getpid(), signal.SIGINT)  # type: ignore[method-assign,assignment]
+    _run_and_tell(["studies"], said)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_an_interrupt_after_the_work_is_done_changes_nothing(tmp_path: Path) -> None:
+    run = get_context("fork").Process(target=_interrupted_on_its_way_out, args=(str(tmp_path / "said"),))
+    run.start()
+    run.join(60)
+    assert (run.exitcode, (tmp_path / "said").read_text()) == (0, "")
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

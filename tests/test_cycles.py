@@ -229,7 +229,7 @@ def test_symmetric_cycles_lose_stability_by_two_multipliers_at_once() -> None:
     branch = gb.trace(start, {"k": (-0.5, 0.5)})
     assert [(p.label, p.multiplicity) for p in branch.special_points] == [("BPC", 2)]
     assert branch["BPC1"].parameters["k"] == pytest.approx(0, abs=1e-9)
-    with pytest.raises(gb.MisuseError, match="2 equal critical"):
+    with pytest.raises(gb.MisuseError, match="2 critical eigenvalues or pairs cross together"):
         gb.branch_point_to_branch(branch["BPC1"])
 
 

@@ -13,8 +13,8 @@ from gan_bifurcation.cli import main
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
-# Their blocks run in tests/test_own_games.py, test_noise.py and test_homoclinic.py, beside what these test else.
-ELSEWHERE = {"own-games.md", "noise.md", "codimension-two.md"}
+# Their blocks run in tests/test_own_games.py and test_homoclinic.py, beside what these test else.
+ELSEWHERE = {"own-games.md", "codimension-two.md"}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -245,9 +245,7 @@ def test_equilibria_whose_spectrum_does_not_decide_are_half_filled() -> None:
         # Eigenvalues +-i, and 0 and -2: rounding would call either stable or not.
         ax = gb.figures.vector_field(system, equilibria=[gb.point(system, state)], ax=new())
         assert [line.get_fillstyle() for line in ax.lines] == ["bottom"]
-        assert [t.get_text() for t in ax.get_legend().get_texts()] == [
-            "equilibrium, neutral: a centre, or one of a manifold"
-        ]
+        assert [t.get_text() for t in ax.get_legend().get_texts()] == ["equilibrium, neutral"]
     repelling = gb.System.from_equations("flow", {"x": "x", "y": "-y"})
     ax = gb.figures.vector_field(repelling, equilibria=[gb.point(repelling, (0, 0))], ax=new())
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["equilibrium, not stable"]

@@ -118,6 +118,22 @@ def test_an_orbit_in_closed_form(tmp_path: Path) -> None:
     assert np.max(np.abs(resumed.column("m"))) < 1e-7
 
 
+def test_homoclinic_orbit_of_the_lorenz_system() -> None:
+    system = equations(
+        "flow", {"x": "s*(y - x)", "y": "r*x - y - x*z", "z": "x*y - b*z"}, {"s": 10.0, "r": 20.0, "b": 8 / 3}
+    )
+    root = np.sqrt(8 / 3 * 19)
+    hopf = gb.trace(gb.point(system, [root, root, 19.0]), {"r": (5, 30)})["H1"]
+    cycles = gb.trace(gb.hopf_to_cycles(hopf), {"r": (13.0, 25.0)})
+    # No cycle is left at the homoclinic orbit: Sparrow 1982 has 13.926, Doedel, Krauskopf, Osinga 2006 13.9265.
+    assert [o.code for o in cycles.outcome] == ["start", "homoclinic"]
+    start = gb.cycle_to_homoclinic(cycles.point(int(np.argmax(cycles.measures["period"]))))
+    curve = gb.trace(start, {"r": (5, 40), "s": (5, 20)}, max_points=5)
+    here = int(np.argmin(np.abs(curve.column("s") - 10.0)))
+    assert curve.column("s")[here] == pytest.approx(10.0, abs=1e-9)
+    assert curve.column("r")[here] == pytest.approx(13.9265, abs=1e-4)
+
+
 def test_refusals(found: gb.BifurcationSet) -> None:
     orbit = found["Hom1"].point(3)  # type: ignore[union-attr]
     with pytest.raises(gb.MisuseError, match="followed in two parameters"):

@@ -11,6 +11,7 @@ from gan_bifurcation import flow_kernels as fk
 from gan_bifurcation import flow_steps as fs
 from gan_bifurcation.dormand_prince import DOP853, defects
 from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.flow_modes import Modes, Pieces
 from gan_bifurcation.integrator import Event, integrate
 from gan_bifurcation.system import System
 
@@ -313,3 +314,39 @@ def test_sliding_on_two_surfaces_at_once_is_refused_in_words() -> None:
     assert "two kinks at once" in found.outcome.message
     assert found.states == pytest.approx(np.array([[0.5, 1.0], [0.0, 0.3]]), abs=1e-12)
     assert found.final_time == pytest.approx(1.5, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("right_hand_side", "crosses"),
+    [
+        # Two straight springs: it only crosses.
+        ({"x": "y", "y": "-x - maximum(x, 0) - y/10"}, True),
+        # A mass on a belt: it sticks, and slips again.
+        ({"x": "y", "y": "-x - sign(y - 0.3)/(1 + abs(y - 0.3))"}, False),
+        # The second kink is where the first one is.
+        ({"x": "y", "y": "-x - maximum(x, 0)*sign(x) - abs(x)/5"}, True),
+    ],
+)
+def test_crossings_are_made_in_compiled_code(
+    right_hand_side: dict[str, str], crosses: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = System.from_equations("flow", right_hand_side)
+    asked: list[int] = []
+    switch = Modes.switch
+    monkeypatch.setattr(Modes, "switch", lambda *given: [asked.append(1), switch(*given)][1])
+    x, times = np.array([1.0, 0.5]), np.linspace(0.0, 40.0, 81)
+    slowly = integrate(system, x, 40.0, times=times, tolerance=1e-11)
+    by_hand, asked[:] = len(asked), []
+    pieces = Pieces(system, x, np.zeros(0))
+    states = np.zeros((1, 81, 2))
+    # In two windows, as a map of regimes goes on.
+    for part in (slice(0, 41), slice(41, 81)):
+        clock = fs.make_clock(1, 0.0, 20.0)
+        kept = states[:, part].copy()
+        settings = fs.Settings(1e-11, 1e-11, np.inf, 1e6, 10_000)
+        assert pieces.march(clock, settings, times[part] - (0.0 if part.start == 0 else 20.0), kept) == fk.FINISHED
+        states[:, part] = kept
+    # The same orbit as with every switch decided in Python, to the tolerance of both.
+    assert states[0] == pytest.approx(slowly.states, abs=1e-8)
+    assert by_hand >= 10
+    assert (len(asked) == 0) == crosses

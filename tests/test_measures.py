@@ -210,6 +210,11 @@ def test_bad_questions_for_rotation_numbers_are_refused() -> None:
         gb.rotation_numbers(LORENZ, {"a": (0, 1)}, [1, 1, 1])
     with pytest.raises(MisuseError, match="over one parameter, got 2"):
         gb.rotation_numbers(CIRCLE, {"w": (0, 1), "k": (0, 1)}, [0.2])
+    with pytest.raises(MisuseError, match="whole numbers"):
+        gb.rotation_numbers(CIRCLE, {"w": (0, 1)}, [0.2], steps=200.5)  # type: ignore[arg-type]
+    for measure in (gb.rotation_number, gb.lyapunov_exponents):
+        with pytest.raises(MisuseError, match="got str"):
+            measure("orbit")  # type: ignore[operator]
 
 
 # -- what verdicts make of them ---------------------------------------------------------------------------------------

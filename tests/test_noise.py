@@ -1,7 +1,9 @@
 """Training on minibatches: simulation, linear theory against closed forms and simulation, the border under noise."""
 
+import json
 import math
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 import gan_bifurcation as gb
+from gan_bifurcation.cli import main
 from gan_bifurcation.regimes.noise_draws import sampled_program
 from gan_bifurcation.regimes.noise_theory import discrete_lyapunov
 
@@ -257,36 +260,172 @@ def test_border_approaches_the_exact_one() -> None:
     assert gaps[0] / gaps[1] == pytest.approx(10.0, rel=0.02)
 
 
-def test_table_of_batches() -> None:
-    table = gb.noise_table(dirac(), (50, 200), runs=8, steps=800)
-    # Closed form above, and the law of large numbers.
-    assert table.columns["predicted"][0] == pytest.approx(math.sqrt(sum(dirac_variances(1.0, 0.5, 0.5, 50))), rel=1e-12)
-    assert table.numbers["slope"] == pytest.approx(-0.5, abs=0.06)
+@pytest.fixture(scope="module")
+def noisy() -> gb.NoiseMap:
+    system = gb.system(ar_game(), gb.Simultaneous(), eta_d=0.5, eta_g=0.5)
+    window = {"scale": (0.2, 2.0), "eta_d": (0.1, 2.5)}
+    return gb.noise_map(
+        system, window, batch=4, radius=0.5, cells=12, at={"scale": 1.0, "eta_d": 0.5}, batches=(1, 16), points=2,
+        runs=8, steps=1000, seed=3,
+    )  # fmt: skip
 
 
-def test_tables_for_studies() -> None:
-    spreads = gb.models.table("noise_spreads")(
-        gamma=1.0, sigma=0.5, eta_d=0.5, eta_g=0.5, batches=[64], runs=4, steps=500
+def test_noise_map(noisy: gb.NoiseMap) -> None:
+    numbers = noisy.numbers
+    # sigma**2/(1 - a**2) as above, and eta = 2/(1 + scale**2) of the border.
+    assert noisy.spreads.columns["batch"].tolist() == [1, 4, 16]
+    assert noisy.spreads.columns["predicted"] == pytest.approx([(1 / 3 / b) ** 0.5 for b in (1, 4, 16)], rel=1e-12)
+    assert numbers["noisy_eta_d"] == pytest.approx(1.0, rel=1e-11)
+    assert numbers["noisy_scale"] == pytest.approx(3**0.5, rel=1e-11)
+    assert numbers["exact_eta_d"] == pytest.approx(2.0, rel=1e-10)
+    assert numbers["slope"] == pytest.approx(-0.5, abs=0.06)
+    for row in noisy.spreads.rows:
+        # A linear process: theory is exact, and what differs is chance.
+        assert abs(float(row["relative_error"])) < 4 * float(row["sampling_error"])
+    assert sorted(zip(noisy.parts.columns["kind"], noisy.parts.columns["confirmed"], strict=True)) == [
+        ("beyond", "yes"), ("unstable", "yes"), ("within", "yes")
+    ]  # fmt: skip
+    assert (numbers["parts"], numbers["confirmed"], numbers["refuted"]) == (3, 3, 0)
+    assert numbers["check_worst"] < 4 * numbers["check_error"]
+    said = " ".join(noisy.sentences)
+    assert "With scale = 1 the border lies at eta_d = 1 under noise, and at 2 without." in said
+    assert "within 0.5 of the fixed point" in said
+
+
+def test_a_noise_map_is_the_same_however_it_is_made(noisy: gb.NoiseMap, tmp_path: Path) -> None:
+    # What is on disk is what was made, without the branch of fixed points behind it.
+    noisy.save(tmp_path / "one")
+    again = gb.NoiseMap.load(tmp_path / "one")
+    assert (again.sentences, again.numbers) == (noisy.sentences, noisy.numbers)
+    assert all(np.array_equal(a, b) for a, b in zip(again.border.lines, noisy.border.lines, strict=True))
+    assert (tmp_path / "one" / "parts.csv").read_text().startswith("kind,share,scale,eta_d,predicted,measured")
+    with pytest.raises(gb.MisuseError, match="read from a file"):
+        again.border.predicted({"scale": 1.0, "eta_d": 0.5}, 4)
+    (tmp_path / "one" / "noise.json").write_text("{}")
+    with pytest.raises(gb.ResultsError, match=r"is damaged; make it again\.$"):
+        gb.NoiseMap.load(tmp_path / "one")
+    # Places with random numbers of their own: any executor, and a run that was killed half way, give the same.
+    options: dict[str, Any] = {
+        "batch": 4, "radius": 0.5, "cells": 12, "at": noisy.at, "batches": (1, 16), "points": 2, "runs": 8,
+        "steps": 1000, "seed": 3,
+    }  # fmt: skip
+    work, window = tmp_path / "work", noisy.border.window.ranges
+    asked: list[int] = []
+
+    def killed(done: int, total: int, text: str) -> bool:
+        asked.append(total)
+        if done == 4:
+            raise KeyboardInterrupt
+        return True
+
+    with pytest.raises(KeyboardInterrupt):
+        gb.noise_map(noisy.border.system, window, work=work, progress=killed, **options)
+    # Three parts, three sizes, two places on the border.
+    assert asked == [8] * 5
+    kept = {path: path.stat().st_mtime_ns for path in work.iterdir()}
+    assert len(kept) == 4
+    next(iter(kept)).write_text("{damaged")
+    with ThreadPoolExecutor(2) as executor:
+        found = gb.noise_map(noisy.border.system, window, work=work, executor=executor, **options)
+    assert found.numbers == noisy.numbers
+    assert sum(path.stat().st_mtime_ns == before for path, before in kept.items()) == 3
+
+
+def test_noise_of_a_flow_is_theory_alone() -> None:
+    flow = gb.system(gb.models.dirac_gan(gamma=1.0, sigma=0.5), gb.Flow())
+    found = gb.noise_map(flow, {"gamma": (0.1, 2.0), "sigma": (0.1, 1.0)}, batch=16, radius=0.1, step=0.2, cells=4)
+    assert set(found.parts.columns["confirmed"]) == {"not measured"}
+    assert "measured" not in found.numbers
+    at = {name: found.at[name] for name in ("gamma", "sigma")}
+    # As in the closed form of the flow above: both variances are q/(2 g).
+    g, q = at["gamma"] + at["sigma"] ** 2 / 2, 0.2 * at["sigma"] ** 2 / 2 / 16
+    assert found.numbers["predicted"] == pytest.approx(math.sqrt(q / g), rel=1e-9)
+
+
+STUDY = """
+title = "Noise"
+[system]
+model = "dirac_gan"
+settings = {gamma = 1.0, sigma = 0.5, quadrature_order = 5}
+rule = "simultaneous"
+tie = {eta_g = "eta_d"}
+[[noise]]
+name = "window"
+free = {gamma = [0.9, 2.0], eta_d = [0.05, 2.5]}
+batch = 100
+radius = 0.05
+cells = 6
+at = {gamma = 1.0, eta_d = 0.5}
+batches = [50]
+runs = 4
+steps = 500
+points = 1
+seed = 5
+[[figure]]
+name = "window"
+kind = "noise_map"
+of = ["window"]
+[[figure]]
+name = "spreads"
+kind = "noise_spreads"
+of = ["window"]
+[[claim]]
+text = "The flip"
+noise = "window"
+value = "exact_eta_d"
+expected = "4*(gamma + sigma**2/2 - sqrt((gamma + sigma**2/2)**2 - 1))"
+[[claim]]
+text = "Confirmed"
+noise = "window"
+value = "refuted"
+expected = 0
+"""
+
+
+def test_noise_in_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "noise.toml").write_text(STUDY)
+    results = gb.run_study(tmp_path / "noise.toml", tmp_path / "out")
+    # 1 + trace + determinant = 0 as above, in the parameters.
+    assert [claim.agrees for claim in results.claims] == [True, True]
+    found = results.noise["window"]
+    variances = dirac_variances(1.0, 0.5, 0.5, 100)
+    assert found.numbers["predicted"] == pytest.approx(math.sqrt(sum(variances)), rel=1e-12)
+    page = gb.write_report(results).read_text()
+    assert '<section id="noise">' in page
+    assert found.sentences[0] in page
+    # The same by the command line, in two processes: seeds alone decide.
+    words = (
+        "noise dirac_gan --setting gamma=1.0 --setting sigma=0.5 --setting quadrature_order=5 --tie eta_g=eta_d "
+        "--free gamma=0.9:2 --free eta_d=0.05:2.5 --batch 100 --radius 0.05 --cells 6 --at gamma=1 --at eta_d=0.5 "
+        "--batches 50 --runs 4 --steps 500 --points 1 --seed 5 --jobs 2 --json --out"
     )
-    # Closed form above.
-    assert spreads.columns["predicted"][0] == pytest.approx(
-        math.sqrt(sum(dirac_variances(1.0, 0.5, 0.5, 64))), rel=1e-12
-    )
-    table = gb.models.table("noise_border")(gamma=[0.9, 2.0], eta=[0.5, 2.5], batch=10**5, radius=0.05, cells=6)
-    # The flip, as above.
-    assert table.numbers["exact_at_1"] == pytest.approx((2.25 - math.sqrt(2.25**2 - 4)) / 0.5, rel=1e-10)
-    assert 0 < table.numbers["exact_at_1"] - table.numbers["noisy_at_1"] < 0.1
-    with pytest.raises(gb.MisuseError, match="is a list of whole numbers"):
-        gb.models.table("noise_spreads")(batches=8)
+    with pytest.raises(SystemExit) as stop:
+        main([*words.split(), str(tmp_path / "folder")])
+    assert not stop.value.code
+    assert json.loads(capsys.readouterr().out)["numbers"] == found.numbers
+    assert {p.name for p in (tmp_path / "folder").iterdir()} >= {"noise.json", "window.svg", "request.json"}
 
 
-def test_page_of_the_docs() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "noise.md").read_text(encoding="utf-8")
-    names: dict[str, Any] = {}
-    for block in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
-        # The page's own asserts, each explained there.
-        exec(compile(block, "noise.md", "exec"), names)  # noqa: S102
-    assert "border" in names
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("batch = 100", "batch = 0", "In 'noise[1].batch': input should be greater than or equal to 1, got '0'."),
+        ("radius = 0.05", "radius = -1", "In 'noise[1].radius': input should be greater than 0, got '-1'."),
+        ("seed = 5", "seed = 0.5", "In 'noise[1].seed': input should be a valid integer"),
+        ("gamma = 1.0, sigma = 0.5, quadrature_order = 5", "gamma = 1.0", "has no sampled form"),
+        ("free = {gamma = [0.9, 2.0]", "free = {gama = [0.9, 2.0]", "Did you mean 'gamma'"),
+        ("eta_d = [0.05, 2.5]", "eta_d = [-2.5, -1.0]", "The window of the learning rate 'eta_d' ends at -1"),
+        ("at = {gamma = 1.0", "at = {gamma = 3.0", "gamma = 3 lies outside the map's window"),
+        ('noise = "window"\nvalue = "refuted"', 'map = "window"\nat = {}\nverdict = "x"', "'window' is a part of kind"),
+    ],
+)  # fmt: skip
+def test_bad_noise_in_a_study(old: str, new: str, said: str, tmp_path: Path) -> None:
+    assert old in STUDY
+    (tmp_path / "noise.toml").write_text(STUDY.replace(old, new))
+    with pytest.raises(gb.MisuseError, match=re.escape(said)):
+        gb.run_study(tmp_path / "noise.toml", tmp_path / "out")
+    # Before any work starts.
+    assert not (tmp_path / "out" / "noise").exists()
 
 
 def test_adam_runs_on_minibatches() -> None:
@@ -354,5 +493,5 @@ def test_figure(border: gb.NoisyBorder) -> None:
     # Three parts of the window and two borders, as the closed form has them.
     assert len(legend.get_texts()) == 5
     assert ax.get_xlim() == (0.2, 2.0)
-    with pytest.raises(gb.MisuseError, match=r"what gb\.noisy_border returns"):
+    with pytest.raises(gb.MisuseError, match=r"what gb\.noise_map or gb\.noisy_border return"):
         gb.figures.noise_map([])  # type: ignore[arg-type]

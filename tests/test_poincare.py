@@ -71,6 +71,24 @@ def test_cycles_are_fixed_points_and_can_be_traced() -> None:
     assert made.period == pytest.approx(2.0 * math.pi, abs=1e-9)
 
 
+def test_collocation_and_return_map_agree_on_the_period_doubling_of_adapt() -> None:
+    # The adaptive control system, `adapt` in AUTO's and MatCont's tables: its cycles double at alpha = 0.6303.
+    control = gb.System.from_equations(
+        "flow", {"x": "y", "y": "z", "z": "-al*z - be*y - x + x**2"}, parameters={"al": 1.2, "be": 1.0}
+    )
+    hopf = gb.trace(gb.point(control, [0, 0, 0]), {"al": (0.5, 1.5)})["H1"]
+    assert hopf.parameters["al"] == pytest.approx(1.0, abs=1e-12)  # alpha beta = 1, by Routh and Hurwitz
+    cycles = gb.trace(gb.hopf_to_cycles(hopf), {"al": (0.62, 1.5)}, at=[0.64])
+    assert [p.label for p in cycles.special_points] == ["UZ", "PD"]
+    assert cycles["PD1"].parameters["al"] == pytest.approx(0.6303, abs=5e-5)
+    states = cycles["UZ1"].profile.states
+    x, _, z = states[states[:, 0].argmax()]
+    returns = gb.poincare(control.with_parameters(al=0.64), "y", direction=-1)
+    branch = gb.trace(gb.point(returns, {"x": x, "z": z}), {"al": (0.625, 0.645)})
+    assert branch["PD1"].parameters["al"] == pytest.approx(cycles["PD1"].parameters["al"], abs=1e-9)
+    assert branch["PD1"].criticality == cycles["PD1"].criticality == "supercritical"
+
+
 def test_derivatives_of_a_return_map_of_every_order() -> None:
     mpmath = pytest.importorskip("mpmath")
     returns = gb.poincare(STUART_LANDAU, "y")

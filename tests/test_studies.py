@@ -206,7 +206,7 @@ def _read(text: str) -> None:
         (changed('orbit = "run"\nverdict', 'orbit = "rum"\nverdict'), "Did you mean 'run'"),
         (
             changed('table = "radii"\n', 'table = "radii"\norbit = "run"\n'),
-            "about one of 'point', 'curve', 'map', 'table' or",
+            "about one of 'point', 'curve', 'map', 'table', 'noise', 'basins' or",
         ),
         (changed('kind = "bifurcation_diagram"', 'kind = "lines"'), "needs 'x' and 'y'"),
         (

@@ -15,7 +15,7 @@ _HOMES: Final = {
         "fields": ("vector_field",),
         "graphs": ("regime_graph",),
         "lines": ("lines", "time_series"),
-        "noise": ("noise_map",),
+        "noise": ("noise_map", "noise_spreads"),
         "paths": ("path_angle",),
         "sets": ("bifurcation_set", "regime_map"),
         "spectra": ("spectral_radius", "spectrum_path"),

@@ -198,7 +198,9 @@ def band_handles(shown: Sequence[Branch]) -> list[Any]:
             colour = LINE_COLOURS[number % len(LINE_COLOURS)]
             if branch.profiles:
                 fill = to_rgba(colour, 0.2)
-                handles.append(Patch(facecolor=fill, edgecolor=colour, lw=1.0, label=branch.curve))
+                steps = branch.system.iterations
+                word = f"{branch.curve}, one in {steps} steps" if steps > 1 else branch.curve
+                handles.append(Patch(facecolor=fill, edgecolor=colour, lw=1.0, label=word))
     if any(tongues_of(b) for b in shown):
         handles.append(Line2D([], [], color=GREY, lw=2.2, alpha=0.75, label="locked (tongue)"))
     return handles

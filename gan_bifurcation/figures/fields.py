@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.errors import MisuseError, unknown_name
-from gan_bifurcation.figures.style import BLACK, BLUE, GREEN, LINE_COLOURS, ORANGE, PURPLE, RED, axes_or_new, styled
+from gan_bifurcation.figures.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, axes_or_new, styled
 from gan_bifurcation.figures.text import math_name
 from gan_bifurcation.ranges import as_range
 from gan_bifurcation.system import System
@@ -26,6 +26,7 @@ def vector_field(
     window: Mapping[str, Any] | None = None,
     equilibria: Iterable[Point] | None = None,
     rest: Mapping[str, float] | None = None,
+    labels: Sequence[str] | None = None,
     arrows: int = 14,
     ax: Axes | None = None,
 ) -> Axes:
@@ -46,6 +47,8 @@ def vector_field(
         the known one.
     rest : mapping of state to float, optional
         The other states; by default as at the known equilibrium, or zero.
+    labels : sequence of str, optional
+        What each orbit is called in the legend; by default the parameters in which their systems differ.
     arrows : int
         Along each axis.
     ax : Axes, optional
@@ -53,13 +56,16 @@ def vector_field(
     Returns
     -------
     Axes
+        With equal units where the window is a square.
     """
     first, second = states or plane(system)
     for name in (first, second):
         if name not in system.states:
             raise unknown_name("state", name, system.states)
     i, j = system.states.index(first), system.states.index(second)
-    paths = [_states_of(orbit, system) for orbit in _several(orbits)]
+    shown = _several(orbits)
+    paths = [_states_of(orbit, system) for orbit in shown]
+    names = told_apart([orbit.system.parameters if hasattr(orbit, "system") else {} for orbit in shown])
     known = system.equilibrium_guess()
     base = np.zeros(system.n) if known is None else known.copy()
     for name, value in (rest or {}).items():
@@ -85,8 +91,22 @@ def vector_field(
     ax.set_ylim(*limits[1])
     ax.set_xlabel(math_name(first))
     ax.set_ylabel(math_name(second))
-    _legend(ax, system.kind, bool(paths), found)
+    if np.isclose(limits[0][1] - limits[0][0], limits[1][1] - limits[1][0]):
+        ax.set_aspect("equal")
+    _legend(ax, system.kind, names if labels is None else list(labels), found)
     return ax
+
+
+def told_apart(parameters: Sequence[Mapping[str, float]]) -> list[str]:
+    """A name for each of several runs: the values of the parameters in which they differ, if these are few.
+
+    >>> told_apart([{"a": 0.5, "b": 1.0}, {"a": 0.58, "b": 1.0}])
+    ['$a$ = 0.5', '$a$ = 0.58']
+    """
+    differ = [name for name in parameters[0] if len({p.get(name) for p in parameters}) > 1] if parameters else []
+    if not 1 <= len(differ) <= 2:
+        return ["orbit, from its start"] + [""] * (len(parameters) - 1) if parameters else []
+    return [", ".join(f"{math_name(name)} = {p.get(name, np.nan):.4g}" for name in differ) for p in parameters]
 
 
 def stability(point: Point) -> str:
@@ -114,7 +134,7 @@ _MARKERS: Final[Mapping[str, Mapping[str, Any]]] = {
 _WORDS: Final = {
     "stable": "stable {}",
     "not stable": "{}, not stable",
-    "neutral": "{}, neutral: a centre, or one of a manifold",
+    "neutral": "{}, neutral",
 }
 
 
@@ -192,24 +212,13 @@ def _equilibria(system: System, names: tuple[str, str], limits: Any) -> list[Poi
     return [point(system)]
 
 
-def _legend(ax: Axes, kind: str, orbits: bool, found: Sequence[Point]) -> None:
+def _legend(ax: Axes, kind: str, orbits: Sequence[str], found: Sequence[Point]) -> None:
     what = "equilibrium" if kind == "flow" else "fixed point"
     kinds = {stability(p) for p in found}
     handles = [Line2D([], [], ls="", label=_WORDS[k].format(what), **_MARKERS[k]) for k in _MARKERS if k in kinds]
-    if orbits:
-        handles.append(
-            Line2D(
-                [],
-                [],
-                marker="o",
-                ls="-",
-                lw=0.8,
-                color=LINE_COLOURS[1],
-                ms=3,
-                mfc=RED,
-                mec=RED,
-                label="orbit, from its start",
-            )
-        )
+    for number, label in enumerate(orbits):
+        if label:
+            colour = _ORBITS[number % len(_ORBITS)]
+            handles.append(Line2D([], [], marker="o", lw=0.8, color=colour, ms=3, mfc=RED, mec=RED, label=label))
     if handles:
-        ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, frameon=False)
+        ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, frameon=False)

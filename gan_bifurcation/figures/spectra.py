@@ -83,13 +83,17 @@ def spectrum_path(branch: Branch, *, colour_bar: bool = True, ax: Axes | None = 
 
 
 @styled
-def spectral_radius(branches: Branch | Sequence[Branch], *, ax: Axes | None = None) -> Axes:
+def spectral_radius(
+    branches: Branch | Sequence[Branch], *, labels: Sequence[str] | None = None, ax: Axes | None = None
+) -> Axes:
     """The largest modulus of the multipliers, or real part of the eigenvalues, against the parameter.
 
     Parameters
     ----------
     branches : Branch or sequence of Branch
         All over the same parameter, all maps or all flows.
+    labels : sequence of str, optional
+        What each branch is called in the legend; by default the update rule, where these differ.
     ax : Axes, optional
 
     Returns
@@ -107,7 +111,7 @@ def spectral_radius(branches: Branch | Sequence[Branch], *, ax: Axes | None = No
     ax = axes_or_new(ax)
     threshold = 1.0 if kind == "map" else 0.0
     ax.axhline(threshold, color=GREY, lw=0.9, ls=(0, (1, 1)), zorder=1)
-    labels, curves = [], []
+    marks, curves = [], []
     for number, branch in enumerate(shown):
         values, spectra = _dense_spectra(branch, name)
         sizes = np.max(spectra.real if kind == "flow" else np.abs(spectra), axis=1)
@@ -130,7 +134,7 @@ def spectral_radius(branches: Branch | Sequence[Branch], *, ax: Axes | None = No
             mark, marker = mark_of(point.label)
             x, y = point.system.parameters[name], size_of(point)
             ax.plot([x], [y], marker=marker, ls="", color=mark, zorder=6)
-            labels.append((x, y, point.name or point.label, mark))
+            marks.append((x, y, point.name or point.label, mark))
     if looks_logarithmic(shown[0], name):
         ax.set_xscale("log")
     ax.set_xlim(min(c[:, 0].min() for c in curves), max(c[:, 0].max() for c in curves))
@@ -139,14 +143,26 @@ def spectral_radius(branches: Branch | Sequence[Branch], *, ax: Axes | None = No
     tidy(ax)
     ax.set_xlabel(math_name(name))
     ax.set_ylabel(r"spectral radius $\max|\rho|$" if kind == "map" else r"$\max\,\mathrm{Re}\,s$")
+    named = _rules(shown) if labels is None else list(labels)
+    lines = [Line2D([], [], color=LINE_COLOURS[k % len(LINE_COLOURS)], lw=1.5, label=w) for k, w in enumerate(named)]
+    stable = GREY if lines else "black"
     handles = [
-        Line2D([], [], color="black", lw=1.5, label="stable"),
-        Line2D([], [], color="black", lw=1.1, ls=(0, (4, 2)), label="unstable"),
+        *lines,
+        Line2D([], [], color=stable, lw=1.5, label="stable"),
+        Line2D([], [], color=stable, lw=1.1, ls=(0, (4, 2)), label="unstable"),
         Line2D([], [], color=GREY, lw=0.9, ls=(0, (1, 1)), label="threshold"),
     ]
     ax.legend(handles=handles, loc="best")
-    place_labels(ax, labels, curves)
+    place_labels(ax, marks, curves)
     return ax
+
+
+def _rules(branches: Sequence[Branch]) -> list[str]:
+    """The update rules of branches in words, if no two are the same; otherwise nothing."""
+    from gan_bifurcation.rules.tables import RULES
+
+    words = [next((w for w, kind in RULES.items() if type(b.system.rule) is kind), "") for b in branches]
+    return [w.replace("_", " ") for w in words] if all(words) and len(set(words)) == len(words) > 1 else []
 
 
 def _kind(branch: Branch) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gan_bifurcation import flow_kernels as fk
 from gan_bifurcation import flow_steps as fs
 from gan_bifurcation import lanes
-from gan_bifurcation.integrator import integrate
+from gan_bifurcation.flow_modes import Pieces
 from gan_bifurcation.observables import guarded_tape
 from gan_bifurcation.simulate import outside
 from gan_bifurcation.system import System
@@ -24,12 +24,7 @@ IntArray = NDArray[np.int64]
 # Beyond the codes of `lanes.sweep`: a flow that needs too many steps.
 STUCK: Final = -1
 _MOST_STEPS: Final = 200_000
-_CODES: Final = {
-    "finished": lanes.INSIDE,
-    "too large": lanes.TOO_LARGE,
-    "step limit": STUCK,
-    "chattering": STUCK,
-}
+_CODES: Final = {fk.FINISHED: lanes.INSIDE, fk.TOO_LARGE: lanes.TOO_LARGE, fk.STEP_LIMIT: STUCK}
 # Looks at a flow per window.
 _LOOKS: Final = 64
 # How often neighbouring orbits are drawn near again.
@@ -76,6 +71,8 @@ class Cells:
         self.ticks = np.zeros(len(x), dtype=np.int64)
         self.effort = np.zeros(len(x), dtype=np.int64)
         self._h = np.zeros(len(x))
+        # Of flows with kinks: the smooth piece that each orbit is in.
+        self._pieces: dict[int, Pieces] = {}
         self._tape = guarded_tape(system) if system.kind == "map" else system.tape
 
     def advance(self, cells: IntArray, ticks: int) -> Window:
@@ -165,7 +162,7 @@ class Cells:
         times = np.linspace(0.0, ticks * self.tick, samples + 1)
         states = np.zeros((len(cells), samples + 1, n))
         if system.switching_functions:
-            codes = self._march_by_pieces(y, p, clock, times, states)
+            codes = self._march_by_pieces(cells, y, p, clock, times, states)
         else:
             settings = fs.Settings(self.tolerance, self.tolerance, np.inf, self.bound, _MOST_STEPS)
             scratch = fs.make_scratch(system.tape, n)
@@ -193,7 +190,7 @@ class Cells:
         return states
 
     def _march_by_pieces(
-        self, y: FloatArray, p: FloatArray, clock: fs.Clock, times: FloatArray, states: FloatArray
+        self, cells: IntArray, y: FloatArray, p: FloatArray, clock: fs.Clock, times: FloatArray, states: FloatArray
     ) -> IntArray:
         """One orbit after the other, from one smooth piece of the right-hand side to the next; returns the codes.
 
@@ -201,14 +198,13 @@ class Cells:
         surface it would go to and fro for ever.
         """
         codes = np.zeros(len(y), dtype=np.int64)
-        for cell in range(len(y)):
-            parameters = dict(zip(self.system.parameters, p[cell].tolist(), strict=True))
-            found = integrate(
-                self.system, y[cell], float(times[-1]), times=times, parameters=parameters, tolerance=self.tolerance,
-                bound=self.bound, most_steps=_MOST_STEPS,
-            )  # fmt: skip
-            reached = len(found.times)
-            states[cell, :reached], y[cell] = found.states, found.final_state
-            clock.counts[cell, 0], clock.counts[cell, 4], clock.real[cell, 0] = found.steps, reached, found.final_time
-            codes[cell] = _CODES.get(found.outcome.code, lanes.NOT_FINITE)
+        for row, cell in enumerate(cells.tolist()):
+            known = self._pieces.get(cell)
+            if known is None or not np.array_equal(known.y, y[row]):
+                known = Pieces(self.system, y[row], p[row])
+            own = fs.Clock(clock.real[row : row + 1], clock.counts[row : row + 1])
+            settings = fs.Settings(self.tolerance, self.tolerance, np.inf, self.bound, _MOST_STEPS)
+            codes[row] = _CODES.get(known.march(own, settings, times, states[row : row + 1]), lanes.NOT_FINITE)
+            y[row] = known.y
+            self._pieces[cell] = known
         return codes

@@ -15,15 +15,16 @@ from gan_bifurcation.regimes.noise_draws import Draws, whole_batch
 from gan_bifurcation.regimes.noise_runs import moments_about, whole
 from gan_bifurcation.regimes.noise_theory import NoiseModel, derivative_of
 from gan_bifurcation.system import System
-from gan_bifurcation.tables import Table
 
-__all__ = ["MeasuredSpread", "Spread", "measured_spread", "noise_table", "stationary_spread"]
+__all__ = ["MeasuredSpread", "Spread", "measured_spread", "stationary_spread"]
 
 FloatArray = NDArray[np.float64]
 # Below this share of all noise a mode counts as one that noise does not reach.
 _UNREACHED: Final = 1e-12
 # Time constants of the slowest mode that are left out at the start of a measurement.
-_BURN: Final = 6.0
+BURN: Final = 6.0
+# And so many of them are run.
+CONSTANTS: Final = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,8 +232,8 @@ def measured_spread(
     count = whole(runs, "runs", 2, 100_000)
     theory = stationary_spread(at, batch, draws=draws)
     constant = 1.0 / theory.margin
-    total = max(500, math.ceil(60 * constant)) if steps is None else whole(steps, "steps", 2)
-    burn = math.ceil(_BURN * constant)
+    total = max(500, math.ceil(CONSTANTS * constant)) if steps is None else whole(steps, "steps", 2)
+    burn = math.ceil(BURN * constant)
     if burn >= total // 2:
         raise MisuseError(
             f"{total} steps are too few for a stationary spread, which takes about {burn} to build up; give more than "
@@ -255,37 +256,6 @@ def measured_spread(
         theory, count, total, seed, squares.mean(axis=0), squares.std(axis=0, ddof=1) / math.sqrt(kept),
         radius, 0.5 * sums.std(ddof=1) / math.sqrt(kept) / radius if radius > 0 else 0.0, 1.0 - kept / count,
     )  # fmt: skip
-
-
-def noise_table(
-    point: Point | System, batches: Any = (8, 32, 128), *, runs: int = 16, steps: int | None = None, seed: int = 0,
-    draws: Draws = "terms",
-) -> Table:  # fmt: skip
-    """Predicted against measured spread for several sizes of minibatches, for a study or a report.
-
-    Returns
-    -------
-    Table
-        Columns ``batch``, ``predicted`` and ``measured`` (the root of the mean squared distance in all states),
-        ``measured_error``, ``relative_error`` and ``sampling_error``; numbers: ``worst`` relative error, and the
-        ``slope`` of log(measured) over log(batch), -1/2 in theory.
-    """
-    rows: dict[str, list[float]] = {
-        name: [] for name in ("batch", "predicted", "measured", "measured_error", "relative_error", "sampling_error")
-    }
-    for batch in batches:
-        found = measured_spread(point, batch, runs=runs, steps=steps, seed=seed, draws=draws)
-        predicted = found.theory.radius()
-        values = (
-            float(batch), predicted, found.radius, found.radius_error, found.radius / predicted - 1.0,
-            found.radius_error / predicted,
-        )  # fmt: skip
-        for column, value in zip(rows.values(), values, strict=True):
-            column.append(value)
-    numbers = {"worst": max(map(abs, rows["relative_error"]))}
-    if len(rows["batch"]) > 1:
-        numbers["slope"] = float(np.polyfit(np.log(rows["batch"]), np.log(rows["measured"]), 1)[0])
-    return Table({name: np.array(values) for name, values in rows.items()}, numbers)
 
 
 def as_point(point: Point | System) -> Point:

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import MisuseError, unknown_name
-from gan_bifurcation.regimes.noise import as_point, chosen_states, measured_spread
+from gan_bifurcation.regimes.noise import as_point, chosen_states
 from gan_bifurcation.regimes.noise_contours import square_faces, zero_between, zero_lines
 from gan_bifurcation.regimes.noise_draws import Draws, whole_batch
-from gan_bifurcation.regimes.noise_runs import moments_about, whole
+from gan_bifurcation.regimes.noise_places import Place, Seen, spread_at
+from gan_bifurcation.regimes.noise_runs import whole
 from gan_bifurcation.regimes.noise_theory import NoiseModel, derivative_of
+from gan_bifurcation.regimes.window_check import check_window
 from gan_bifurcation.system import System
 from gan_bifurcation.tables import Table
 
@@ -194,6 +196,20 @@ class NoisyBorder:
         places = self.window.to_unit(np.vstack(self.lines))
         return np.asarray(shapely.distance(shapely.points(places), border))
 
+    def fixed_point(self, values: Mapping[str, float]) -> FloatArray:
+        """The fixed point at a place of the window, shape (n,); not a number where there is none."""
+        return self._branch.at(self.window.point(values), spread=False).x
+
+    def predicted(self, values: Mapping[str, float], batch: int) -> float:
+        """The spread at a place by linear theory: infinite where the point does not attract."""
+        return math.sqrt(self._branch.at(self.window.point(values)).variance / whole_batch(batch))
+
+    @property
+    def _branch(self) -> _Field:
+        if self._known is None:
+            raise MisuseError("A border that was read from a file has no branch to ask; make it by gb.noisy_border.")
+        return self._known
+
     def crossings(self, **held: float) -> dict[str, list[float]]:
         """Values of one parameter at which the borders lie while the other one is held.
 
@@ -262,40 +278,40 @@ class NoisyBorder:
             The two parameters, ``ratio`` of the measured radius to `radius` and its ``sampling_error``, ``exits`` (the
             share of runs that went beyond) and ``exit_step`` (median first step there; NaN if fewer than half did).
         """
+        if not self.lines:
+            raise MisuseError("There is no border in the window to check; choose another radius, batch or window.")
+        if self.system.kind != "map":
+            raise MisuseError(f"'{self.system.name}' is a flow; check the border of a map, such as gb.Simultaneous().")
+        whole(points, "points", 1)
+        whole(runs, "runs", 2, 100_000)
+        places = self.places(points, runs=runs, steps=steps, seed=seed, beyond=beyond)
+        return self.checked(places, [spread_at(place, workers) for place in places])
+
+    def places(self, points: int, *, runs: int, steps: int | None, seed: int, beyond: float) -> list[Place]:
+        """Where `check` makes its runs."""
         vertices = [
             (p, x)
             for line, fixed in zip(self.lines, self.fixed_points, strict=True)
             for p, x in zip(line, fixed, strict=True)
         ]
-        if not vertices:
-            raise MisuseError("There is no border in the window to check; choose another radius, batch or window.")
-        if self.system.kind != "map":
-            raise MisuseError(f"'{self.system.name}' is a flow; check the border of a map, such as gb.Simultaneous().")
-        count = min(whole(points, "points", 1), len(vertices))
-        rows: dict[str, list[float]] = {k: [] for k in (*self.names, "ratio", "sampling_error", "exits", "exit_step")}
         chosen = chosen_states(self.system, self.states)
-        for k in np.linspace(0, len(vertices) - 1, count + 2)[1:-1].astype(int).tolist():
-            p, x = vertices[k]
-            here = self.system.with_parameters(**dict(zip(self.names, p.tolist(), strict=True)))
-            seen = measured_spread(
-                here_point(here, x), self.batch, runs=runs, steps=steps, seed=seed, draws=self.draws, workers=workers
+        count = min(points, len(vertices))
+        return [
+            Place(
+                self.system.with_parameters(**dict(zip(self.names, vertices[k][0].tolist(), strict=True))),
+                vertices[k][1], self.batch, chosen, beyond * self.radius, self.draws, runs, steps, seed, number,
             )
-            theory = float(chosen @ seen.theory.variances)
-            measured = float(chosen @ seen.variances)
-            error = float(np.sqrt(chosen @ seen.errors**2))
-            exits = moments_about(
-                here, x, seen.steps, 0, self.batch, seen.runs, seed, self.draws, chosen, beyond * self.radius, workers
-            ).exits
-            gone = np.where(exits < 0, np.inf, exits)
-            median = float(np.median(gone))
-            values = (
-                *p.tolist(), math.sqrt(measured / theory), 0.5 * error / math.sqrt(measured * theory),
-                float(np.mean(exits >= 0)), median if math.isfinite(median) else math.nan,
-            )  # fmt: skip
-            for column, value in zip(rows.values(), values, strict=True):
-                column.append(value)
-        columns = {name: np.array(values) for name, values in rows.items()}
-        return Table(columns, {"worst": max(abs(ratio - 1.0) for ratio in rows["ratio"])})
+            for number, k in enumerate(np.linspace(0, len(vertices) - 1, count + 2)[1:-1].astype(int).tolist())
+        ]  # fmt: skip
+
+    def checked(self, places: Sequence[Place], seen: Sequence[Seen]) -> Table:
+        """The table of `check`, of what was found at its places."""
+        columns = {name: np.array([place.system.parameters[name] for place in places]) for name in self.names}
+        columns["ratio"] = np.array([s.measured / s.predicted for s in seen])
+        columns["sampling_error"] = np.array([s.error / s.predicted for s in seen])
+        columns["exits"] = np.array([s.exits for s in seen])
+        columns["exit_step"] = np.array([s.exit_step for s in seen])
+        return Table(columns, {"worst": float(np.abs(columns["ratio"] - 1.0).max())})
 
     def to_table(self) -> Table:
         """All vertices, for a study: the two parameters, ``line`` and ``distance``; numbers: the parts of the area."""
@@ -378,11 +394,14 @@ def noisy_border(
         raise MisuseError(f"The radius within which training should stay is a number above 0, but got {radius!r}.")
     if not 1e-9 <= tolerance <= 0.1:
         raise MisuseError(f"The tolerance of a border is a number from 1e-9 to 0.1, but got {tolerance!r}.")
+    if not (math.isfinite(step) and step > 0):
+        raise MisuseError(f"The time between two minibatches is a number above 0, but got step={step!r}.")
     whole(cells, "cells", 2, _FINEST)
     start = as_point(system)
     free = Window.of(start.system, window)
     if free.dimension != 2:
         raise MisuseError(f"A border under noise lies in a window of two parameters, but got {free.dimension}.")
+    check_window(start.system, free)
     chosen = chosen_states(start.system, states)
     known = _Field(start, free, draws, step, chosen, cells, radius**2 * size)
     if not np.any(known.margins > 0):
@@ -406,9 +425,3 @@ def noisy_border(
         tuple(np.array([known.at(unit).x for unit in line]) for line in lines),
         tuple(faces), draws, known,
     )  # fmt: skip
-
-
-def here_point(system: System, x: FloatArray) -> Point:
-    """A fixed point that is known already."""
-    a = system.jacobian(x)[:, : system.n]
-    return Point(system, x, np.linalg.eigvals(a).astype(complex))

@@ -87,7 +87,14 @@ class NoiseModel:
     through all stages of a step, is what turns errors of expectations into errors of the next state.
     """
 
-    def __init__(self, system: System, draws: Draws = "terms") -> None:
+    @staticmethod
+    def check(system: System) -> None:
+        """Whether a rule and a game have a linear theory at all.
+
+        Raises
+        ------
+        MisuseError
+        """
         if isinstance(system.rule, Adam):
             raise MisuseError(
                 "Adam divides by the root of a mean square that the noise itself makes, so there is no linear theory; "
@@ -98,6 +105,9 @@ class NoiseModel:
                 f"'{system.name}' has kinks, across which noise carries training, so there is no linear theory; use "
                 "gb.simulate_noisy."
             )
+
+    def __init__(self, system: System, draws: Draws = "terms") -> None:
+        self.check(system)
         self.system = system
         sampled = sampled_program(system, draws)
         drawn = [drawn for draw in sampled.drawn for drawn in draw.means]

@@ -8,12 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.errors import MisuseError
-from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.facts import Ending
 from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.regimes.borders import collect
@@ -23,7 +20,8 @@ from gan_bifurcation.regimes.plane import CHORDS, plane_map
 from gan_bifurcation.regimes.regime import RegimeMap
 from gan_bifurcation.regimes.sampling import Evaluator, make_sampler
 from gan_bifurcation.regimes.sets_of_faces import with_attractors
-from gan_bifurcation.regimes.traced import curves_of_oscillations, cut_short, traced_lines
+from gan_bifurcation.regimes.traced import cut_short, traced_lines
+from gan_bifurcation.regimes.window_check import check_window
 from gan_bifurcation.regimes.work_units import WorkUnits
 from gan_bifurcation.system import System
 
@@ -31,9 +29,6 @@ Progress = Callable[[int, int, str], Any]
 
 _logger = logging.getLogger(__name__)
 
-_RATES: Final = ("eta_d", "eta_g")
-# Places along a side of the window at which bounds of the domain are looked at.
-_SIDE: Final = 9
 # With curves of oscillations, what these divide must be looked for from so many initial conditions.
 _SAMPLES: Final = 64
 
@@ -138,7 +133,7 @@ def regime_map(
         # A name that is not known is said here and not by a worker.
         observable_tape(system, [text for text, _ in system.endings])
 
-    _check_window(system, window)
+    check_window(system, window)
 
     def report(done: int, total: int, text: str) -> bool:
         return progress is None or progress(done, total, text) is not False
@@ -168,6 +163,8 @@ def regime_map(
     )
     notes = cut_short(curves) if lines else []
     if depth and window.dimension == 2:
+        from gan_bifurcation.regimes.oscillation_curves import curves_of_oscillations
+
         more, said = curves_of_oscillations(collected, window, CHORDS * tolerance, lambda text: report(0, 0, text))
         lines, notes = lines + more, notes + said
     samples = (_SAMPLES if lines or depth else 0) if attractors is None else int(attractors)
@@ -184,37 +181,3 @@ def regime_map(
         collected = replace(collected, notes=(*collected.notes, *notes))
         made = plane_map(sampler, collected, lines, evaluator, tolerance)
     return with_attractors(made, evaluator) if samples else made
-
-
-def _check_window(system: System, window: Window) -> None:
-    """Refuse a window in which the system means nothing anywhere, as far as its parameters alone decide that."""
-    for name in _RATES:
-        if system.game is not None and name in window.ranges and window.ranges[name].high <= 0.0:
-            raise MisuseError(
-                f"The window of the learning rate '{name}' ends at {window.ranges[name].high:g}, but training needs a "
-                "positive one; move the window."
-            )
-    bounds = [(text, why) for text, why in system.domain if not _speaks_of_states(system, text)]
-    if not bounds:
-        return
-    tape = observable_tape(system, [text for text, _ in bounds])
-    side = np.linspace(0.0, 1.0, _SIDE)
-    units = np.stack(np.meshgrid(*[side] * window.dimension), axis=-1).reshape(-1, window.dimension)
-    values = np.array(
-        [
-            tape.evaluate([0.0] * system.n + system.with_parameters(**window.values(u)).parameter_vector().tolist())
-            for u in units
-        ]
-    )
-    for (text, why), inside in zip(bounds, (values >= 0.0).T, strict=True):
-        if not inside.any():
-            raise MisuseError(
-                f"The window lies outside the domain of '{system.name}', where {text} >= 0 ({why.rstrip('.')}); "
-                "move it."
-            )
-
-
-def _speaks_of_states(system: System, text: str) -> bool:
-    names = {name: symbol(name) for name in (*system.states, *system.parameters)}
-    names.update({s.name: s for s, _ in system.assignments})
-    return any(s.name in system.states for s in parse(text, names).free_symbols)

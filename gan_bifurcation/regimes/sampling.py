@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, fields, replace
@@ -35,6 +36,8 @@ CHUNK: Final = 128
 _DISPLACEMENT: Final = 1e-2
 # As `classify_many` has them.
 _BOUND: Final = 1e6
+# Seconds: pieces of work that take less are made again sooner than they are written.
+_WORTH_KEEPING: Final = 0.1
 _TICKS: Final = 4096
 _FOLDINGS: Final = 15.0
 
@@ -309,8 +312,10 @@ class Evaluator:
             results = iter(map(_work, left) if self.executor is None else self.executor.map(_work, left))
             done = 0
             for (_, _, points), before in zip(tasks, kept, strict=True):
+                began = time.perf_counter()
                 found = next(results) if before is None else before
-                if self.store is not None and before is None:
+                slow = self.executor is not None or time.perf_counter() - began > _WORTH_KEEPING
+                if self.store is not None and before is None and slow:
                     self.store.keep(what, points, found)
                 known.update({tuple(p.tolist()): c for p, c in zip(points, found, strict=True)})
                 done += len(points)

@@ -81,6 +81,10 @@ class Verdict:
     def __str__(self) -> str:
         return f"{self.kind} ({self.detail})" if self.detail else self.kind
 
+    def __repr__(self) -> str:
+        # Numbers of every state would fill a screen.
+        return f"<Verdict: {self}. {self.reason}>"
+
 
 @dataclass(frozen=True, eq=False)
 class Verdicts:

@@ -93,6 +93,11 @@ def _signed(rmap: Any, values: Mapping[str, float], at: Mapping[str, float]) -> 
     return ", ".join(f"{name} by {value:+.4g}" for name, value in kept.items()) or "by less than rounding"
 
 
+def _border(label: str) -> str:
+    """What a border is called within a sentence."""
+    return {"frame": "the frame of the window", "global": "a global border"}.get(label, label)
+
+
 def _regime(rmap: Any, at: Mapping[str, float]) -> dict[str, Any]:
     face = rmap.at(**at)
     detail = _detail(rmap, face, at)
@@ -136,7 +141,7 @@ def _change(rmap: Any, at: Mapping[str, float], verdict: str) -> dict[str, Any]:
     if change.distance == 0:
         text = f"At {_named(rmap, at)}, training {verdict} already."
     else:
-        crossed = f"across {change.label} at {_named(rmap, change.parameters)}"
+        crossed = f"across {_border(change.label)} at {_named(rmap, change.parameters)}"
         moved = _signed(rmap, change.change, change.parameters)
         text = f"The smallest change after which training {verdict}: {moved}, {crossed}."
     return {"text": text, **asdict(change)}
@@ -176,6 +181,7 @@ def _circle(rmap: Any, verdict: str) -> dict[str, Any]:
     shape, size = ("circle", "radius") if rmap.window.dimension > 1 else ("interval", "half width")
     text = (
         f"The largest {shape} in which training {verdict} has its centre at {_named(rmap, circle.centre)} and the "
-        f"{size} {100 * circle.radius:.3g} % of the window ({spans}); what limits it: {', '.join(circle.touches)}."
+        f"{size} {100 * circle.radius:.3g} % of the window ({spans}); what limits it: "
+        f"{', '.join(map(_border, circle.touches))}."
     )
     return {"text": text, **asdict(circle)}

@@ -50,6 +50,7 @@ def content(results: Results) -> dict[str, Any]:
         "certificates": [row for table in results.certificates.values() for row in table.rows],
         "maps": [_map(name, rmap) for name, rmap in results.maps.items()],
         "basins": [_basins(name, picture) for name, picture in results.basins.items()],
+        "noise": [_noise(name, found) for name, found in results.noise.items()],
         "orbits": [_orbit(name, results[name]) for name in results.names("orbit")],
         "tables": [_table(section.name, section.of, results[section.name]) for section in study.table]
         + [_table(section.name, "rotation_numbers", results[section.name]) for section in study.staircase],
@@ -278,6 +279,33 @@ def _basins(name: str, picture: Any) -> dict[str, Any]:
             for a in found.attractors
         ],
         "notes": list(found.notes),
+    }  # fmt: skip
+
+
+def _noise(name: str, found: Any) -> dict[str, Any]:
+    """What noise does over a window, in sentences, and its tables."""
+    x, y = found.border.names
+    tables = [
+        ("Parts of the window, each against runs at a place in it", "parts", found.parts),
+        (f"Sizes of minibatches at {x} = {found.at[x]:.6g}, {y} = {found.at[y]:.6g}", "spreads", found.spreads),
+        ("Runs on the border under noise: measured over predicted spread", "check", found.check),
+    ]
+    return {
+        "name": name, "over": f"{x} and {y}", "sentences": found.sentences,
+        "border": f"{name}/border.csv" if found.border.lines else "",
+        "tables": [
+            {
+                "caption": caption, "file": f"{name}/{file}.csv",
+                "columns": [column.replace("_", " ") if column not in (x, y) else column for column in table.columns],
+                "texts": [column for column, values in table.columns.items() if values.dtype.kind == "U"],
+                "rows": [
+                    {key: "" if value != value else _shown(value) for key, value in row.items()}
+                    for row in table.rows[:_MOST_IN_TABLE]
+                ],
+            }
+            for caption, file, table in tables
+            if table.columns
+        ],
     }  # fmt: skip
 
 

@@ -62,6 +62,7 @@ def write_report(results: Results, folder: str | Path | None = None, jobs: int =
     for figure in said["figures"]:
         if figure.name not in placed:
             images[figure.name] = _data_uri(figure, _MOST_OF_ALL - sum(map(len, images.values())))
+    said["noise_beside"] = _beside(results, where, "noise")
     said["tables_beside"] = _beside(results, where, "tables")
     page = html.render(**said, **_live(linked, results), images=images, placed=placed)
     write_atomically(where / "report.html", page.encode())

@@ -15,7 +15,8 @@ from gan_bifurcation.rotation import angles, of_angles
 from gan_bifurcation.studies.computing import special_point
 from gan_bifurcation.studies.results import Claim
 from gan_bifurcation.studies.schema import ClaimSpec, Study
-from gan_bifurcation.studies.systems import evaluate
+from gan_bifurcation.studies.shares import of_regime, of_shares
+from gan_bifurcation.studies.systems import evaluate, with_definitions
 from gan_bifurcation.system import System
 
 # Places along a curve at which a formula is tried: all points of short curves.
@@ -40,7 +41,9 @@ def check_claims(study: Study, systems: Mapping[str, System], get: Callable[[str
             raise
         except GanBifurcationError as error:
             raise StudyFileError(f"In claim[{number + 1}]: {error}") from error
-        tolerance = "" if claim.criticality is not None or claim.verdict is not None else f"{claim.tolerance:.0e}"
+        words = claim.criticality is not None or claim.verdict is not None
+        chance = claim.basins is not None or (claim.map is not None and claim.expected is not None)
+        tolerance = "95 % interval" if chance else "" if words else f"{claim.tolerance:.0e}"
         made.append(Claim(claim.text, claim.paper, expected, computed, agrees, tolerance))
     return made
 
@@ -53,6 +56,10 @@ def _check(claim: ClaimSpec, study: Study, get: Callable[[str], Any]) -> tuple[s
         return _numbers(claim, study, values_at(found), get)
     if claim.curve is not None:
         return _curve(claim, study, _curve_of(get(claim.curve.partition(":")[0]), claim.curve))
+    if claim.basins is not None:
+        return of_shares(claim, study, get(claim.basins))
+    if claim.map is not None and claim.expected is not None:
+        return of_regime(claim, study, get(claim.map))
     if claim.map is not None:
         regime = get(claim.map).at(**(claim.at or {}))
         words = f"{regime.verdict} ({regime.detail})" if regime.detail else str(regime.verdict)
@@ -64,7 +71,7 @@ def _check(claim: ClaimSpec, study: Study, get: Callable[[str], Any]) -> tuple[s
             words = f"{orbit['verdict']} ({orbit['detail']})" if orbit["detail"] else str(orbit["verdict"])
             return claim.verdict, words, claim.verdict in (orbit["verdict"], words)
         return _numbers(claim, study, values_of_orbit(orbit), get)
-    return _numbers(claim, study, dict(get(claim.table or "").numbers), get)
+    return _numbers(claim, study, dict(get(claim.noise or claim.table or "").numbers), get)
 
 
 def _numbers(claim: ClaimSpec, study: Study, own: dict[str, float], get: Callable[[str], Any]) -> tuple[str, str, bool]:
@@ -212,14 +219,3 @@ def _curvature(system: System) -> float:
         # The game is kept with its number: another one could get its id later.
         _CURVATURES[id(game)] = (game, kernel_curvature(game) * game.parameters["sigma"] ** 2)
     return _CURVATURES[id(game)][1]
-
-
-def with_definitions(values: dict[str, float], study: Study) -> dict[str, float]:
-    """The values and what the study defines by them, in order, as far as the names in a definition are there."""
-    known = dict(values)
-    for name, text in study.define.items():
-        try:
-            known[name] = evaluate(text, known)
-        except GanBifurcationError:
-            continue
-    return known

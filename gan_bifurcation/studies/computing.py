@@ -34,6 +34,7 @@ from gan_bifurcation.studies.schema import (
     OrbitSpec,
 )
 from gan_bifurcation.studies.stairs import make_staircase
+from gan_bifurcation.studies.systems import check_free
 from gan_bifurcation.studies.tabulating import make_table, save_table
 from gan_bifurcation.system import System
 
@@ -123,6 +124,15 @@ class Workshop:
             assert system is not None
             made = _basins(part.section, system, self.seed, self.executor)
             made.save(base)
+        elif part.kind == "noise":
+            from gan_bifurcation.studies.noising import make_noise
+
+            assert system is not None
+            at = inside(system, part.section.parameters, part.section.free)
+            about = point(at, guess(at, part.section.start)) if part.section.start else at
+            made = make_noise(part.section, about, self.seed, tell, self.executor, base / "work")
+            made.save(base)
+            _clear(base / "work")
         elif part.kind == "staircase":
             assert system is not None
             at = inside(system, part.section.parameters, part.section.free)
@@ -244,6 +254,7 @@ def make_event(spec: EventSpec) -> Event:
 def inside(system: System, parameters: Mapping[str, float], free: Mapping[str, Range]) -> System:
     """The system at parameters that lie in the window: a free one that does not starts at the middle."""
     changed = system.with_parameters(**parameters)
+    check_free(changed, free)
     moved = {k: r.from_unit(0.5) for k, r in free.items() if changed.parameters[k] not in r}
     for name in moved:
         if name in parameters:

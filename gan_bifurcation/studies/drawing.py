@@ -11,6 +11,7 @@ from gan_bifurcation import figures
 from gan_bifurcation.branch import Branch
 from gan_bifurcation.continuation.bifurcation_set import BifurcationSet
 from gan_bifurcation.errors import MisuseError, Outcome
+from gan_bifurcation.figures.fields import told_apart
 from gan_bifurcation.figures.surfaces import panel_grid
 from gan_bifurcation.regimes.basin_picture import BasinPicture
 from gan_bifurcation.simulate import Orbit
@@ -19,10 +20,12 @@ from gan_bifurcation.system import System
 from gan_bifurcation.tables import Table
 
 _ASPECTS: Mapping[str, float] = {
-    "basins": 1.05,
+    "basins": 1.05, "noise_map": 0.85,
     "bifurcation_set": 0.95, "regime_map": 0.95, "regime_graph": 0.95, "vector_field": 0.98, "spectrum_path": 0.82,
     "landscape": 0.85, "heat_map": 0.85, "profile": 0.9, "profiles": 0.46, "tongues": 0.95,
 }  # fmt: skip
+# As a figure's own style has it, which is over when the title comes.
+_TITLE = figures.style.STYLE["axes.titlesize"]
 _OF_PROFILES = ("profile", "profiles", "staircase", "tongues")
 _OF_TABLES = ("lines", "time_series", "heat_map", "landscape")
 
@@ -61,9 +64,13 @@ class Drawer:
             _demand(section, parts, "branches or curves", lambda part: isinstance(part, kinds))
             several = [c for part in several for c in (part.curves if isinstance(part, BifurcationSet) else [part])]
         elif section.kind in ("regime_map", "regime_graph"):
-            _demand(
-                section, parts, "a map", lambda part: not isinstance(part, Branch | Table | BasinPicture | dict | list)
-            )
+            from gan_bifurcation.regimes.regime import RegimeMap
+
+            _demand(section, parts, "a map", lambda part: isinstance(part, RegimeMap))
+        elif section.kind in ("noise_map", "noise_spreads"):
+            from gan_bifurcation.regimes.noise_map import NoiseMap
+
+            _demand(section, parts, "noise", lambda part: isinstance(part, NoiseMap))
         elif section.kind == "basins":
             _demand(section, parts, "basins", lambda part: isinstance(part, BasinPicture))
         else:
@@ -81,15 +88,20 @@ class Drawer:
             figures.regime_map(first, ax=ax)
         elif section.kind == "regime_graph":
             figures.regime_graph(first, ax=ax)
+        elif section.kind == "noise_map":
+            figures.noise_map(first, ax=ax)
+        elif section.kind == "noise_spreads":
+            figures.noise_spreads(parts, ax=ax)
         elif section.kind == "basins":
             figures.basins(first, ax=ax)
         else:
             system = self.system_of(section.of[0]).with_parameters(**first["parameters"])
             paths = [part["states"] for part in several]
             plane = (section.states[0], section.states[1]) if section.states else None
-            figures.vector_field(system, paths, plane, window=section.window, ax=ax)
+            words = told_apart([part["parameters"] for part in several])
+            figures.vector_field(system, paths, plane, window=section.window, labels=words, ax=ax)
         if section.title:
-            ax.set_title(section.title)
+            ax.set_title(section.title, fontsize=_TITLE)
         return figure
 
     def _panels(self, section: FigureSpec, parts: Mapping[str, Any]) -> Any:
@@ -110,7 +122,7 @@ class Drawer:
             items = {k: v if isinstance(v, Branch) else self._orbit(k, v) for k, v in over.items()}
             figures.landscape(table, section.field, items, x=section.x, log=section.log, labels=section.labels, ax=ax)
             if section.title:
-                ax.set_title(section.title)
+                ax.set_title(section.title, fontsize=_TITLE)
             return figure
         fields = section.fields or [name for name in table.fields if name != section.contour]
         # Panels are as high as three of them side by side are wide.
@@ -138,7 +150,7 @@ class Drawer:
             reference=section.reference, axes=axes,
         )  # fmt: skip
         if section.title:
-            np.ravel(axes)[0].set_title(section.title)
+            np.ravel(axes)[0].set_title(section.title, fontsize=_TITLE)
         return figure
 
     def _staircase(self, section: FigureSpec, parts: Mapping[str, Any]) -> Any:
@@ -179,7 +191,7 @@ def _profiles(section: FigureSpec, parts: Mapping[str, Any]) -> Any:
         else:
             figures.staircase(several, ax=ax)
     if section.title:
-        ax.set_title(section.title)
+        ax.set_title(section.title, fontsize=_TITLE)
     return figure
 
 
@@ -194,7 +206,7 @@ def _lines(section: FigureSpec, parts: Mapping[str, Any]) -> Any:
         window=section.window, reference=section.reference, width=section.size, ax=ax,
     )  # fmt: skip
     if section.title and ax is not None:
-        ax.set_title(section.title)
+        ax.set_title(section.title, fontsize=_TITLE)
     return drawn
 
 

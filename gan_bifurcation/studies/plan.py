@@ -12,13 +12,18 @@ import gan_bifurcation
 from gan_bifurcation.errors import MisuseError, StudyFileError, unknown_name
 from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.studies.reading import plain
-from gan_bifurcation.studies.schema import Study, TableSpec
-from gan_bifurcation.studies.systems import digest_of_game
+from gan_bifurcation.studies.schema import NoiseSpec, Study, TableSpec
+from gan_bifurcation.studies.systems import check_free, digest_of_game
 from gan_bifurcation.studies.tabulating import check_settings
 from gan_bifurcation.system import System
 
 # Kinds of parts that are computed of a system.
-_OF_SYSTEMS: Final = ("branch", "curve", "tongues", "set", "map", "basins", "staircase", "orbit")
+_OF_SYSTEMS: Final = ("branch", "curve", "tongues", "set", "map", "basins", "noise", "staircase", "orbit")
+# What claims are about, and the kinds of parts that they may name there.
+_CLAIMED: Final = {
+    "point": ("branch", "curve", "set", "tongues"), "curve": ("branch", "curve", "set"), "map": ("map",),
+    "table": ("table", "certificate", "staircase"), "noise": ("noise",), "basins": ("basins",), "orbit": ("orbit",),
+}  # fmt: skip
 # Raised when results of the same study would be written otherwise.
 FORMAT = 2
 
@@ -30,7 +35,7 @@ class Part:
     Attributes
     ----------
     kind : str
-        branch, curve, tongues, set, certificate, map, basins, staircase, orbit, table or figure.
+        branch, curve, tongues, set, certificate, map, basins, noise, staircase, orbit, table or figure.
     name : str
     section : object
         Its section of the study.
@@ -151,12 +156,18 @@ def _check(systems: Mapping[str, System], name: str, section: Any, where: str) -
         raise StudyFileError(f"In {where}: {unknown_name('system', name, [n for n in systems if n])}")
     system = systems[name]
     try:
-        for parameter in (*getattr(section, "free", {}), *getattr(section, "parameters", {})):
+        for parameter in getattr(section, "parameters", {}):
             system.parameter_index(parameter)
         named = getattr(section, "start", None) or getattr(section, "initial", None) or {}
-        for state in (*named, *getattr(section, "box", {}), *getattr(section, "plane", {})):
+        watched = section.states if isinstance(section, NoiseSpec) else ()
+        for state in (*named, *getattr(section, "box", {}), *getattr(section, "plane", {}), *watched):
             if state not in system.states:
                 raise unknown_name("state", state, system.states)
+        check_free(system.with_parameters(**getattr(section, "parameters", {})), getattr(section, "free", {}))
+        if isinstance(section, NoiseSpec):
+            from gan_bifurcation.studies.noising import check_noise
+
+            check_noise(section, system)
     except MisuseError as error:
         raise StudyFileError(f"In {where}: {error}") from error
 
@@ -174,11 +185,15 @@ def _check_claims(study: Study, computed: Mapping[str, str]) -> None:
         _check_expression(definition, f"define.{name}")
     for number, claim in enumerate(study.claim):
         where = f"claim[{number + 1}]"
-        start = claim.point.partition(":")[0] if claim.point else ""
         if claim.against:
             _found(computed, claim.against.partition(":")[0], where)
-        curve = claim.curve.partition(":")[0] if claim.curve else ""
-        _found(computed, start or curve or claim.map or claim.table or claim.orbit or "", where)
+        for of, kinds in _CLAIMED.items():
+            if (reference := getattr(claim, of)) is not None:
+                kind, name = _found(computed, reference.partition(":")[0], where)
+                if kind not in kinds:
+                    raise StudyFileError(
+                        f"In {where}: '{of}' names a {' or '.join(kinds)}, but '{name}' is a part of kind '{kind}'."
+                    )
         for text in (claim.value, claim.expected, claim.zero):
             if isinstance(text, str):
                 _check_expression(text, where)

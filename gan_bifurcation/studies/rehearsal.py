@@ -5,11 +5,14 @@ they would need the same function at the same time, and all but one would wait. 
 does, on a map with two states, what a study needs last.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-__all__ = ["is_needed", "rehearse"]
+if TYPE_CHECKING:
+    from gan_bifurcation.system import System
+
+__all__ = ["is_needed", "load_compiled", "rehearse"]
 
 _CELLS: Final = 2
 _STEPS: Final = 64
@@ -21,6 +24,12 @@ def is_needed() -> bool:
     from gan_bifurcation.lanes import sweep
 
     return not is_kept(sweep)
+
+
+def load_compiled(system: "System | None") -> None:
+    """Load what every process of a study uses of the compiled functions, so that forked ones have it."""
+    if system is not None:
+        system.jacobian(np.zeros(system.n))
 
 
 def rehearse() -> None:

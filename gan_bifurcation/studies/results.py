@@ -85,7 +85,7 @@ class Results:
         return self._systems or all_systems(self.file.study, self.file.folder)
 
     def names(self, kind: str) -> list[str]:
-        """Names of the parts of a kind: branch, curve, tongues, set, certificate, map, basins, staircase, orbit, ..."""
+        """Names of the parts of a kind: branch, curve, tongues, set, map, noise, orbit, table, figure, ..."""
         return [part["name"] for part in self.summary["parts"] if part["kind"] == kind]
 
     def __getitem__(self, name: str) -> Any:
@@ -128,6 +128,10 @@ class Results:
         return {name: self[name] for name in self.names("basins")}
 
     @cached_property
+    def noise(self) -> dict[str, Any]:
+        return {name: self[name] for name in self.names("noise")}
+
+    @cached_property
     def figures(self) -> dict[str, Figure]:
         made = {}
         for section in self.file.study.figure:
@@ -155,7 +159,7 @@ class Results:
 def part_base(folder: Path, kind: str, name: str) -> Path:
     """Where the data of a part lies, without suffix."""
     where = {"branch": "branches", "curve": "branches", "map": "maps", "orbit": "orbits", "figure": "figures"}
-    where |= {"tongues": "tongues", "set": "sets", "basins": "basins"}
+    where |= {"tongues": "tongues", "set": "sets", "basins": "basins", "noise": "noise"}
     return folder / where.get(kind, "tables") / name
 
 
@@ -180,6 +184,10 @@ def load_part(folder: Path, kind: str, name: str) -> Any:
         from gan_bifurcation.regimes.basin_picture import BasinPicture
 
         return BasinPicture.load(base)
+    if kind == "noise":
+        from gan_bifurcation.regimes.noise_map import NoiseMap
+
+        return NoiseMap.load(base)
     if kind == "figure":
         return base
     if kind in ("table", "certificate", "staircase"):

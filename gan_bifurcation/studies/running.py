@@ -25,8 +25,8 @@ from gan_bifurcation.studies.computing import Workshop
 from gan_bifurcation.studies.drawing import Drawer
 from gan_bifurcation.studies.plan import FORMAT, Part, plan
 from gan_bifurcation.studies.reading import StudyFile, read_study
-from gan_bifurcation.studies.rehearsal import is_needed, rehearse
-from gan_bifurcation.studies.results import Results, load, part_base, read_json, text_hash
+from gan_bifurcation.studies.rehearsal import is_needed, load_compiled, rehearse
+from gan_bifurcation.studies.results import Claim, Results, load, part_base, read_json, text_hash
 from gan_bifurcation.studies.systems import all_systems, game_files
 from gan_bifurcation.system import System
 
@@ -112,6 +112,7 @@ def run_study(
         if p.identifier in finished:
             report(Progress(len(finished), len(parts), p.identifier, "kept", "from an earlier run"))
     left = [p for p in parts if p.identifier not in finished]
+    claims: list[Claim] | None = None
     counter = _Counter(report, len(parts), len(finished))
     if jobs == 1 or len(left) < 2 or executor is not None:
         for part in left:
@@ -119,9 +120,9 @@ def run_study(
             _make(workshop, parts, part, counter.within(part))
             counter.done(part)
     else:
-        _make_in_processes(file, systems, left, finished, folder, jobs, counter)
-    get = _getter(workshop, parts)
-    claims = check_claims(file.study, systems, get)
+        claims = _make_in_processes(file, systems, left, finished, folder, jobs, counter)
+    if claims is None:
+        claims = check_claims(file.study, systems, _getter(workshop, parts))
     _summarise(folder, file, systems, parts, [asdict(c) for c in claims])
     loaded = load(folder)
     # What is in memory need not be read again.
@@ -193,42 +194,56 @@ def _make_in_processes(
     folder: Path,
     jobs: int,
     counter: _Counter,
-) -> None:
-    """Parts in other processes, each as soon as what it needs is there; those that take longest first."""
+) -> list[Claim]:
+    """Parts in other processes, each as soon as what it needs is there, those that take longest first; and the claims.
+
+    These are checked while figures are drawn.
+    """
     waiting = {p.identifier: p for p in sorted(left, key=_haste)}
     ready = set(finished)
-    running: dict[Future[None], Part | None] = {}
+    running: dict[Future[Any], Part | None] = {}
+    claims: Future[list[Claim]] | None = None
     # A forked process has all that is loaded and built here; starting one from nothing takes as long as many parts. It
     # is safe only while no other thread runs.
     forked = sys.platform == "linux" and threading.active_count() == 1
     begin = (file, str(folder), dict(systems) if forked else None)
+    if forked and not is_needed():
+        load_compiled(next(iter(systems.values()), None))
     context = get_context("fork" if forked else "spawn")
     with warnings.catch_warnings(), ProcessPoolExecutor(jobs, context, _prepare, begin) as pool:
         # Python also counts the idle threads of the linear algebra, which do not mind.
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
         try:
-            if any(p.kind != "figure" for p in left) and is_needed():
+            if is_needed() and any(p.kind != "figure" for p in left):
                 running[pool.submit(rehearse)] = None
-            while waiting or running:
+            while waiting or running or claims is None:
                 # No more than can be worked on: what becomes ready later may be more urgent.
                 able = [p for p in waiting.values() if set(p.needs) <= ready]
+                if claims is None and all(p.kind == "figure" for p in [*waiting.values(), *running.values()] if p):
+                    claims = pool.submit(_check_there)
+                    running[claims] = None
                 for part in able[: jobs - len(running)]:
                     del waiting[part.identifier]
                     counter.begins(part)
                     running[pool.submit(_make_there, part.identifier)] = part
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     made = running.pop(future)
+                    if future is claims:
+                        # A claim that cannot be checked is said when all figures are there.
+                        continue
                     future.result()
                     if made is not None:
                         ready.add(made.identifier)
                         counter.done(made)
+            assert claims is not None
+            return claims.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 _HASTE: Final[Mapping[str, int]] = {
-    "branch": 0, "map": 1, "set": 1, "tongues": 1, "basins": 1, "staircase": 2, "table": 2, "curve": 3,
+    "branch": 0, "map": 1, "set": 1, "tongues": 1, "basins": 1, "noise": 1, "staircase": 2, "table": 2, "curve": 3,
 }  # fmt: skip
 
 
@@ -248,6 +263,7 @@ def _prepare(file: StudyFile, folder: str, known: dict[str, System] | None) -> N
     # An interrupt reaches every process of the terminal; only the first one answers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     systems = all_systems(file.study, file.folder) if known is None else known
+    _there["study"] = file.study
     _there["workshop"] = Workshop(systems, Path(folder), file.study.seed)
     _there["parts"] = plan(file.study, systems, file.folder)
 
@@ -256,6 +272,12 @@ def _make_there(identifier: str) -> None:
     """In another process: one part of the study."""
     parts = _there["parts"]
     _make(_there["workshop"], parts, next(p for p in parts if p.identifier == identifier), None)
+
+
+def _check_there() -> list[Claim]:
+    """In another process: the claims."""
+    workshop: Workshop = _there["workshop"]
+    return check_claims(_there["study"], workshop.systems, _getter(workshop, _there["parts"]))
 
 
 # -- what is on disk ------------------------------------------------------------------------------------------------
@@ -302,7 +324,7 @@ def _sums(folder: Path, part: Part) -> dict[str, str]:
     """Checksums of the files of a part: what is damaged or missing is computed again."""
     base = part_base(folder, part.kind, part.name)
     paths = [base.with_name(base.name + s) for s in _SUFFIXES.get(part.kind, (".npz", ".json"))]
-    if part.kind in ("map", "set", "tongues"):
+    if part.kind in ("map", "set", "tongues", "noise"):
         paths = sorted(p for p in base.glob("*") if p.is_file() and not p.name.startswith("."))
     elif (written := base.with_name(base.name + ".csv")).exists():
         paths.append(written)

@@ -64,6 +64,8 @@ class SystemSpec(Section):
     parameters: dict[str, float] = Field(default_factory=dict)
     tie: dict[str, Expression] = Field(default_factory=dict)
     iterate: int = Field(default=1, ge=1, le=64)
+    # The sampled form of a game of finite sums: for each sample the parameters that are the masses of its terms.
+    masses: dict[Name, list[str]] = Field(default_factory=dict, max_length=20)
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -77,6 +79,8 @@ class SystemSpec(Section):
             raise ValueError("'rule' and 'settings' belong to a system with a 'model'")
         if self.game and self.settings:
             raise ValueError("'settings' belong to a 'model'; the parameters of a 'game' go into 'parameters'")
+        if self.masses and self.equations:
+            raise ValueError("'masses' belong to a system with a 'model' or a 'game', whose terms are drawn")
         if not self.equations and not self.rule:
             raise ValueError("a system with a 'model' or a 'game' needs a 'rule', such as \"simultaneous\"")
         for name, value in self.settings.items():
@@ -221,6 +225,35 @@ class BasinsSpec(Section):
         return {name: read_range(pair) for name, pair in value.items()}
 
 
+class NoiseSpec(_Free):
+    """Training on minibatches over two parameters: where it stays within a radius of a fixed point, by linear theory,
+    and what simulation says of that.
+    """
+
+    name: Name
+    system: str = ""
+    parameters: dict[str, float] = Field(default_factory=dict)
+    free: dict[str, Range] = Field(min_length=2, max_length=2)
+    # Of the fixed point; the known one by default.
+    start: dict[str, float] | None = None
+    batch: int = Field(ge=1)
+    radius: float = Field(gt=0, allow_inf_nan=False)
+    # The states whose distances count; all by default.
+    states: list[str] = Field(default_factory=list, max_length=200)
+    draws: Literal["terms", "losses", "steps"] = "terms"
+    # Of a flow: how long a minibatch is used.
+    step: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    cells: int = Field(default=24, ge=2, le=200)
+    # Where these sizes of minibatches are compared.
+    at: dict[str, float] | None = None
+    batches: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list, max_length=20)
+    # Places on the border, runs at each place, and steps of each run.
+    points: int = Field(default=3, ge=0, le=1000)
+    runs: int = Field(default=16, ge=2, le=100_000)
+    steps: int | None = Field(default=None, ge=2, le=MOST_STEPS)
+    seed: int | None = Field(default=None, ge=0)
+
+
 class CertificateSpec(Section):
     """Proofs, in interval arithmetic, of what special points are."""
 
@@ -274,7 +307,7 @@ class TableSpec(Section):
 FigureKind = Literal[
     "bifurcation_diagram", "spectral_radius", "spectrum_path", "bifurcation_set", "regime_map", "regime_graph",
     "vector_field", "profile", "profiles", "staircase", "tongues", "field_panels", "lines", "time_series", "heat_map",
-    "landscape", "basins",
+    "landscape", "basins", "noise_map", "noise_spreads",
 ]  # fmt: skip
 Texts = list[Annotated[str, StringConstraints(max_length=200)]]
 
@@ -333,6 +366,9 @@ class FigureSpec(Section):
         return self
 
 
+_ARTICLES = {"orbit": "an ", "noise": "", "basins": ""}
+
+
 class ClaimSpec(Section):
     """A sentence of a paper, or of a theory, and the number that it is held against."""
 
@@ -342,6 +378,8 @@ class ClaimSpec(Section):
     curve: str | None = None
     map: str | None = None
     table: str | None = None
+    noise: str | None = None
+    basins: str | None = None
     orbit: str | None = None
     value: Expression | None = None
     expected: Expression | float | None = None
@@ -350,26 +388,33 @@ class ClaimSpec(Section):
     criticality: str | None = None
     at: dict[str, float] | None = None
     verdict: str | None = None
+    # Of basins: the attractor by its number, or the one nearest to a state. Their share agrees with 'expected' if that
+    # lies in its 95 % interval.
+    attractor: int | None = None
+    near: dict[str, float] | None = None
     # Where the names in 'expected' are taken from, instead of where those in 'value' are.
     against: Reference | None = None
 
     @model_validator(mode="after")
     def _shape(self) -> Self:
-        targets = [k for k in ("point", "curve", "map", "table", "orbit") if getattr(self, k) is not None]
+        kinds = ("point", "curve", "map", "table", "noise", "basins", "orbit")
+        targets = [k for k in kinds if getattr(self, k) is not None]
         if len(targets) != 1:
-            raise ValueError("a claim is about one of 'point', 'curve', 'map', 'table' or 'orbit'")
+            raise ValueError("a claim is about one of 'point', 'curve', 'map', 'table', 'noise', 'basins' or 'orbit'")
         needs: dict[str, tuple[tuple[str, ...], ...]] = {
             "point": (("value", "expected"), ("criticality",)),
             "curve": (("zero",), ("criticality",)),
-            "map": (("at", "verdict"),),
+            "map": (("at", "verdict"), ("at", "verdict", "expected")),
+            "basins": (("verdict", "expected"), ("attractor", "expected"), ("near", "expected")),
             "table": (("value", "expected"),),
+            "noise": (("value", "expected"),),
             "orbit": (("value", "expected"), ("verdict",)),
         }
-        possible = ("value", "expected", "zero", "criticality", "at", "verdict")
+        possible = ("value", "expected", "zero", "criticality", "at", "verdict", "attractor", "near")
         given = {k for k in possible if getattr(self, k) is not None}
         if given not in [set(keys) for keys in needs[targets[0]]]:
             forms = " or ".join(" and ".join(f"'{k}'" for k in keys) for keys in needs[targets[0]])
-            raise ValueError(f"a claim about {'an' if targets[0] == 'orbit' else 'a'} {targets[0]} needs {forms}")
+            raise ValueError(f"a claim about {_ARTICLES.get(targets[0], 'a ')}{targets[0]} needs {forms}")
         if self.against is not None and self.expected is None:
             raise ValueError("'against' says where the names in 'expected' are taken from; add 'expected'")
         return self
@@ -392,6 +437,7 @@ class Study(Section):
     certificate: list[CertificateSpec] = Field(default_factory=list)
     map: list[MapSpec] = Field(default_factory=list)
     basins: list[BasinsSpec] = Field(default_factory=list)
+    noise: list[NoiseSpec] = Field(default_factory=list)
     staircase: list[StaircaseSpec] = Field(default_factory=list)
     orbit: list[OrbitSpec] = Field(default_factory=list)
     table: list[TableSpec] = Field(default_factory=list)
@@ -405,7 +451,7 @@ class Study(Section):
 
     def sections(self) -> list[tuple[str, Any]]:
         """All named sections, as (kind, section), in the order in which they can be computed."""
-        kinds = "branch curve tongues set certificate map basins staircase orbit table figure"
+        kinds = "branch curve tongues set certificate map basins noise staircase orbit table figure"
         return [(kind, section) for kind in kinds.split() for section in getattr(self, kind)]
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.game import Game
 from gan_bifurcation.game_files import files_of_game, load_game
 from gan_bifurcation.lowering import build
+from gan_bifurcation.ranges import Range
 from gan_bifurcation.rules import system as system_of
 from gan_bifurcation.studies.schema import Study, SystemSpec
 from gan_bifurcation.system import System
@@ -49,7 +51,7 @@ def make_game(model: str, settings: Mapping[str, Any]) -> Game:
 
 
 # Results keep a copy of each game file, and these names for themselves.
-_TAKEN = ("study.toml", "basins", "branches", "figures", "maps", "orbits", "parts", "tables", "tongues")
+_TAKEN = ("study.toml", "basins", "branches", "figures", "maps", "noise", "orbits", "parts", "tables", "tongues")
 
 
 def game_path(spec: SystemSpec, folder: Path | None) -> Path:
@@ -74,6 +76,10 @@ def make_system(spec: SystemSpec, game: Game | None = None, folder: Path | None 
     if not spec.equations:
         if game is None:
             game = load_game(game_path(spec, folder)) if spec.game else make_game(spec.model, spec.settings)
+            if spec.masses:
+                from gan_bifurcation.regimes.noise_draws import sampled_masses
+
+                game = sampled_masses(game, spec.masses)
         made = system_of(game, _rule(spec.rule), **spec.parameters)
     else:
         make = System.from_equations
@@ -103,7 +109,7 @@ def all_systems(study: Study, folder: Path | None = None) -> dict[str, System]:
     games: dict[str, Game] = {}
     for name, spec in study.all_systems.items():
         # A game derives its gradients once, for all rules.
-        same = repr((spec.model, spec.game, sorted(spec.settings.items())))
+        same = repr((spec.model, spec.game, sorted(spec.settings.items()), sorted(spec.masses.items())))
         try:
             made[name] = make_system(spec, games.get(same), folder)
         except GanBifurcationError as error:
@@ -147,6 +153,23 @@ def digest_of_game(spec: SystemSpec, folder: Path | None) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
+def check_free(system: System, free: Mapping[str, Range]) -> None:
+    """Refuse parameters that a system lacks, and windows outside its domain.
+
+    Raises
+    ------
+    MisuseError
+    """
+    for name in free:
+        system.parameter_index(name)
+    if free:
+        # What a study without windows need not load.
+        from gan_bifurcation.continuation.set_window import Window
+        from gan_bifurcation.regimes.window_check import check_window
+
+        check_window(system, Window(dict(free)))
+
+
 def evaluate(text: str | float, values: Mapping[str, float]) -> float:
     """A checked expression at numbers; nothing is run but arithmetic.
 
@@ -155,16 +178,40 @@ def evaluate(text: str | float, values: Mapping[str, float]) -> float:
     """
     if isinstance(text, int | float):
         return float(text)
-    names = tuple(name for name in values if name.isidentifier())
     try:
-        return float(_program(text, names).evaluate([float(values[name]) for name in names])[0])
+        program = _program_of(text, values)
+        return float(program.evaluate([float(values[name]) for name in program.inputs])[0])
     except (ValueError, ZeroDivisionError, OverflowError, TypeError) as error:
         if isinstance(error, GanBifurcationError):
             raise
         raise MisuseError(f"The expression '{text}' has no real value there ({error}).") from error
 
 
+def _program_of(text: str, values: Mapping[str, float]) -> Tape:
+    try:
+        return _program(text, tuple(name for name in _words(text) if name in values))
+    except MisuseError:
+        # A name that is not known is said with the nearest of all that are.
+        return _program(text, tuple(name for name in values if name.isidentifier()))
+
+
+@lru_cache(maxsize=512)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", text)))
+
+
 @lru_cache(maxsize=512)
 def _program(text: str, names: tuple[str, ...]) -> Tape:
     """An expression as a tape: a claim tries the same one at every point of a curve."""
     return build([], [parse(text, {name: symbol(name) for name in names})], names)
+
+
+def with_definitions(values: dict[str, float], study: Study) -> dict[str, float]:
+    """The values and what the study defines by them, in order, as far as the names in a definition are there."""
+    known = dict(values)
+    for name, text in study.define.items():
+        try:
+            known[name] = evaluate(text, known)
+        except GanBifurcationError:
+            continue
+    return known

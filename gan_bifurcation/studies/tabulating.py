@@ -1,8 +1,6 @@
 """Tables of a study: asked of a model with checked settings, and kept on disk as plain data."""
 
-import csv
 import inspect
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,21 +74,8 @@ def save_table(table: Table, base: Path) -> None:
         text[kind] = list(entries)
         arrays |= {f"{kind}_{k}": values for k, values in enumerate(entries.values())}
     if table.columns:
-        write_atomically(base.with_name(base.name + ".csv"), as_csv(table).encode())
+        write_atomically(base.with_name(base.name + ".csv"), table.to_csv().encode())
     write_files(base, json.dumps(text, indent=1), arrays)
-
-
-def as_csv(table: Table) -> str:
-    """The columns as comma-separated text with all digits.
-
-    >>> as_csv(Table({"n": [1, 2], "word": ["a", "b,c"]})).splitlines()
-    ['n,word', '1.0,a', '2.0,"b,c"']
-    """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows(row.values() for row in table.rows)
-    return buffer.getvalue()
 
 
 def load_table(base: Path) -> Table:
