@@ -276,7 +276,7 @@ class Builder:
             labels = Counter(p.label for p in self.cuts.beyond)
             what = " and ".join(f"{n} {label} points" for label, n in sorted(labels.items()))
             said.append(f"Branches from {what} beyond depth {self.depth} were not followed.")
-        said += self._lost()
+        said += self._together("branch", self.cuts.unswitched) + self._together("curve", self.lines.lost)
         for why, names in self._cut_short().items():
             was = "was not followed to its end" if len(names) == 1 else "were not followed to their ends"
             said.append(f"{' and '.join(names)} {was}: {why}")
@@ -300,16 +300,16 @@ class Builder:
                     known += [name] if name not in known else []
         return found
 
-    def _lost(self) -> list[str]:
-        """Special points without a curve, those with the same reason together."""
+    def _together(self, what: str, lost: Sequence[tuple[Point, str]]) -> list[str]:
+        """Special points from which nothing was followed, those with the same reason together."""
         reasons: dict[tuple[str, str], list[tuple[Point, str]]] = {}
-        for p, why in self.lines.lost:
+        for p, why in lost:
             reasons.setdefault((p.label, why[:40]), []).append((p, why))
         said = []
         for entries in reasons.values():
             p, why = entries[0]
             more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
-            said.append(f"No curve was followed from {self._at(p)}{more}: {why}")
+            said.append(f"No {what} was followed from {self._at(p)}{more}: {why}")
         return said
 
     def _not_started(self) -> list[str]:

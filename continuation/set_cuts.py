@@ -102,6 +102,8 @@ class Cuts:
     notes: list[str] = field(default_factory=list)
     # Branch points and flips where the depth ended.
     beyond: list[Point] = field(default_factory=list)
+    # Those from which no branch could be followed, and why.
+    unswitched: list[tuple[Point, str]] = field(default_factory=list)
     left_out: int = 0
     families: int = 0
     _seen: list[tuple[tuple[float, ...], Point]] = field(default_factory=list)
@@ -216,7 +218,7 @@ class Cuts:
             try:
                 start = branch_point_to_branch(p) if p.label == "BP" else flip_to_period_two(p)
             except MisuseError as error:
-                self.notes.append(f"No branch was followed from {p!r}: {error}")
+                self.unswitched.append((p, str(error)))
                 continue
             self._switches += 1
             found.append(_Task(self.families, task.direction, start, task.depth + 1, number, p))

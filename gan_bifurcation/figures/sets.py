@@ -88,8 +88,10 @@ def bifurcation_set(
         Supercritical parts solid, subcritical parts dashed, and grey where no attractor changes (node-focus borders
         dotted). Points of codimension two are marked and named.
     """
-    given = curves.curves if isinstance(curves, BifurcationSet) else curves
-    return _draw(as_list(given, Branch), regime_map, fill, legend, False, ax)
+    if isinstance(curves, BifurcationSet):
+        # Over its own window: where its curves happen to lie says nothing of its scales.
+        return _draw(list(curves.curves), regime_map, fill, legend, False, ax, curves)
+    return _draw(as_list(curves, Branch), regime_map, fill, legend, False, ax)
 
 
 @styled
@@ -113,17 +115,21 @@ def regime_map(rmap: Any, *, numbers: bool = True, legend: bool = True, ax: Axes
     return _draw([], rmap, True, legend, numbers, ax)
 
 
-def _draw(given: Sequence[Branch], rmap: Any, fill: bool, legend: bool, numbers: bool, ax: Axes | None) -> Axes:
-    names = _names(given, rmap)
+def _draw(
+    given: Sequence[Branch], rmap: Any, fill: bool, legend: bool, numbers: bool, ax: Axes | None,
+    found: BifurcationSet | None = None,
+) -> Axes:  # fmt: skip
+    over = found if rmap is None else rmap
+    names = _names(given, over)
     ax = axes_or_new(ax, aspect=0.85)
     handles = []
-    window = _window_of(given, rmap, names)
+    window = _window_of(given, over, names)
     set_window(ax, window[0], window[1], window[2])
     if rmap is not None and fill:
         handles += _fill(ax, rmap)
     drawn: list[Any] = []
     labels: list[tuple[float, float, str, str]] = []
-    pieces = [(*piece, None) for piece in _pieces_of(given)] if given else _pieces_of_borders(rmap)
+    pieces = [(*piece, None) for piece in _pieces_of(given, names)] if given else _pieces_of_borders(rmap)
     known: dict[tuple[str, str], Line2D] = {}
     for label, criticality, points, part in pieces:
         look, words = _look(label, criticality)
@@ -205,9 +211,9 @@ def _window_of(given: Sequence[Branch], rmap: Any, names: tuple[str, str]) -> An
     return widened[0], widened[1], logarithmic
 
 
-def _pieces_of(given: Sequence[Branch]) -> list[tuple[str, str, Any]]:
-    """Stretches of equal criticality of each curve: (label, criticality, points)."""
-    first = given[0].free
+def _pieces_of(given: Sequence[Branch], names: Sequence[str] = ()) -> list[tuple[str, str, Any]]:
+    """Stretches of equal criticality of each curve: (label, criticality, points), the points over these names."""
+    first = names or given[0].free
     pieces: list[tuple[str, str, Any]] = []
     for branch in given:
         points = np.column_stack([branch.column(name) for name in first])

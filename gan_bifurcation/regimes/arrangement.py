@@ -19,6 +19,8 @@ _VERTEX: Final = 1e-6
 _PROBES: Final = 5
 # Part of its outline that a sliver has in common with the face that it is a part of.
 _SIDE: Final = 0.05
+# Decimals to which sizes and places of regimes are compared to number them.
+_PLACES: Final = 5
 # Thickness of a face that may be an artefact of the squares in which unexplained borders are looked for.
 SPECK: Final = 0.01
 
@@ -229,7 +231,7 @@ def merged(
     Returns
     -------
     numbers, polygons
-        The new face of each old one, and the new faces' polygons.
+        The new face of each old one, and the new faces' polygons, the largest first.
     """
     parent = list(range(len(arrangement.faces)))
 
@@ -276,14 +278,18 @@ def merged(
         same = a != b and a in key_of and b in key_of and key_of[a] == key_of[b]
         if same and not _divides(arrangement, piece, kinds):
             parent[a] = b
-    roots = sorted({root(i) for i in range(len(arrangement.faces))})
-    number = {r: k for k, r in enumerate(roots)}
-    numbers = [number[root(i)] for i in range(len(arrangement.faces))]
-    polygons = []
-    for k in range(len(roots)):
-        members = [f for f, n in zip(arrangement.faces, numbers, strict=True) if n == k]
-        polygons.append(members[0] if len(members) == 1 else shapely.union_all(members, grid_size=GRID))
-    return numbers, polygons
+    parts: dict[int, list[Any]] = defaultdict(list)
+    for i, face in enumerate(arrangement.faces):
+        parts[root(i)].append(face)
+    whole = {r: p[0] if len(p) == 1 else shapely.union_all(p, grid_size=GRID) for r, p in parts.items()}
+    number = {r: k for k, r in enumerate(sorted(whole, key=lambda r: _rank(whole[r])))}
+    return [number[root(i)] for i in range(len(arrangement.faces))], [whole[r] for r in number]
+
+
+def _rank(polygon: Any) -> tuple[float, ...]:
+    """The largest first, those of one size from left to right: not the order in which lines happened to come."""
+    centre = polygon.centroid
+    return (-round(polygon.area, _PLACES), round(centre.x, _PLACES), round(centre.y, _PLACES))
 
 
 def _divides(arrangement: Arrangement, piece: Piece, kinds: Sequence[Hashable]) -> bool:

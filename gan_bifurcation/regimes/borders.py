@@ -91,6 +91,7 @@ def collect(
     work.begin(begin, report)
     if work.left_out:
         work.notes.append(f"{work.left_out} further cuts were left out.")
+    work.notes += [f"No branch was followed from {p!r}: {why}" for p, why in work.unswitched]
     branches = tuple(c.branch for c in work.cuts)
     families = tuple(c.family for c in work.cuts)
     points = distinct([p for p, _ in work.points], window)

@@ -35,7 +35,8 @@ class Regime:
     Attributes
     ----------
     number : int
-        The node of the graph.
+        The node of the graph: over two parameters the largest regime is 0, those of one size from left to right, over
+        one parameter they are in order.
     verdict : str
         converges, oscillates, stalls or diverges.
     detail : str
