@@ -289,10 +289,13 @@ def _keep_study(folder: Path, file: StudyFile, report: Report, total: int) -> No
     try:
         if folder.exists() and not folder.is_dir():
             raise ResultsError(f"'{folder}' is a file, but results need a folder; choose another one with --out.")
-        before = stored.read_text(encoding="utf-8") if stored.exists() else None
-    except (OSError, UnicodeDecodeError) as error:
+        # One that is damaged has changed: each part has a key of all that it was computed from.
+        before = stored.read_text(encoding="utf-8", errors="replace") if stored.exists() else None
+    except OSError as error:
         raise ResultsError(f"Cannot read '{stored}' ({type(error).__name__}); choose another folder.") from error
-    if before is None and folder.is_dir() and any(p for p in folder.iterdir() if not p.name.startswith(".")):
+    results = (folder / "results.json").exists() and (folder / "parts").is_dir()
+    strange = folder.is_dir() and any(p for p in folder.iterdir() if not p.name.startswith("."))
+    if before is None and strange and not results:
         raise ResultsError(
             f"'{folder}' holds other files and no study; choose an empty folder or one of an earlier run."
         )
