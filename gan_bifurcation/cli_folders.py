@@ -8,7 +8,7 @@ from typing import Any, Final
 from gan_bifurcation.cli_arguments import say
 from gan_bifurcation.errors import ResultsError
 
-_KINDS: Final = ("map", "noise")
+_KINDS: Final = ("map", "noise", "stack")
 
 
 class Folder:

@@ -18,6 +18,7 @@ _HOMES: Final = {
         "noise": ("noise_map", "noise_spreads"),
         "paths": ("path_angle",),
         "sets": ("bifurcation_set", "regime_map"),
+        "slices": ("slices",),
         "spectra": ("spectral_radius", "spectrum_path"),
         "staircase": ("staircase",),
         "surfaces": ("heat_map", "landscape"),

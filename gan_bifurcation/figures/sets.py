@@ -95,14 +95,17 @@ def bifurcation_set(
 
 
 @styled
-def regime_map(rmap: Any, *, numbers: bool = True, legend: bool = True, ax: Axes | None = None) -> Axes:
+def regime_map(
+    rmap: Any, *, numbers: bool | Sequence[int] = True, legend: bool = True, ax: Axes | None = None
+) -> Axes:
     """The regimes of a window of two parameters, each filled by its verdict, with the exact borders between them.
 
     Parameters
     ----------
     rmap : RegimeMap
-    numbers : bool
-        Whether to number the regimes as in the graph and the tables; small ones stay bare.
+    numbers : bool or sequence of int
+        Whether to number the regimes as in the graph and the tables, or other numbers for them, one a face (as those
+        of a stack); small ones stay bare.
     legend : bool
     ax : Axes, optional
 
@@ -111,13 +114,13 @@ def regime_map(rmap: Any, *, numbers: bool = True, legend: bool = True, ax: Axes
     Axes
     """
     if len(rmap.window.names) == 1:
-        return _intervals(rmap, axes_or_new(ax, aspect=0.35), numbers, legend)
+        return _intervals(rmap, axes_or_new(ax, aspect=0.35), bool(numbers), legend)
     return _draw([], rmap, True, legend, numbers, ax)
 
 
 def _draw(
-    given: Sequence[Branch], rmap: Any, fill: bool, legend: bool, numbers: bool, ax: Axes | None,
-    found: BifurcationSet | None = None,
+    given: Sequence[Branch], rmap: Any, fill: bool, legend: bool, numbers: bool | Sequence[int],
+    ax: Axes | None, found: BifurcationSet | None = None,
 ) -> Axes:  # fmt: skip
     over = found if rmap is None else rmap
     names = _names(given, over)
@@ -152,7 +155,7 @@ def _draw(
     ax.set_ylabel(math_name(names[1]))
     if legend and handles:
         _legend_below(ax, handles)
-    taken = _numbered(ax, rmap) if numbers else []
+    taken = _numbered(ax, rmap, numbers) if numbers else []
     place_labels(ax, [entry for entry in labels if _inside(entry, window)], drawn, taken=taken)
     return ax
 
@@ -166,13 +169,14 @@ def _look(label: str, criticality: str) -> tuple[dict[str, Any], str]:
     return {"color": colour, "ls": _DASHES.get(criticality, _DASHES["undecided"]), "lw": 1.6}, words
 
 
-def _numbered(ax: Axes, rmap: Any) -> list[tuple[float, float]]:
+def _numbered(ax: Axes, rmap: Any, numbers: bool | Sequence[int]) -> list[tuple[float, float]]:
     """Write the numbers of the regimes; where they stand."""
     places = []
-    for face in rmap.faces:
+    own = [face.number for face in rmap.faces] if isinstance(numbers, bool) else numbers
+    for face, number in zip(rmap.faces, own, strict=True):
         if face.area > _WORTH_A_NUMBER:
             x, y = (float(face.point[name]) for name in rmap.window.names)
-            ax.text(x, y, str(face.number), ha="center", va="center", fontsize=7, zorder=7, color=BLACK, bbox=_DISC)
+            ax.text(x, y, str(number), ha="center", va="center", fontsize=7, zorder=7, color=BLACK, bbox=_DISC)
             places.append((x, y))
     return places
 

@@ -89,6 +89,20 @@ class RegimeStack:
                             graph.add_edge(f"{k - 1}:{f.number}", f"{k}:{g.number}", label="slice", shared=share)
         return graph
 
+    def at(self, value: float) -> RegimeMap:
+        """The map of one slice.
+
+        Raises
+        ------
+        MisuseError
+            If there is no slice at that value.
+        """
+        for here, rmap in zip(self.values, self.maps, strict=True):
+            if abs(here - value) <= 1e-9 * max(abs(here), abs(value)):
+                return rmap
+        shown = ", ".join(f"{v:g}" for v in self.values)
+        raise MisuseError(f"The slices are at {self.name} = {shown}, and not at {value:g}; name one of them.")
+
     def volumes(self) -> dict[int, float]:
         """The part of the block that each regime of the whole fills, by the trapezium rule over the slices."""
         places = np.asarray(self.values)
@@ -158,7 +172,7 @@ def regime_stack(
     free : mapping of two parameters to ranges
     over : mapping of one parameter to its values, in increasing order
     **options
-        As for :func:`gan_bifurcation.regime_map`.
+        As for :func:`gan_bifurcation.regime_map`; `work` is a folder with one folder of finished pieces a slice.
 
     Returns
     -------
@@ -178,6 +192,9 @@ def regime_stack(
         raise MisuseError(f"The values of '{name}' must increase and be finite, got {list(values)[:6]}.")
     if len(free) != 2 or name in free:
         raise MisuseError(f"The slices of a stack are over two parameters other than '{name}', got {', '.join(free)}.")
-    return RegimeStack(
-        str(name), values, tuple(regime_map(system.with_parameters(**{name: v}), free, **options) for v in values)
-    )
+    work = options.pop("work", None)
+    maps = []
+    for k, value in enumerate(values):
+        pieces = None if work is None else Path(work) / f"slice_{k:03d}"
+        maps.append(regime_map(system.with_parameters(**{name: value}), free, work=pieces, **options))
+    return RegimeStack(str(name), values, tuple(maps))
