@@ -14,6 +14,9 @@ from gan_bifurcation.errors import MisuseError, unknown_name
 @click.argument("model")
 @system_options
 @click.option("--free", "free", multiple=True, required=True, metavar=FREE, help="One or two free parameters.")
+@click.option(
+    "--over", default="", metavar="NAME=V,V,...", help="One map at each of these values of a third parameter."
+)
 @click.option("--steps", default=2000, show_default=True, help="Iterations of a run; of a flow its duration.")
 @click.option("--seed", default=0, show_default=True)
 @click.option(
@@ -51,7 +54,7 @@ from gan_bifurcation.errors import MisuseError, unknown_name
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def map_command(
     model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
-    free: tuple[str, ...], steps: int, seed: int, attractors: int | None, box: tuple[str, ...],
+    free: tuple[str, ...], over: str, steps: int, seed: int, attractors: int | None, box: tuple[str, ...],
     initial: tuple[str, ...], endings: tuple[str, ...], tolerance: float, depth: int, jobs: int, dask: str,
     out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
@@ -71,6 +74,9 @@ def map_command(
         "box": ranges(box, "--box") or None, "initial": numbers(initial, "--initial") or None,
         "endings": [(text, name) for name, text in assignments(endings, "--ending").items()],
     }  # fmt: skip
+    if over:
+        _make_slices(made, windows, _slices(over), options, jobs, dask, out, as_json)
+        return
     begun = None if out is None else Folder(out, "map", made, {"free": windows, **options})
     rmap = None if begun is None else begun.finished(RegimeMap.load)
     if rmap is None:
@@ -83,6 +89,10 @@ def map_command(
     if as_json:
         click.echo(rmap.to_json())
         return
+    _put(rmap)
+
+
+def _put(rmap: Any) -> None:
     for face in rmap.faces:
         click.echo(repr(face)[1:-1])
         for a in face.attractors if rmap.sampler.samples else ():
@@ -91,6 +101,65 @@ def map_command(
         click.echo(repr(border)[1:-1])
     for note in rmap.notes:
         say(note)
+
+
+def _slices(text: str) -> dict[str, list[float]]:
+    """``sigma=0.3,0.5`` as a parameter and its values."""
+    ((name, values),) = assignments((text,), "--over").items()
+    try:
+        return {name: [float(v) for v in values.split(",")]}
+    except ValueError:
+        raise MisuseError(f"--over takes numbers, as sigma=0.3,0.5,0.7, but got '{text}'.") from None
+
+
+def _make_slices(
+    made: Any, windows: dict[str, Any], over: dict[str, list[float]], options: dict[str, Any], jobs: int, dask: str,
+    out: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    from gan_bifurcation.regimes.stack import RegimeStack, regime_stack
+    from gan_bifurcation.studies.pools import pool
+
+    begun = None if out is None else Folder(out, "stack", made, {"free": windows, "over": over, **options})
+    stack = None if begun is None else begun.finished(RegimeStack.load)
+    if stack is None:
+        with pool(jobs, dask) as executor:
+            work = None if out is None else out / "work"
+            stack = regime_stack(made, windows, over, executor=executor, work=work, **options)
+        if begun is not None:
+            stack.save(begun.folder)
+            begun.finish("slices", lambda figures: figures.slices(stack))
+    if as_json:
+        click.echo(stack.to_json())
+        return
+    for value, rmap in zip(stack.values, stack.maps, strict=True):
+        click.echo(_title(stack, value))
+        _put(rmap)
+    _put_regimes(stack)
+
+
+def _title(stack: Any, value: float) -> str:
+    """Which slice, and how its regimes are numbered in the block and its figure."""
+    place = next(k for k, rmap in enumerate(stack.maps) if rmap is stack.at(value))
+    own = [face.number for face in stack.maps[place].faces]
+    pairs = ", ".join(f"{a} is {b}" for a, b in zip(own, stack.regimes[place], strict=True) if a != b)
+    return f"{stack.name} = {value:g}" + (f" (in the block regime {pairs})" if pairs else "")
+
+
+def _put_regimes(stack: Any) -> None:
+    """Which faces of the slices are one regime, and how much of the block it fills."""
+    for number, part in stack.volumes().items():
+        faces = [
+            (f, value)
+            for value, rmap, own in zip(stack.values, stack.maps, stack.regimes, strict=True)
+            for f, n in zip(rmap.faces, own, strict=True)
+            if n == number
+        ]
+        detail = f" ({faces[0][0].detail})" if faces[0][0].detail else ""
+        where = ", ".join(f"{value:g}" for _, value in faces)
+        click.echo(
+            f"regime {number} of the block: {faces[0][0].verdict}{detail}, {100 * part:.3g} % of it, "
+            f"at {stack.name} = {where}"
+        )
 
 
 @click.command()
@@ -109,12 +178,37 @@ def ask(
     folder: Path, at: tuple[str, ...], to: tuple[str, ...], best: bool, name: str, verdict: str, as_json: bool
 ) -> None:
     """Ask a saved regime map: the largest safe circle; with --at the regime there, the nearest border and the smallest
-    change; with --to what changes on the way; with --best the fastest convergence.
+    change; with --to what changes on the way; with --best the fastest convergence. Slices made with --over answer one
+    by one, or the one that --at names.
     """
     from gan_bifurcation.reports.answers import answers
 
-    rmap = _saved_map(folder, name)
-    found = answers(rmap, numbers(at, "--at") or None, verdict, to=numbers(to, "--to") or None, best=best)
+    here, there = numbers(at, "--at"), numbers(to, "--to")
+    if not (folder / "stack.json").exists():
+        found = answers(_saved_map(folder, name), here or None, verdict, to=there or None, best=best)
+        _put_answers(found, as_json)
+        return
+    from gan_bifurcation.regimes.stack import RegimeStack
+
+    stack = RegimeStack.load(folder)
+    value = here.pop(stack.name, None)
+    if there.pop(stack.name, value) != value:
+        raise MisuseError(f"A way lies in one slice: name the same {stack.name} in --at and --to, or none.")
+    told = {}
+    for where in stack.values if value is None else (value,):
+        rmap = stack.at(where)
+        told[_title(stack, where)] = answers(rmap, here or None, verdict, to=there or None, best=best)
+    if as_json:
+        put_json(told)
+        return
+    for title, found in told.items():
+        click.echo(title)
+        _put_answers(found, as_json)
+    if value is None:
+        _put_regimes(stack)
+
+
+def _put_answers(found: dict[str, dict[str, Any]], as_json: bool) -> None:
     if as_json:
         put_json(found)
         return

@@ -145,6 +145,24 @@ def test_map_saves_what_ask_reads(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "holds other files and no map" in said
 
 
+def test_slices_of_a_third_parameter_are_made_and_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Squared multipliers are 1 - eta_d gamma + eta_d eta_g/4 (Mescheder et al. 2018): stable where eta_g < 4 gamma."""
+    folder = tmp_path / "slices"
+    window = ("--free", "eta_d=0.1:0.5", "--free", "gamma=0.2:0.9", "--steps", 200, "--tolerance", 0.01)
+    made = ("map", "dirac_gan", *window, "--over", "eta_g=0.3,2", "--out", folder)
+    code, out, _ = call(capsys, *made)
+    assert code == 0
+    assert "eta_g = 0.3" in out
+    assert "of the block: oscillates" in out
+    assert (folder / "slices.png").exists()
+    assert call(capsys, *made)[1] == out
+    code, out, _ = call(capsys, "ask", folder, "--at", "eta_g=2", "--at", "eta_d=0.3", "--at", "gamma=0.4")
+    assert (code, "training oscillates" in out, out.count("eta_g = ")) == (0, True, 1)
+    assert call(capsys, "ask", folder)[1].count("eta_g = ") >= 2
+    assert "The slices are at eta_g = 0.3, 2" in refused(capsys, "ask", folder, "--at", "eta_g=1")
+    assert "--over takes numbers" in refused(capsys, "map", "dirac_gan", *window, "--over", "eta_g=0.3,x")
+
+
 def test_report_is_written_again(henon: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(henon / "out", tmp_path / "out")
     (tmp_path / "out" / "report.md").unlink()

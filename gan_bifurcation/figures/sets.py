@@ -95,9 +95,7 @@ def bifurcation_set(
 
 
 @styled
-def regime_map(
-    rmap: Any, *, numbers: bool | Sequence[int] = True, legend: bool = True, ax: Axes | None = None
-) -> Axes:
+def regime_map(rmap: Any, *, numbers: bool | Sequence[int] = True, legend: bool = True, ax: Axes | None = None) -> Axes:
     """The regimes of a window of two parameters, each filled by its verdict, with the exact borders between them.
 
     Parameters

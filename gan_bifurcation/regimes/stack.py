@@ -117,14 +117,18 @@ class RegimeStack:
                 found[number] = found.get(number, 0.0) + weight * face.area
         return found
 
-    def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write a folder with one map for each slice, and stack.json last."""
+    def to_json(self) -> str:
+        """The graph in networkx's node-link form, as text."""
         from gan_bifurcation.regimes.graph import to_json
 
+        return to_json(self.graph)
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write a folder with one map for each slice, and stack.json last."""
         path = Path(folder)
         for k, here in enumerate(self.maps):
             here.save(path / f"slice_{k:03d}")
-        write_atomically(path / "graph.json", to_json(self.graph).encode())
+        write_atomically(path / "graph.json", self.to_json().encode())
         text = {"format": FORMAT, "name": self.name, "values": list(self.values)}
         write_atomically(path / "stack.json", json.dumps(text, indent=1).encode())
         return path

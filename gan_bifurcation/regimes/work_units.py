@@ -73,6 +73,8 @@ class WorkUnits:
 
 def clear(folder: Path) -> None:
     """Take away what was kept, once the whole is there."""
+    for inner in folder.glob("slice_*/"):
+        clear(inner)
     for path in folder.glob("*.json"):
         path.unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):
