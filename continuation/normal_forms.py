@@ -262,6 +262,9 @@ def _words(sign: float) -> str:
     return "supercritical" if sign < 0 else "subcritical"
 
 
+# The point at which the cubic coefficient of a label vanishes, its coefficient, and the sign of what bends outwards.
+_FIFTH: Final = {"H": ("GH", "l2", 1.0), "PD": ("GPD", "c", -1.0), "NS": ("CH", "c", 1.0)}
+
 # The coefficient whose sign decides, for each label.
 DECIDING: Final[Mapping[str, Callable[[Mapping[str, Any]], float]]] = {
     "LP": lambda form: float(form["a"]),
@@ -287,7 +290,8 @@ def normal_form(point: Point) -> dict[str, Any]:
         Plain numbers under the textbook's letters, and `criticality` in words. For H, PD and NS also `speed`
         (derivative of the critical real part or modulus in each free parameter) and `amplitude`: half the
         peak-to-peak amplitude of each state that is born, per square root of the distance in that parameter. Unlike
-        the coefficient, it is free of the scaling of the eigenvector.
+        the coefficient, it is free of the scaling of the eigenvector. Where the deciding coefficient vanishes, `fifth`
+        is the next one (`l2`, or `c` of GPD and CH), and the words say what it decides.
 
     Raises
     ------
@@ -329,9 +333,33 @@ def normal_form(point: Point) -> dict[str, Any]:
         check_simple(forms.A - np.eye(point.system.n) if point.system.kind == "map" else forms.A)
     result = codimension_one(point, forms.base)
     q, p = result.pop("q"), result.pop("p")
+    if point.label in _FIFTH and DECIDING[point.label](result) == 0.0:
+        result |= _by_fifth_order(point)
     if point.label != "LP" and point.free:
         result |= prediction(forms, point, q, p, result)
     return result
+
+
+def _by_fifth_order(point: Point) -> dict[str, Any]:
+    """What decides where the cubic coefficient vanishes, as at each point of some families of symmetric systems."""
+    from gan_bifurcation.continuation.codimension_two_forms import coefficients
+
+    label, letter, towards = _FIFTH[point.label]
+    try:
+        value = float(coefficients(replace(point, label=label))[letter])
+    except MisuseError:
+        # A resonance, or further critical eigenvalues: nothing more is known.
+        return {}
+    if value == 0.0:
+        return {
+            "fifth": 0.0,
+            "criticality": "degenerate: the coefficients of third and fifth order vanish within rounding",
+        }
+    words = _words(towards * value)
+    return {
+        "fifth": value,
+        "criticality": f"degenerate: the cubic coefficient vanishes within rounding; {words} at fifth order",
+    }
 
 
 def prediction(forms: Derivatives, point: Point, q: Any, p: Any, form: Mapping[str, Any]) -> dict[str, Any]:

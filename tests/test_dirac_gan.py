@@ -158,6 +158,21 @@ def test_multipliers_of_the_bilinear_game(rule: Any, order: str) -> None:
     assert abs(expected[0]) == pytest.approx(radius, rel=1e-14)
 
 
+def test_the_flip_of_alternating_steps_is_decided_at_fifth_order() -> None:
+    """-(1 + s d) w + c w^5 has a two-cycle of amplitude (s d/c)^(1/4), which runs find."""
+    steps = gb.system(gb.models.dirac_gan(gamma=0.3), gb.Alternating(), eta_d=0.2, eta_g=0.2)
+    steps = gb.tie(steps, eta_g="eta_d")
+    flip = gb.trace(gb.point(steps), {"eta_d": (0.05, 8.0)})["PD1"]
+    form = flip.normal_form
+    assert (form["b"], form["criticality"].endswith("supercritical at fifth order")) == (0.0, True)
+    beyond, before = (flip.parameters["eta_d"] * (1 + side * 1e-4) for side in (1, -1))
+    last = orbit(steps.with_parameters(eta_d=beyond), 20000, (0.05, 0.05))[-2:]
+    born = (form["speed"]["eta_d"] * flip.parameters["eta_d"] * 1e-4 / form["fifth"]) ** 0.25
+    assert last[0] == pytest.approx(-last[1], rel=1e-9)
+    assert np.linalg.norm(last[0]) == pytest.approx(born, rel=5e-3)
+    assert np.linalg.norm(orbit(steps.with_parameters(eta_d=before), 20000, (0.05, 0.05))[-1]) < 1e-6
+
+
 def test_eigenvalues_of_the_linear_quadratic_games() -> None:
     # C.3: lambda**2 + lambda/10 + 1/9 = 0, that is -0.05 +- 0.329562i; the WGAN has +-2i/3.
     found = multipliers(gb.system(gb.models.lq_gan(), gb.Flow()))

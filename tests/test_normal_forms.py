@@ -379,6 +379,18 @@ def test_zero_by_symmetry_is_said() -> None:
     assert gb.normal_form(point)["l1"] == 0.0
 
 
+def test_the_fifth_order_decides_where_the_cubic_one_vanishes() -> None:
+    """x -> -(1 + a) x + c x^5 has two-cycles a = c x^4, so beyond the flip, where they attract, for c > 0."""
+    for c, words in ((1.0, "supercritical"), (-2.0, "subcritical")):
+        flip = equations("map", {"x": f"-(1 + a)*x + ({c})*x**5"}, {"a": -0.1})
+        form = gb.trace(gb.point(flip, {"x": 0.0}), {"a": (-0.5, 0.5)})["PD1"].normal_form
+        assert (form["b"], form["fifth"]) == (0.0, pytest.approx(c, rel=1e-12))
+        assert form["criticality"].endswith(f"{words} at fifth order")
+    turn = equations("map", {"x": "(1 + a)*(x*cos(1) - y*sin(1))", "y": "(1 + a)*(x*sin(1) + y*cos(1))"}, {"a": -0.1})
+    linear = gb.trace(gb.point(turn, {"x": 0.0, "y": 0.0}), {"a": (-0.5, 0.5)})["NS1"]
+    assert linear.criticality == "degenerate: the coefficients of third and fifth order vanish within rounding"
+
+
 @pytest.mark.parametrize(("theta", "order"), [(2 * np.pi / 3, 3), (np.pi / 2, 4)])
 def test_strong_resonances_have_no_coefficient(theta: float, order: int) -> None:
     field = {"x": "c*x - s*y + x**2", "y": "s*x + c*y"}
