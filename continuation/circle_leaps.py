@@ -40,8 +40,8 @@ def felt(rho: float, side: float = 0.0) -> list[Fraction]:
 
     A low order counts more than a small distance.
 
-    >>> [str(f) for f in felt(0.1749)], felt(0.1749, 1.0)
-    (['1/6', '2/11'], [])
+    >>> [str(f) for f in felt(0.213)], [str(f) for f in felt(0.213, 1.0)]
+    (['1/5', '2/9'], ['2/9'])
     """
     low, high = rho - REACH * (side <= 0.0), rho + REACH * (side >= 0.0)
     return sorted(between(low, high, ORDER), key=lambda f: abs(float(f) - rho) * f.denominator)

@@ -235,7 +235,7 @@ def audible(records: FloatArray, noise: float) -> FloatArray:
     What is left of a state that rests but for errors of integration would otherwise never come back.
 
     >>> record = np.stack([np.cos(np.arange(9.0)), 1.0 + 1e-9 * np.sin(np.arange(9.0))])[None]
-    >>> np.ptp(audible(record, 1e-6), axis=2)[0, 1]
+    >>> float(np.ptp(audible(record, 1e-6), axis=2)[0, 1])
     0.0
     """
     quiet = np.ptp(records, axis=2) <= noise * np.abs(records).max(axis=2)
