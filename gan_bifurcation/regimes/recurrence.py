@@ -181,6 +181,17 @@ def one_phase(records: FloatArray, amplitude: FloatArray, rotation: FloatArray) 
     return found
 
 
+def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
+    """From each row of a to each row of b; exact for close ones, as products of rows would not be."""
+    squares = np.zeros((len(a), len(b)))
+    # State by state, as the differences of all states at once do not fit into the caches.
+    for here, there in zip(a.T, b.T, strict=True):
+        apart = here[:, None] - there
+        apart *= apart
+        squares += apart
+    return np.sqrt(squares)
+
+
 def filling(records: FloatArray, amplitude: FloatArray) -> tuple[BoolArray, FloatArray]:
     """Whether the halves of records lie on each other, and how broad they are where one looks closely.
 
@@ -214,12 +225,12 @@ def filling(records: FloatArray, amplitude: FloatArray) -> tuple[BoolArray, Floa
         first, second = points[:half], points[half : 2 * half]
         near = []
         for own, other in ((first, second), (second, first)):
-            within = np.linalg.norm(own[asked, None] - own[None], axis=2)
+            within = _distances(own[asked], own)
             within[np.arange(len(asked)), asked] = np.inf
-            across = np.linalg.norm(own[asked, None] - other[None], axis=2)
+            across = _distances(own[asked], other)
             near.append(float(np.mean(across.min(axis=1) <= _AMONG * within.min(axis=1))))
         fills[k] = min(near) > _MOSTLY
-        apart = np.linalg.norm(first[asked, None] - points[None], axis=2)
+        apart = _distances(first[asked], points)
         groups = points[np.argpartition(apart, neighbours, axis=1)[:, : neighbours + 1]]
         spread = np.linalg.svd(groups - groups.mean(axis=1, keepdims=True), compute_uv=False)
         if spread.shape[1] > 1:
