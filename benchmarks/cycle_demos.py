@@ -3,8 +3,8 @@
 The first branch of cycles of each demo from its start on, the same number of intervals and of points, multipliers at
 each point and all special points located, one thread; steps and tolerances are each side's own. CPU time of a run less
 that of a run of two points, per point, by turns; medians, and the middle half of the ratios of runs that followed each
-other. FOLDER is a built source tree of AUTO-07p; without it only our own times are measured. (The periodically forced
-logistic map, `adapt` in tables of others, is not among AUTO's demos.)
+other. FOLDER is a built source tree of AUTO-07p; without it only our own times are measured. (The system of adaptive
+control, `adapt` in tables of others, is not among AUTO's demos; its period doubling is in tests/test_poincare.py.)
 """
 
 import argparse
