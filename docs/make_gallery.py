@@ -158,6 +158,14 @@ def resolution(ax: Any) -> Any:
     return gb.figures.resolution(circles(), colour_bar=True, ax=ax)
 
 
+def slices(ax: None) -> Any:
+    """Dirac-GAN, simultaneous steps: the regimes over rate and penalty for three rates of the generator."""
+    game = gb.models.dirac_gan()
+    system = gb.system(game, gb.Simultaneous(), eta_d=0.2, eta_g=0.2)
+    window = {"eta_d": (0.05, 4.0), "gamma": (0.05, 0.9)}
+    return gb.figures.slices(gb.regime_stack(system, window, {"eta_g": [0.5, 1.0, 2.0]}, steps=500))
+
+
 def spectral_radius(ax: Any) -> Any:
     """Dirac-GAN with R1: simultaneous and alternating steps over the learning rate."""
     other = gb.tie(gb.system(gb.models.dirac_gan(gamma=0.3), gb.Alternating(), eta_d=0.2), eta_g="eta_d")
@@ -200,7 +208,7 @@ def vector_field(ax: Any) -> Any:
 PICTURES: dict[str, Callable[[Any], Any]] = {
     made.__name__: made
     for made in (
-        bifurcation_diagram, spectral_radius, spectrum_path, bifurcation_set, regime_map, regime_graph, basins,
+        bifurcation_diagram, spectral_radius, spectrum_path, bifurcation_set, regime_map, slices, regime_graph, basins,
         vector_field, field_panels, orbit_panels, time_series, profile, resolution, profiles, staircase, tongues,
         noise_map, noise_spreads, path_angle, lines, heat_map, landscape,
     )

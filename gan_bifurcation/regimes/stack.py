@@ -48,15 +48,17 @@ class RegimeStack:
             own = [-1] * len(here.faces)
             if k:
                 before = self.maps[k - 1]
+                # The most in common first: a sliver that grows into a large regime does not give it its number.
                 pairs = sorted(
-                    (-_shared(f.shape, g.shape), i, j)
+                    (-_common(f.shape, g.shape), i, j)
                     for i, f in enumerate(before.faces)
                     for j, g in enumerate(here.faces)
                     if (f.verdict, f.detail) == (g.verdict, g.detail) or f.verdict == g.verdict != "converges"
                 )
                 taken: set[int] = set()
-                for share, i, j in pairs:
-                    if -share > _SHARED and own[j] < 0 and i not in taken:
+                for _, i, j in pairs:
+                    shared = _shared(before.faces[i].shape, here.faces[j].shape)
+                    if shared > _SHARED and own[j] < 0 and i not in taken:
                         own[j] = numbers[-1][i]
                         taken.add(i)
             for j, number in enumerate(own):
@@ -160,9 +162,13 @@ class RegimeStack:
         return RegimeStack(name, values, tuple(RegimeMap.load(path / f"slice_{k:03d}") for k in range(len(values))))
 
 
+def _common(a: Any, b: Any) -> float:
+    return float(a.intersection(b).area)
+
+
 def _shared(a: Any, b: Any) -> float:
     """The common area, as a part of the smaller one."""
-    return float(a.intersection(b).area / max(min(a.area, b.area), 1e-300))
+    return _common(a, b) / max(float(min(a.area, b.area)), 1e-300)
 
 
 def regime_stack(
