@@ -37,6 +37,8 @@ def locate(
     b = c = None
     is_map = problem.system.kind == "map"
     for _ in range(20):
+        if not np.isfinite(problem.values(u)).all():
+            return None
         system = problem.at(u)
         z[:n], z[n:] = problem.states(u), system.parameter_vector()
         evaluation.jacobian(evaluator, z, f, j)

@@ -55,8 +55,10 @@ class Deciding:
         Raises
         ------
         LinAlgError
-            If a linear system is singular, or the pair has become real.
+            If a linear system is singular, the pair has become real, or parameters are no numbers any more.
         """
+        if not np.isfinite(self.problem.values(u)).all():
+            raise np.linalg.LinAlgError("The parameters are no numbers any more.")
         mu = self._eigenvalue(u)
         forms = Forms(self.problem.at(u), self.problem.states(u))
         slopes = []

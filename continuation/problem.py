@@ -38,6 +38,8 @@ CONDITION_OF: Final[dict[str, dict[str, Condition]]] = {
 }
 # A neutral saddle, no bifurcation: two real eigenvalues of sum 0 or multipliers of product 1.
 NEUTRAL: Final = "NSS"
+# Of exponents whose exponential is a number.
+_LARGEST: Final = 700.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +226,9 @@ class CurveProblem:
         values = []
         for q, window in zip(u[self.q_slice].tolist(), self.free.values(), strict=True):
             if window.log:
-                values.append(window.low * math.exp(q * math.log(window.high / window.low)))
+                exponent = q * math.log(window.high / window.low)
+                # Newton steps may lead anywhere: beyond all numbers, too.
+                values.append(window.low * math.exp(exponent) if exponent < _LARGEST else math.inf)
             else:
                 values.append(window.low + q * (window.high - window.low))
         return values

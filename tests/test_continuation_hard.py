@@ -33,7 +33,7 @@ NORMAL_FORMS = {
 @pytest.mark.parametrize("start", [-0.5, -0.25, 0.375, -1.0])
 def test_a_step_lands_exactly_on_the_point(name: str, start: float) -> None:
     kind, field = NORMAL_FORMS[name]
-    system = equations(kind, field, {"a": start})  # type: ignore[arg-type]
+    system = equations(kind, field, {"a": start})
     # Steps of 1/16 of the window, which the numbers above are multiples of.
     control = gb.StepControl(first=1 / 16, largest=1 / 16)
     branch = gb.trace(gb.point(system, np.zeros(system.n)), {"a": (-1, 1)}, control=control)
@@ -45,7 +45,7 @@ def test_a_step_lands_exactly_on_the_point(name: str, start: float) -> None:
 @pytest.mark.parametrize("name", ["H", "PD", "NS"])
 def test_a_trace_starts_on_the_point(name: str) -> None:
     kind, field = NORMAL_FORMS[name]
-    system = equations(kind, field, {"a": 0.0})  # type: ignore[arg-type]
+    system = equations(kind, field, {"a": 0.0})
     branch = gb.trace(gb.point(system, np.zeros(system.n)), {"a": (-1, 1)})
     assert labels(branch) == [name]
 
@@ -217,7 +217,7 @@ DOUBLE_HOPF = {
 def test_equal_eigenvalues_cross_together(
     kind: str, field: dict[str, str], label: str, multiplicity: int, start: float
 ) -> None:
-    system = equations(kind, field, {"a": start})  # type: ignore[arg-type]
+    system = equations(kind, field, {"a": start})
     branch = gb.trace(gb.point(system, np.zeros(system.n)), {"a": (-1, 1)})
     assert labels(branch) == [label]
     point = branch.special_points[0]
@@ -255,7 +255,7 @@ def test_manifold_of_equilibria(kind: str) -> None:
     y = "y + " if kind == "map" else ""
     z = "z + " if kind == "map" else ""
     field = {"x": f"{x}(z - x)/10", "z": f"{z}(x - z)/5", "y": f"{y}a*y - y**3"}
-    system = equations(kind, field, {"a": -0.3})  # type: ignore[arg-type]
+    system = equations(kind, field, {"a": -0.3})
     branch = gb.trace(gb.point(system, [1, 1, 0]), {"a": (-1, 1)})
     # x = z at any value: one eigenvalue is structural, only the transverse spectrum counts. y's pitchfork is at a = 0.
     assert "manifold of dimension 1" in branch.note
@@ -410,3 +410,16 @@ def test_a_loop_far_narrower_than_its_window_is_gone_round_once() -> None:
     assert branch.closed
     folds = sorted(p.parameters["a"] for p in branch.special_points)
     np.testing.assert_allclose(folds, 0.3 + 1e-4 * np.sqrt(0.5) * np.array([-1.0, 1.0]), rtol=1e-12)
+
+
+def test_a_newton_step_beyond_all_numbers_in_a_log_window_finds_nothing() -> None:
+    """exp(1000 log 2) is no double: what is asked there is not finite, and no branch point, where it raised."""
+    from gan_bifurcation.continuation.branch_points import locate
+    from gan_bifurcation.continuation.problem import CurveProblem
+
+    fork = gb.System.from_equations("flow", {"x": "r*x - x**3"}, {"r": 0.5})
+    problem = CurveProblem(fork, {"r": gb.log_range(1.0, 2.0)}, scale=np.ones(1))
+    far = np.array([0.0, 1100.0])
+    assert problem.values(far) == [np.inf]
+    assert not np.isfinite(problem.joint(far)).all()
+    assert locate(problem, far, None, lambda strip, u: True) is None
