@@ -4,7 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,15 @@ SYSTEMS = {
     "kernel alternating": gb.system(gb.models.kernel_gan(), gb.Alternating()),
 }
 _DONE = Outcome("end", "The end of the range was reached.", True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _built_in_haste() -> Iterator[None]:
+    """What is compiled here runs for a moment; test_pydstool_bridge.py compiles as users do."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_C_FLAGS", "_FORTRAN_FLAGS"):
+            patch.setattr(_builder, name, ("-O0", *getattr(_builder, name)[1:]))
+        yield
 
 
 def native(system: System, generator: Any, x: np.ndarray, p: np.ndarray) -> tuple[dict[str, float], dict[str, float]]:
