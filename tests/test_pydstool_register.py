@@ -4,7 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,15 +64,6 @@ SYSTEMS = {
     "kernel alternating": gb.system(gb.models.kernel_gan(), gb.Alternating()),
 }
 _DONE = Outcome("end", "The end of the range was reached.", True)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _built_in_haste() -> Iterator[None]:
-    """What is compiled here runs for a moment; test_pydstool_bridge.py compiles as users do."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("_C_FLAGS", "_FORTRAN_FLAGS"):
-            patch.setattr(_builder, name, ("-O0", *getattr(_builder, name)[1:]))
-        yield
 
 
 def native(system: System, generator: Any, x: np.ndarray, p: np.ndarray) -> tuple[dict[str, float], dict[str, float]]:
@@ -428,6 +419,7 @@ def test_pointsets_and_trajectories_hold_the_numbers_and_pickle() -> None:
         to_trajectory(Orbit(np.arange(4), np.zeros((4, 1)), ("x", "y")))
 
 
+@pytest.mark.usefixtures("built_in_haste")
 @pytest.mark.skipif(bool(_builder.missing_tools()), reason="no swig or C compiler here")
 def test_dopri_has_the_same_right_hand_side_and_new_equations_are_new() -> None:
     generator = register(FUNCTIONS, "dopri", interval=(0.0, 1e-3))
@@ -454,6 +446,7 @@ def test_dopri_has_the_same_right_hand_side_and_new_equations_are_new() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("built_in_haste")
 @pytest.mark.skipif(bool(_builder.missing_tools(fortran=True)), reason="no swig, C or Fortran compiler here")
 def test_radau_integrates() -> None:
     decay = System.from_equations("flow", {"gamma": "-2*gamma"}, name="decay")
