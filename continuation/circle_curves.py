@@ -36,7 +36,7 @@ from gan_bifurcation.continuation.circle_leaps import (
     partner,
 )
 from gan_bifurcation.continuation.circle_newton import TOLERANCE, Circle, CircleProblem
-from gan_bifurcation.continuation.circle_orbits import framed
+from gan_bifurcation.continuation.circle_origins import at_the_origin, begins_in, with_frames
 from gan_bifurcation.continuation.circle_solver import SETTLED, SHRUNK, Found, Solver
 from gan_bifurcation.continuation.circle_starts import natural_sizes
 from gan_bifurcation.continuation.circle_waves import SIZES, highest_mode, resampled, tail
@@ -231,7 +231,7 @@ class CurveStepper(Solver):
         assert start.profile is not None
         problem = self.problem
         q = np.array([w.to_unit(start.system.parameters[name]) for name, w in problem.free.items()])
-        circle = framed(problem, start.profile, q)
+        circle = with_frames(problem, start, q)
         # The branch that it was found on is over the first of these directions.
         names = list(problem.free)
         branch = names.index(start.free[0]) if len(start.free) == 1 and start.free[0] in names else 0
@@ -443,6 +443,14 @@ def trace_curve(
     problem = CircleProblem(start.system, windows, natural_sizes(start.profile.states))
     stepper = CurveStepper(problem, start.label, way_of(start), ends, control, most_modes)
     first = stepper.first(start)
+    origin = begins_in(start, windows)
+    if origin is not None:
+        outwards = 1.0 if stepper.longest(first.circle, first.tangent.u) == np.inf else -1.0
+        found, outcome = stepper.follow(first, outwards)
+        begin = at_the_origin(problem, origin)
+        text = f"It begins at a {origin.label} point, {stepper.where(begin.circle)}, to which its circles shrink."
+        found = [replace(first, circle=begin.circle, found=begin), *found]
+        return _branch(stepper, found, (Outcome("point", text, True), outcome))
     ahead, forward = stepper.follow(first, 1.0)
     behind, backward = stepper.follow(first, -1.0)
     found = behind[::-1] + ahead[1:]

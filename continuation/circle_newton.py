@@ -169,8 +169,7 @@ class CircleProblem:
     def defect_between(self, circle: Circle) -> float:
         """The same between the nodes, where nothing was asked."""
         between = shifted(circle.u, 0.5 / len(circle.u))
-        at = self.at(circle)
-        f = np.array([at.rhs(x) for x in between])
+        f, _, _ = self.evaluate_at(between, circle.q)
         return float(np.max(np.abs(f - shifted(between, circle.rho)) / self.scale))
 
     # -- Newton -----------------------------------------------------------------------------------------------------

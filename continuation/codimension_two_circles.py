@@ -86,7 +86,8 @@ def _solved(point: Point, radius: float) -> Point | None:
     wave = np.asarray((turn[:, None] * s.q[0] + turn.conj()[:, None] * s.q[1]).real)
     parameters = dict(zip(point.free, problem.parameters(moved).tolist(), strict=True))
     at = replace(point, system=system.with_parameters(**parameters), critical=complex(np.exp(1j * theta)))
-    return _corrected(at, states, wave, rho, windows)
+    start = _corrected(at, states, wave, rho, windows)
+    return None if start is None else replace(start, origin=point)
 
 
 def _corrected(at: Point, states: FloatArray, wave: FloatArray, rho: float, windows: dict[str, Range]) -> Point | None:
