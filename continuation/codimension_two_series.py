@@ -288,26 +288,26 @@ class Series:
 
     def coefficient(self, *exponents: int) -> complex:
         """The coefficient of a resonant monomial (without factorials)."""
-        return complex(self.g[self.table.number[exponents]])
+        return complex(self.g.item(self.table.number[exponents]))
 
     def estimate(self, *exponents: int) -> Estimate:
         """The same with its error."""
-        return Estimate(self.coefficient(*exponents), self.part * float(self.size[self.table.number[exponents]]))
+        a = self.table.number[exponents]
+        return Estimate(self.g.item(a), self.part * self.size.item(a))
 
 
 def series(
     system: System, joint: FloatArray, kinds: str, eigenvalues: tuple[complex, ...], order: int, resonance: int = 0,
-    further: int = 0,
+    further: int = 0, part: float = 1e-9,
 ) -> Series:  # fmt: skip
     """Expand the centre manifold of a point with states and parameters `joint` (n + m,).
 
-    A degree beyond the order may follow by :meth:`Series.continued`, if it is announced by `further`.
+    Two degrees beyond the order may follow by :meth:`Series.continued`, if they are announced by `further`.
     """
     t = table(kinds, max(order, further), resonance)
     n, m = system.n, len(kinds)
     total = len(t.exponents)
     lam = np.array(eigenvalues, dtype=complex)
-    partner = np.array([i - 1 if kind == "Z" else -1 for i, kind in enumerate(kinds)], dtype=np.int64)
     h, p = np.zeros((total, n), complex), np.zeros((m, n), complex)
     g, size = np.zeros(total, complex), np.zeros(total)
     b, factors = np.zeros((m, n, n), complex), np.zeros((t.classes, n + 1, n + 1), complex)
@@ -317,9 +317,9 @@ def series(
 
     def solve(lowest: int, highest: int) -> bool:
         found = expand(
-            e, joint, system.kind == "map", lam, partner, t.layout, lowest, highest, h, p, g, size, b, factors, pivots
+            e, joint, system.kind == "map", lam, t.partner, t.layout, lowest, highest, h, p, g, size, b, factors, pivots
         )  # fmt: skip
         return bool(found) and bool(np.isfinite(g).all())
 
     regular = solve(2, order)
-    return Series(t, h[:m].copy(), p, h, g, size, regular, order, solve)
+    return Series(t, h[:m].copy(), p, h, g, size, regular, order, solve, part)

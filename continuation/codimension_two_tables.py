@@ -66,6 +66,24 @@ class Layout(NamedTuple):
     start: IntArray
 
 
+class Resonances(NamedTuple):
+    """Which turns of a monomial would make it resonant where the table does not know of it.
+
+    Attributes
+    ----------
+    differences : array (R, m)
+        Exponents of a monomial without those of a critical coordinate.
+    components : array (R,)
+        The numbers of these coordinates.
+    before : array (order + 2,)
+        How many there are of lower degrees.
+    """
+
+    differences: FloatArray
+    components: IntArray
+    before: IntArray
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """The monomials of a normal form and how they are separated.
@@ -77,11 +95,16 @@ class Table:
         The numbers of the monomials by their exponents.
     classes : int
         How many kinds of turns there are.
+    partner : array (m,)
+        For the second of a pair the number of the first, else -1.
+    resonances : Resonances
     """
 
     layout: Layout
     number: dict[tuple[int, ...], int]
     classes: int
+    partner: IntArray
+    resonances: Resonances
 
     @property
     def exponents(self) -> IntArray:
@@ -166,8 +189,19 @@ def table(kinds: str, order: int, resonance: int = 0) -> Table:
             np.array([term for terms in inner for term in terms], dtype=np.int64).reshape(-1, 4),
             np.cumsum([0] + [len(terms) for terms in inner]),
         ),
-        number, len(classes),
+        number, len(classes), np.array([i - 1 if kind == "Z" else -1 for i, kind in enumerate(kinds)]),
+        _resonances(kinds, powers, np.array(component), degrees, order),
     )  # fmt: skip
+
+
+def _resonances(
+    kinds: str, powers: IntArray, component: IntArray, degrees: IntArray, order: int
+) -> Resonances:  # fmt: skip
+    targets = np.array([i for i, kind in enumerate(kinds) if kind != "Z"])
+    monomial, which = np.nonzero(component[:, None] != targets)
+    differences = powers[monomial] - np.eye(len(kinds), dtype=np.int64)[targets[which]]
+    before = np.searchsorted(degrees[monomial], np.arange(order + 2))
+    return Resonances(differences.astype(float), targets[which], before)
 
 
 def _less(e: tuple[int, ...], f: tuple[int, ...]) -> tuple[int, ...]:
@@ -236,7 +270,7 @@ def _directions(kinds: str, degree: int) -> ComplexArray:
         return _points("zZ", 1.0, 0.0, _half_turn(4))
     if "z" not in kinds:
         angles = _half_turn(degree + 1)
-        return np.sqrt(2.0) * np.column_stack([np.cos(angles), np.sin(angles)]).astype(complex)
+        return np.column_stack([np.cos(angles), np.sin(angles)]) * complex(np.sqrt(2.0))
     count, turn, few = _TOGETHER[degree]
     if kinds == "zZzZ":
         first = _points(kinds, 1.0, 0.0, _half_turn(4))
@@ -245,7 +279,7 @@ def _directions(kinds: str, degree: int) -> ComplexArray:
         first = _points(kinds, 1.0, 0.0, np.zeros(1))
         turn, angles = 1, 2.0 * _half_turn(few)
     inside = [_points(kinds, float(np.cos(a)), float(np.sin(a)), angles, turn) for a in _BETWEEN[degree]]
-    return np.sqrt(2.0) * np.concatenate([first, _points(kinds, 0.0, 1.0, _half_turn(4)), *inside])
+    return np.concatenate([first, _points(kinds, 0.0, 1.0, _half_turn(4)), *inside]) * complex(np.sqrt(2.0))
 
 
 def _half_turn(count: int) -> FloatArray:
