@@ -161,8 +161,11 @@ def derivative(expression: sympy.Expr, variable: sympy.Symbol) -> sympy.Expr:
     return _derivative(expression, variable)
 
 
+_CHAINED = (sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.sinh, sympy.cosh, sympy.tanh, sympy.erf)
+
+
 def _derivative(expression: sympy.Expr, variable: sympy.Symbol) -> sympy.Expr:
-    """As SymPy's, which looks at every factor of a product even where one alone depends on the variable."""
+    """As SymPy's, which asks for the assumptions of every part first and looks at all factors of a product."""
     if isinstance(expression, sympy.Add):
         return sympy.Add(*(_derivative(term, variable) for term in expression.args if variable in term.free_symbols))
     if isinstance(expression, sympy.Mul):
@@ -170,7 +173,9 @@ def _derivative(expression: sympy.Expr, variable: sympy.Symbol) -> sympy.Expr:
         if len(depends) == 1:
             (k,) = depends
             return sympy.Mul(*expression.args[:k], _derivative(expression.args[k], variable), *expression.args[k + 1 :])
-    return sympy.diff(expression, variable)
+    if isinstance(expression, _CHAINED):
+        return sympy.Mul(expression.fdiff(), _derivative(expression.args[0], variable))
+    return sympy.S.One if expression == variable else sympy.diff(expression, variable)
 
 
 def _abs(x: sympy.Expr) -> sympy.Expr:

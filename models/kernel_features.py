@@ -8,6 +8,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import sympy
@@ -40,10 +41,12 @@ class Features:
     symmetries: Mapping[str, tuple[AxisAction, FeatureAction]] = field(default_factory=dict)
 
 
+# Games of the same features share them, and what is derived of them.
+@lru_cache(maxsize=32)
 def fourier_features(
     dimension: int,
     modes: int,
-    widths: Sequence[tuple[sympy.Expr, sympy.Expr]],
+    widths: tuple[tuple[sympy.Expr, sympy.Expr], ...],
     length: sympy.Expr,
     *,
     scaled: bool,
@@ -54,7 +57,7 @@ def fourier_features(
     ----------
     dimension, modes : int
         Wave vectors are pi k/length with whole numbers k, |k| <= modes.
-    widths : sequence of (weight, sigma)
+    widths : tuple of (weight, sigma)
         Of the Gaussians whose mixture the kernel approximates.
     length : Expr
     scaled : bool

@@ -9,6 +9,7 @@ Networks (2023), arXiv 2305.08277. The same: Instability and Local Minima in GAN
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final, Literal
 
 import sympy
@@ -168,6 +169,27 @@ def kernel_gan(
 def _assemble(
     placed: Layout, family: Features, parameters: Mapping[str, float], domain: tuple[DomainBound, ...], features: str
 ) -> Game:
+    discriminator, generator, equilibria = _expressions(placed, family)
+    single = len(placed.truth) == 1
+    return Game(
+        "kernel_gan",
+        Player(family.names, discriminator, "eta_d"),
+        Player(tuple(name for point in placed.names for name in point), generator, "eta_g"),
+        parameters,
+        symmetries=(_reflections(placed, family) if single else ()) + placed.permutations(),
+        domain=domain,
+        equilibria=equilibria,
+        paper="becker2023,becker2022",
+        description=(
+            f"{len(placed.names)} generated and {len(placed.truth)} true point(s) under a discriminator of "
+            f"{len(family.names)} {features} of a Gaussian kernel."
+        ),
+    )
+
+
+@lru_cache(maxsize=32)
+def _expressions(placed: Layout, family: Features) -> tuple[sympy.Expr, sympy.Expr, tuple[Equilibrium, ...]]:
+    """The losses of both players and the known equilibria: the same for all values of the parameters."""
     lam = symbol("lam")
     w = [symbol(name) for name in family.names]
     generated = [family.evaluate(x) for x in placed.generated]
@@ -181,22 +203,8 @@ def _assemble(
     )
     f_of_generated = (sympy.Add(*(w_k * phi_k for w_k, phi_k in zip(w, phi, strict=True))) for phi in generated)
     generator = -sympy.Add(*(q * f for q, f in zip(placed.q, f_of_generated, strict=True)))
-    points = tuple(name for point in placed.names for name in point)
-    single = len(placed.truth) == 1
-    return Game(
-        "kernel_gan",
-        Player(family.names, discriminator, "eta_d"),
-        Player(points, generator, "eta_g"),
-        parameters,
-        symmetries=(_reflections(placed, family) if single else ()) + placed.permutations(),
-        domain=domain,
-        equilibria=_captured(placed, family, w) if single else _matched(placed, w),
-        paper="becker2023,becker2022",
-        description=(
-            f"{len(placed.names)} generated and {len(placed.truth)} true point(s) under a discriminator of "
-            f"{len(w)} {features} of a Gaussian kernel."
-        ),
-    )
+    known = _captured(placed, true[0], w) if len(true) == 1 else _matched(placed, w)
+    return discriminator, generator, known
 
 
 def _mean(masses: Sequence[sympy.Expr], phi: Sequence[Sequence[sympy.Expr]], k: int) -> sympy.Expr:
@@ -216,10 +224,10 @@ def _fourier(
     (relative,) = positive_numbers("ell", [_ELL[dimension] if ell is None else ell])
     names = _width_names(len(kernel.widths))
     weight_names = _weight_names(len(kernel.widths))
-    widths = [
+    widths = tuple(
         (symbol(weight) if weight else sympy.S.One, symbol(name))
         for weight, name in zip(weight_names, names, strict=True)
-    ]
+    )
     if len(widths) == 1 and len(placed.truth) == 1 and length is None:
         count = _whole("modes", _MODES["fourier"][dimension] if modes is None else modes)
         half = sympy.Float(relative) * widths[0][1]
@@ -298,12 +306,10 @@ def _domain(placed: Layout, reach: str) -> tuple[DomainBound, ...]:
     return tuple(bounds)
 
 
-def _captured(placed: Layout, family: Features, w: Sequence[sympy.Symbol]) -> tuple[Equilibrium, ...]:
+def _captured(placed: Layout, phi: Sequence[sympy.Expr], w: Sequence[sympy.Symbol]) -> tuple[Equilibrium, ...]:
     """All generated points at the true point: f = (p - P)/lam K(., 0)."""
     excess = placed.p[0] - sympy.Add(*placed.q)
-    state = {
-        w_k.name: excess / symbol("lam") * phi for w_k, phi in zip(w, family.evaluate(placed.truth[0]), strict=True)
-    }
+    state = {w_k.name: excess / symbol("lam") * phi_k for w_k, phi_k in zip(w, phi, strict=True)}
     state |= {name: sympy.S.Zero for point in placed.names for name in point}
     return (Equilibrium("all points at the true point", state, f"lam - {_SMALLEST_LAM!r}"),)
 

@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -23,9 +23,9 @@ _DEFAULT_TOTAL: Final = 0.8
 Coordinates = tuple[sympy.Expr, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Layout:
-    """Where the points are and what they weigh.
+    """Where the points are and what they weigh; layouts that differ in defaults only are equal.
 
     Attributes
     ----------
@@ -45,8 +45,8 @@ class Layout:
     q: tuple[sympy.Symbol, ...]
     p: tuple[sympy.Symbol, ...]
     truth: tuple[Coordinates, ...]
-    parameters: Mapping[str, float]
-    spread: float
+    parameters: Mapping[str, float] = field(compare=False)
+    spread: float = field(compare=False)
 
     @property
     def generated(self) -> tuple[Coordinates, ...]:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -40,8 +41,7 @@ _said: dict[tuple[Any, ...], str] = {}
 
 def _taken_by_model(system: System, window: Window) -> None:
     """Whether the model's function takes the values of the window, as far as it takes those that the system has."""
-    make = _maker(system)
-    if make is None or system.game is None:
+    if system.game is None or (make := _maker(system.game.name)) is None:
         return
     known = inspect.signature(make).parameters
     own = {name: float(value) for name, value in system.parameters.items() if name in known}
@@ -56,13 +56,12 @@ def _taken_by_model(system: System, window: Window) -> None:
         )
 
 
-def _maker(system: System) -> Callable[..., Game] | None:
-    """The shipped function that makes a system's game; None where there is none of its name."""
+@cache
+def _maker(name: str) -> Callable[..., Game] | None:
+    """The function of a model; None where there is none of this name. The list of models is on disk."""
     from gan_bifurcation import models
 
-    if system.game is None or system.game.name not in models.names():
-        return None
-    return models.get(system.game.name)
+    return models.get(name) if name in models.names() else None
 
 
 def _refusal(make: Callable[..., Game], own: dict[str, float], window: Window) -> str:
