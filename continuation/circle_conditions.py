@@ -4,7 +4,7 @@ At a fold the derivative of the equations in states and rotation number is singu
 and a row, the component of that parameter in the direction along the branch is zero. At a flip or a Neimark-Sacker
 point A - z S has a null vector (see :mod:`gan_bifurcation.continuation.circle_critical`), and the bordered scalar is
 zero. Numbers are exact; their derivatives, which only guide Newton's method, take the second derivatives of the map
-from central differences of its Jacobians along one direction.
+from central differences of its Jacobians along the direction that is critical.
 
 References
 ----------
@@ -14,7 +14,7 @@ Schilder, Osinga, Vogt: Continuation of quasi-periodic invariant tori, SIAM J. A
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -100,6 +100,14 @@ class Linearised(NamedTuple):
     right: ComplexArray | None
     left: ComplexArray | None
 
+    def resized(self, size: int) -> "Linearised":
+        """On another number of nodes."""
+        if len(self.basis[0].u) == size:
+            return self
+        one, two, three = (Move(resampled(b.u, size), b.rho, b.q) for b in self.basis)
+        sides = [None if v is None else resampled_complex(v, size) for v in (self.right, self.left)]
+        return self._replace(basis=(one, two, three), right=sides[0], left=sides[1])
+
 
 def real_type(w: ComplexArray, turns: float) -> ComplexArray:
     """A vector known up to a complex factor, for which w(t) e^{2 pi i turns t} is real."""
@@ -129,13 +137,16 @@ def linearised(
     linear = Linear(circle.u, a, (by_q @ across)[:, :, None], circle.rho, conditions)
     solve = _solver(problem, linear, circle, tolerance)
 
-    def move(field: FloatArray, last: float, along: float) -> Move:
-        x = solve(np.concatenate([field.ravel(), [0.0, last]]))
-        return Move(smoothed(x[:-2].reshape(f.shape)), float(x[-2]), x[-1] * across + along * borders.along)
-
-    basis = (
-        move(rest, 0.0, 0.0), move(-(by_q @ borders.along), 0.0, 1.0), move(np.zeros_like(rest), 1.0, 0.0)
-    )  # fmt: skip
+    # From the residual, along the curve's parameter, along the branch.
+    right = np.zeros((f.size + 2, 3))
+    right[:-2, 0], right[:-2, 1], right[-1, 2] = rest.ravel(), -(by_q @ borders.along).ravel(), 1.0
+    x = solve(right)
+    states = smoothed(x[:-2].reshape(*f.shape, 3))
+    one, two, three = (
+        Move(np.ascontiguousarray(states[:, :, k]), float(x[-2, k]), x[-1, k] * across + along * borders.along)
+        for k, along in enumerate((0.0, 1.0, 0.0))
+    )
+    basis = (one, two, three)
     if way == FOLD:
         value, slopes = _fold(problem, circle, across, basis, solve)
         return Linearised(basis, value, slopes, None, None)
@@ -152,12 +163,15 @@ def _solver(
     inverse = ByFrames(linear, circle.frames)
 
     def solve(right: FloatArray) -> FloatArray:
-        if not np.any(right):
-            return right
-        found = iterated(linear, inverse, right, tolerance)
-        if found is None:
-            raise np.linalg.LinAlgError("the iteration stalls")
-        return found
+        solved = np.zeros_like(right)
+        for k in range(right.shape[1]):
+            if not np.any(right[:, k]):
+                continue
+            found = iterated(linear, inverse, right[:, k], tolerance)
+            if found is None:
+                raise np.linalg.LinAlgError("the iteration stalls")
+            solved[:, k] = found
+        return solved
 
     return solve
 
@@ -177,17 +191,17 @@ def is_fold(problem: CircleProblem, circle: Circle) -> bool:
     return False
 
 
-def _second(problem: CircleProblem, circle: Circle, move: Move, states: ComplexArray, q: FloatArray) -> ComplexArray:
-    """The derivative along a move of the map's derivative along (states (K, n), both parameters)."""
-    size = max(float(np.max(np.abs(move.u) / problem.scale)), float(np.max(np.abs(move.q))))
-    if size == 0.0:
-        return np.zeros(states.shape, dtype=complex)
-    h = _DIFFERENCE / size
-    total = np.zeros(states.shape, dtype=complex)
-    for sign in (1.0, -1.0):
-        _, a, by_q = problem.evaluate_at(circle.u + sign * h * move.u, circle.q + sign * h * move.q)
-        total += sign * (np.einsum("kij,kj->ki", a, states) + by_q @ q)
-    return np.asarray(total / (2.0 * h))
+def _bent(problem: CircleProblem, circle: Circle, states: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The derivative of the map's Jacobian, in states (K, n, n) and parameters (K, n, 2), along a direction in both."""
+    size = max(float(np.max(np.abs(states) / problem.scale)), float(np.max(np.abs(q))))
+    h = _DIFFERENCE / (size or 1.0)
+    _, a, by_q = problem.evaluate_at(circle.u + h * states, circle.q + h * q)
+    _, b, by_r = problem.evaluate_at(circle.u - h * states, circle.q - h * q)
+    return (a - b) / (2.0 * h), (by_q - by_r) / (2.0 * h)
+
+
+def _times(matrices: NDArray[Any], vectors: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(np.matmul(matrices, vectors[:, :, None])[:, :, 0])
 
 
 def _fold(
@@ -200,12 +214,14 @@ def _fold(
     """The parameter's component of the direction along the branch, and how it changes."""
     along = basis[2]
     turn, bend = derivative(along.u), derivative(derivative(circle.u))
-    slopes = []
-    for move in basis:
-        field = _second(problem, circle, move, along.u.astype(complex), along.q).real
+    # Second derivatives are symmetric: the change along the branch serves all moves.
+    by_states, by_q = _bent(problem, circle, along.u, along.q)
+    right = np.zeros((circle.u.size + 2, len(basis)))
+    for k, move in enumerate(basis):
+        field = _times(by_states, move.u) + by_q @ move.q
         field = field - shifted(move.rho * turn + along.rho * (derivative(move.u) + move.rho * bend), circle.rho)
-        slopes.append(float(solve(np.concatenate([-field.ravel(), [0.0, 0.0]]))[-1]))
-    return np.array([along.q @ across]), np.array([slopes])
+        right[:-2, k] = -field.ravel()
+    return np.array([along.q @ across]), solve(right)[-1:]
 
 
 def turning(way: str, theta: float, rho: float, sign: float) -> tuple[complex, complex]:
@@ -238,10 +254,11 @@ def _eigenvalue(
     right, left = shifted_matrix.whole(x[:-1], right=True), shifted_matrix.whole(y[:-1], right=False)
     value = complex(x[-1])
     turns, waves = turned(right, circle.rho), turned(slope(right), circle.rho)
-    none = np.zeros(2)
-    numbers = []
+    still, numbers = np.zeros(2), []
+    real, imaginary = _bent(problem, circle, right.real, still), _bent(problem, circle, right.imag, still)
+    by_states, by_q = (one + 1j * other for one, other in zip(real, imaginary, strict=True))
     for move in basis:
-        change = _second(problem, circle, move, right, none) - move.rho * (z_slope * turns + z * waves)
+        change = _times(by_states, move.u) + by_q @ move.q - move.rho * (z_slope * turns + z * waves)
         numbers.append(complex(-np.sum(left * change)))
     if way != PAIR:
         return Linearised(basis, np.array([value.real]), np.array([[v.real for v in numbers]]), right, left)

@@ -193,23 +193,26 @@ class Direct:
         return np.asarray((self.passed @ values.reshape(len(values), -1)).reshape(values.shape))
 
     def __call__(self, right: FloatArray) -> FloatArray:
+        """The solution for one right-hand side, or for several in columns."""
         size, n = self.shape
-        field, scalars = right[:-2].reshape(size, n), np.array(right[-2:])
+        field, scalars = right[:-2].reshape(size, n, -1), np.array(right[-2:]).reshape(2, -1)
         reduced = field[:, self.kept]
-        found = np.empty((size, n))
+        found = np.empty(field.shape)
         if len(self.out):
             own = -self._passed(np.ascontiguousarray(field[:, self.out]))
-            reduced = reduced - np.matmul(self.from_out, own[:, :, None])[:, :, 0]
-            scalars[0] -= np.sum(self.phase * own)
+            reduced = reduced - np.matmul(self.from_out, own)
+            scalars[0] -= np.tensordot(self.phase, own, 2)
             if self.across is not None:
-                scalars[1] -= np.sum(self.across * own)
-        small = scipy.linalg.lu_solve(self.factors, np.concatenate([reduced.ravel(), scalars]), check_finite=False)
-        kept, s = small[:-2].reshape(size, len(self.kept)), small[-2:]
+                scalars[1] -= np.tensordot(self.across, own, 2)
+        small = scipy.linalg.lu_solve(
+            self.factors, np.concatenate([reduced.reshape(-1, field.shape[2]), scalars]), check_finite=False
+        )
+        kept, s = small[:-2].reshape(size, len(self.kept), -1), small[-2:]
         found[:, self.kept] = kept
         if len(self.out):
-            fed = np.matmul(self.to_kept, kept[:, :, None])[:, :, 0] + self.columns @ s
+            fed = np.matmul(self.to_kept, kept) + self.columns @ s
             found[:, self.out] = own + self._passed(fed)
-        return np.concatenate([found.ravel(), s])
+        return np.concatenate([found.reshape(right[:-2].shape), s.reshape(right[-2:].shape)])
 
 
 def factorises(size: int, states: int, clean: bool = True) -> bool:

@@ -169,8 +169,7 @@ class CircleProblem:
     def defect_between(self, circle: Circle) -> float:
         """The same between the nodes, where nothing was asked."""
         between = shifted(circle.u, 0.5 / len(circle.u))
-        at = self.at(circle)
-        f = np.array([at.rhs(x) for x in between])
+        f, _, _ = self.evaluate_at(between, circle.q)
         return float(np.max(np.abs(f - shifted(between, circle.rho)) / self.scale))
 
     # -- Newton -----------------------------------------------------------------------------------------------------
@@ -294,7 +293,8 @@ class CircleProblem:
         def slopes(x: FloatArray) -> FloatArray:
             return np.asarray(self.evaluate_at(x * self.scale, circle.q)[1] * ratio)
 
-        return growth(circle.u / self.scale, circle.rho, slopes, min(3, self.system.n - 1))
+        _, a, _ = self.evaluate(circle.u, circle.q)
+        return growth(circle.u / self.scale, a * ratio, circle.rho, slopes, min(3, self.system.n - 1))
 
     def inner(self, a: Direction, b: Direction) -> float:
         """The inner product that arclength is measured in."""

@@ -21,6 +21,8 @@ _TURNED: Final = 3e-3
 _ALIKE: Final = 0.05
 # How close the end of a curve is to the point where it began.
 _TOUCH: Final = 2e-2
+# The same of a curve whose end is that point itself.
+_EXACT: Final = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +83,11 @@ class Course:
         if point.label not in BORN.get(self.label, ()) or point.profile is not None:
             return False
         for k, outcome in ((0, self.branch.outcome[0]), (-1, self.branch.outcome[1])):
-            near = float(np.max(np.abs(self.unit[k] - q))) < _TOUCH
-            state = np.max(np.abs(self.branch.profiles[k].states.mean(axis=0) - point.x))
-            if (
-                outcome.code in ("hopf", "resonance", "BT", "point")
-                and near
-                and state < 0.1 * (1.0 + np.max(np.abs(point.x)))
-            ):
+            profile = self.branch.profiles[k]
+            touch, alike = (_TOUCH, 0.1) if _size(profile) > 0.0 else (_EXACT, _EXACT)
+            near = float(np.max(np.abs(self.unit[k] - q))) < touch
+            state = np.max(np.abs(profile.states.mean(axis=0) - point.x)) < alike * (1.0 + np.max(np.abs(point.x)))
+            if outcome.code in ("hopf", "resonance", "BT", "point") and near and state:
                 return True
         return False
 

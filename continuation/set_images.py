@@ -18,7 +18,9 @@ def image_of_point(e: Element, p: Point) -> Point:
     vectors = {
         k: np.concatenate([apply(e, v[:n]), v[n:]]) for k, v in p.vectors.items() if np.shape(v) in ((n,), (wide,))
     }
-    return replace(p, x=apply(e, p.x), vectors=vectors, profile=None if p.profile is None else _profile(e, p.profile))
+    profile = None if p.profile is None else _profile(e, p.profile)
+    origin = None if p.origin is None else image_of_point(e, p.origin)
+    return replace(p, x=apply(e, p.x), vectors=vectors, profile=profile, origin=origin)
 
 
 def images(group: Group, p: Point) -> list[Point]:

@@ -66,6 +66,8 @@ class Point:
         Of a cycle or an invariant circle: its states over one turn; `x` is the state at phase 0, and the spectrum
         holds multipliers, the trivial one (along the cycle or circle) first. Of a homoclinic orbit: its states from
         end to end; `x` and the spectrum are those of its saddle.
+    origin : Point or None
+        The point of codimension two at which a curve begins, of the start of such a curve; None for all else.
     """
 
     system: System
@@ -84,6 +86,7 @@ class Point:
     level: str = ""
     condition: str = ""
     profile: Profile | None = None
+    origin: "Point | None" = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "normal_form", MappingProxyType(dict(self.normal_form)))
