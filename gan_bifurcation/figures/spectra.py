@@ -24,6 +24,10 @@ _PLACES = 320
 # Eigenvalues closer than this, relative to their size, are drawn as one with their number beside it.
 _SAME = 1e-6
 _ON = 1e-6
+# What is left of equal eigenvalues after rounding.
+_EQUAL = 1e-12
+# So many along a path look like one that changes all the way.
+_COLOURS = 96
 # So often is a step halved in which eigenvalues leave the real axis: what is left of a square root is a hundredth.
 _HALVINGS = 14
 
@@ -54,12 +58,15 @@ def spectrum_path(branch: Branch, *, colour_bar: bool = True, ax: Axes | None = 
     places = np.log(values) if logarithmic else values
     paths = _matched(places, spectra)
     _threshold(ax, kind, paths)
-    colours = colormaps["viridis"].resampled(256)
+    colours = colormaps["viridis"].resampled(_COLOURS)
+    middles = 0.5 * (values[:-1] + values[1:])
+    # A piece for each colour, not for each step.
+    cuts = [0, *(np.flatnonzero(np.diff(np.floor(_COLOURS * np.asarray(norm(middles))))) + 1), len(middles)]
     for path in _distinct(paths):
         points = np.column_stack([path.real, path.imag])
-        pieces = np.stack([points[:-1], points[1:]], axis=1)
-        collection = LineCollection(list(pieces), cmap=colours, norm=norm, linewidths=1.6, zorder=3, capstyle="round")
-        collection.set_array(0.5 * (values[:-1] + values[1:]))
+        pieces = [points[a : b + 1] for a, b in pairwise(cuts)]
+        collection = LineCollection(pieces, cmap=colours, norm=norm, linewidths=1.6, zorder=3, capstyle="round")
+        collection.set_array(middles[cuts[:-1]])
         ax.add_collection(collection)
         _arrows(ax, points, places, values, colours, norm)
     _still(ax, spectra)
@@ -230,8 +237,6 @@ def _of_profiles(branch: Branch, name: str) -> tuple[Any, Any]:
 
 def _matched(places: Any, spectra: Any) -> Any:
     """Columns that follow one eigenvalue each: nearest to where the last step points."""
-    from scipy.optimize import linear_sum_assignment
-
     out = np.empty(spectra.shape, dtype=complex)
     out[0] = spectra[0][np.argsort(-spectra[0].imag, kind="stable")]
     for k in range(1, len(spectra)):
@@ -239,9 +244,24 @@ def _matched(places: Any, spectra: Any) -> Any:
         stride = (places[k] - places[k - 1]) / before if before != 0.0 else 0.0
         ahead = out[k - 1] + stride * (out[k - 1] - out[k - 2]) if k > 1 else out[k - 1]
         cost = np.abs(ahead[:, None] - spectra[k][None, :]) + np.abs(out[k - 1][:, None] - spectra[k][None, :])
-        _, order = linear_sum_assignment(cost)
-        out[k] = spectra[k][order]
+        out[k] = spectra[k][_assigned(cost)]
     return out
+
+
+def _assigned(cost: Any) -> Any:
+    """For each row a column of its own, so that they cost least together."""
+    rows = np.arange(len(cost))
+    # Mostly each row's cheapest column is free, and equal eigenvalues are equally cheap: nothing can cost less.
+    left, chosen = cost.copy(), np.empty(len(cost), dtype=int)
+    for row in rows:
+        chosen[row] = left[row].argmin()
+        left[:, chosen[row]] = np.inf
+    least = cost.min(axis=1)
+    if np.all(cost[rows, chosen] <= least + _EQUAL * (1.0 + cost.max())):
+        return chosen
+    from scipy.optimize import linear_sum_assignment
+
+    return linear_sum_assignment(cost)[1]
 
 
 def _distinct(paths: Any) -> list[Any]:

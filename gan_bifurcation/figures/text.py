@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
-from gan_bifurcation.figures.style import figure_of, lay_out, stays_laid_out
+from gan_bifurcation.figures.layout import lay_out, stays_laid_out
+from gan_bifurcation.figures.style import figure_of
 
 _SMALL: Final = ("alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "kappa", "mu", "nu", "xi", "pi", "rho")
 _GREEK: Final = frozenset((*_SMALL, "sigma", "tau", "phi", "chi", "psi", "omega"))
@@ -160,10 +161,10 @@ def _dense(points: Any) -> Any:
         return finite
     steps = np.hypot(*np.diff(finite, axis=0).T)
     count = np.clip((steps / 4.0).astype(int) + 1, 1, 400)
-    pieces = [
-        a + (b - a) * np.linspace(0, 1, n + 1)[:, None] for a, b, n in zip(finite[:-1], finite[1:], count, strict=True)
-    ]
-    return np.concatenate(pieces)
+    piece = np.repeat(np.arange(len(count)), count + 1)
+    place = np.arange(len(piece)) - np.repeat(np.cumsum(count + 1) - (count + 1), count + 1)
+    share = (place / count[piece])[:, None]
+    return finite[piece] + (finite[piece + 1] - finite[piece]) * share
 
 
 def _within(points: Any, box: Bbox) -> Any:

@@ -169,7 +169,8 @@ def _read(figure: Figure) -> bytes | None:
 
 def _svg(draw: Callable[[Any], Any], aspect: float) -> bytes:
     from gan_bifurcation import figures
-    from gan_bifurcation.figures.style import as_svg, lay_out
+    from gan_bifurcation.figures.layout import lay_out
+    from gan_bifurcation.figures.style import as_svg
 
     made, ax = figures.figure("column", aspect)
     draw(ax)

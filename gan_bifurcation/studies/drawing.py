@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from gan_bifurcation import figures
 from gan_bifurcation.branch import Branch
@@ -26,6 +27,7 @@ _ASPECTS: Mapping[str, float] = {
 }  # fmt: skip
 # As a figure's own style has it, which is over when the title comes.
 _TITLE = figures.style.STYLE["axes.titlesize"]
+_DPI = figures.style.STYLE["savefig.dpi"]
 _OF_PROFILES = ("profile", "profiles", "staircase", "tongues")
 _OF_TABLES = ("lines", "time_series", "heat_map", "landscape")
 
@@ -49,6 +51,8 @@ class Drawer:
             figure = _profiles(section, parts)
         else:
             figure = self._of_tables(section, parts) if section.kind in _OF_TABLES else self._on_axes(section, parts)
+        whole = figures.style.figure_of(figure) if isinstance(figure, Axes) else figure
+        whole.set_dpi(_DPI)
         try:
             figures.save(figure, self.folder / "figures" / section.name)
         except ValueError as error:
@@ -213,7 +217,7 @@ def _lines(section: FigureSpec, parts: Mapping[str, Any]) -> Any:
 def _figure(*wanted: Any) -> tuple[Any, Any]:
     """A figure as fine as its PNG file: text that was measured for the layout is not measured again."""
     made, axes = figures.figure(*wanted)
-    made.set_dpi(figures.style.STYLE["savefig.dpi"])
+    made.set_dpi(_DPI)
     return made, axes
 
 
