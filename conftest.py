@@ -7,7 +7,11 @@ import pytest
 
 # Two processes that begin with the same kernels compile each of them twice: one begins with the tracer's, the other
 # with files that need few kernels.
-FIRST = ("test_continuation_hard", "test_pydstool_register", "test_pydstool_bridge", "test_mixture_gan", "test_judge")
+# Then one compiles what cycles need, which takes longest of all, beside files without any.
+FIRST = (
+    "test_continuation_hard", "test_pydstool_register", "test_pydstool_bridge", "test_mixture_gan", "test_judge",
+    "test_codimension_two_cycles",
+)  # fmt: skip
 
 PACKAGE = Path(__file__).parent / "gan_bifurcation"
 

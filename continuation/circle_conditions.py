@@ -100,6 +100,14 @@ class Linearised(NamedTuple):
     right: ComplexArray | None
     left: ComplexArray | None
 
+    def resized(self, size: int) -> "Linearised":
+        """On another number of nodes."""
+        if len(self.basis[0].u) == size:
+            return self
+        one, two, three = (Move(resampled(b.u, size), b.rho, b.q) for b in self.basis)
+        sides = [None if v is None else resampled_complex(v, size) for v in (self.right, self.left)]
+        return self._replace(basis=(one, two, three), right=sides[0], left=sides[1])
+
 
 def real_type(w: ComplexArray, turns: float) -> ComplexArray:
     """A vector known up to a complex factor, for which w(t) e^{2 pi i turns t} is real."""

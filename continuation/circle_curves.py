@@ -5,7 +5,7 @@ is then interrupted, it is stepped over.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,9 +18,7 @@ from gan_bifurcation.continuation.circle_conditions import (
     FOLD,
     PAIR,
     Borders,
-    Linearised,
     Move,
-    linearised,
     real_type,
     turning,
 )
@@ -35,11 +33,12 @@ from gan_bifurcation.continuation.circle_leaps import (
     noble_ahead,
     partner,
 )
-from gan_bifurcation.continuation.circle_newton import TOLERANCE, Circle, CircleProblem
+from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem
+from gan_bifurcation.continuation.circle_on_curve import MOST_MODES, CurveSolver, On, Plane, moved
 from gan_bifurcation.continuation.circle_origins import at_the_origin, begins_in, with_frames
-from gan_bifurcation.continuation.circle_solver import SETTLED, SHRUNK, Found, Solver
+from gan_bifurcation.continuation.circle_solver import SHRUNK
 from gan_bifurcation.continuation.circle_starts import natural_sizes
-from gan_bifurcation.continuation.circle_waves import SIZES, highest_mode, resampled, tail
+from gan_bifurcation.continuation.circle_waves import highest_mode, resampled
 from gan_bifurcation.continuation.march import StepControl
 from gan_bifurcation.continuation.run import Ends
 from gan_bifurcation.errors import MisuseError, Outcome
@@ -50,9 +49,9 @@ FloatArray = NDArray[np.float64]
 LABELS: Final = ("LP", "PD", "NS")
 # Where the rotation number moves by more in a step, it is steered to a noble one.
 _REGULAR: Final = 1e-6
-_ITERATIONS: Final = 9
-# The direction of the curve turns by less than this in a step.
+# In a step the direction of the curve turns by an angle whose cosine is no less than this, and is to be this angle.
 _TURN: Final = 0.9
+_AIM: Final = 0.35
 # In one over a tongue by less than this.
 _TURN_OVER: Final = 0.5
 # Circles of more nodes than this feel a tongue; beyond one they are looked for with no more than so many.
@@ -61,51 +60,11 @@ _MOST_NODES_OVER: Final = 243
 # So many circles with so many nodes one after the other say that the curve ends at a tongue, or circles break up.
 _LAST: Final = 3
 _MANY_NODES: Final = 243
-MOST_MODES: Final = 135
+# Before it ends for want of modes, once with this part of a step.
+_NEARER: Final = 0.4
 
 
-@dataclass(frozen=True, eq=False)
-class On:
-    """A circle on the curve.
-
-    Attributes
-    ----------
-    circle : Circle
-    theta : float
-        The angle of the critical pair.
-    borders : Borders
-        Made at this circle.
-    tangent : Move
-        Of the curve, of unit length.
-    turn : float
-        By how much the angle changes along it.
-    """
-
-    circle: Circle
-    theta: float
-    borders: Borders
-    tangent: Move
-    turn: float = 0.0
-    found: Found | None = None
-
-
-class Plane:
-    """What is asked beside the equations: the move from a circle has this product with a row."""
-
-    def __init__(self, row: Move, at: Circle) -> None:
-        self.row, self.at = row, at
-
-    def rest(self, circle: Circle) -> float:
-        """How much is missing."""
-        old = resampled(self.at.u, len(circle.u))
-        return -self.product(Move(circle.u - old, circle.rho - self.at.rho, circle.q - self.at.q))
-
-    def product(self, move: Move) -> float:
-        row = resampled(self.row.u, len(move.u))
-        return float(np.mean(np.sum(row * move.u, axis=1)) + self.row.rho * move.rho + self.row.q @ move.q)
-
-
-class CurveStepper(Solver):
+class CurveStepper(CurveSolver):
     """One curve of circles.
 
     Parameters
@@ -131,98 +90,8 @@ class CurveStepper(Solver):
         control: StepControl,
         most_modes: int = MOST_MODES,
     ) -> None:
-        super().__init__(problem)
-        self.label, self.way, self.ends, self.control = label, way, ends, control
-        # Whether the modes that were allowed for, fewer than the equations could have, were once too few.
-        self.short_of_modes, self.allowed = False, most_modes
-        self.most = max((s for s in SIZES if s <= self.most and highest_mode(s) <= most_modes), default=SIZES[0])
-
-    # -- one circle ---------------------------------------------------------------------------------------------------
-
-    def newton(self, circle: Circle, theta: float, borders: Borders, plane: Plane) -> tuple[Circle, float] | None:
-        """The circle on the curve in a plane; None if Newton's method fails."""
-        last = np.inf
-        with np.errstate(all="ignore"):
-            for _ in range(_ITERATIONS):
-                try:
-                    here = linearised(self.problem, self.way, circle, theta, borders, min(1e-3, max(0.1 * last, 1e-12)))
-                    weights = _weights(here, plane, circle)
-                except (np.linalg.LinAlgError, ValueError):
-                    return None
-                move = here.basis[0] + here.basis[1].times(weights[0]) + here.basis[2].times(weights[1])
-                change = float(weights[2]) if self.way == PAIR else 0.0
-                update = float(
-                    max(np.max(np.abs(move.u) / self.problem.scale), abs(move.rho), *np.abs(move.q), abs(change))
-                )
-                if not update < 2.0 or (update > 4.0 * last and update > 1e-6):
-                    return None
-                circle, theta = _moved(circle, move), theta + change
-                if update < TOLERANCE or update * update < 0.1 * TOLERANCE * last < np.inf:
-                    return circle, theta
-                last = update
-        return (circle, theta) if last < 1e-7 else None
-
-    def on_curve(
-        self, circle: Circle, theta: float, borders: Borders, plane: Plane, like: Move | None, most: int = SIZES[-1]
-    ) -> On | None:
-        """The circle on the curve with as many modes as it needs, its borders and its tangent."""
-        for size in (s for s in SIZES if len(circle.u) <= s <= max(min(most, self.most), len(circle.u))):
-            guess = circle if size == len(circle.u) else circle.resized(size)
-            found = self.newton(guess, theta, borders.resized(size), plane)
-            if found is None:
-                return None
-            circle, theta = found
-            decay = tail(circle.u, self.problem.scale)
-            if decay < SETTLED and self.problem.residual(circle) < SETTLED:
-                smaller = [s for s in SIZES if s < size and 2.2 * s > size]
-                if decay < 1e-14 and smaller and size > SIZES[0]:
-                    circle = circle.resized(smaller[-1])
-                return self._settled(circle, theta, borders.resized(len(circle.u)), like)
-            if self.problem.needs_frames(size):
-                circle = self.problem.settled(circle)
-        self.short_of_modes = self.allowed < MOST_MODES
-        return None
-
-    def _settled(self, circle: Circle, theta: float, borders: Borders, like: Move | None) -> On | None:
-        """Frames, multipliers, borders and tangent of a circle on the curve."""
-        circle = self.problem.settled(circle)
-        try:
-            with np.errstate(all="ignore"):
-                here = linearised(self.problem, self.way, circle, theta, borders, 1e-9)
-        except (np.linalg.LinAlgError, ValueError):
-            return None
-        slopes = here.slopes[:, 1:]
-        null = np.linalg.svd(slopes)[2][-1]
-        tangent = here.basis[1].times(null[0]) + here.basis[2].times(null[1])
-        length = self.length(tangent)
-        if not np.isfinite(length) or length == 0.0:
-            return None
-        sign = -1.0 if like is not None and self.inner(tangent, like) < 0.0 else 1.0
-        tangent, turn = tangent.times(sign / length), float(null[-1] * sign / length) if self.way == PAIR else 0.0
-        row = here.basis[2]
-        row = row.times(1.0 / self.length(row))
-        flat = float(np.linalg.norm(tangent.q))
-        along = tangent.q / flat if flat > 1e-6 else borders.along
-        right, left = here.right, here.left
-        if right is not None and left is not None:
-            turns = 0.5 if self.way == DOUBLE else 0.0
-            if self.way != PAIR:
-                right, left = real_type(right, turns), real_type(left, -turns)
-            right, left = right / np.linalg.norm(right), left / np.linalg.norm(left)
-        made = Borders(row, along, right, left, borders.sign)
-        found = Found(circle, self.problem.multipliers(circle))
-        return On(circle, theta, made, tangent, turn, found)
-
-    def inner(self, a: Move, b: Move) -> float:
-        """What arclength is measured in."""
-        other = resampled(b.u, len(a.u))
-        return float(np.mean(np.sum(a.u * other / self.problem.scale**2, axis=1)) + a.rho * b.rho + a.q @ b.q)
-
-    def length(self, a: Move) -> float:
-        return float(np.sqrt(self.inner(a, a)))
-
-    def across(self, tangent: Move, at: Circle) -> Plane:
-        return Plane(Move(tangent.u / self.problem.scale**2, tangent.rho, tangent.q), at)
+        super().__init__(problem, way, most_modes)
+        self.label, self.ends, self.control = label, ends, control
 
     # -- the first circle ---------------------------------------------------------------------------------------------
 
@@ -278,7 +147,7 @@ class CurveStepper(Solver):
         """Step along the curve until something ends it."""
         found = [replace(first, tangent=first.tangent.times(sign), turn=sign * first.turn)]
         step = self.control.first
-        tried, far = 0, None
+        tried, far, nearer = 0, None, True
         while True:
             here = found[-1]
             if len(found) >= self.ends.max_points:
@@ -294,6 +163,9 @@ class CurveStepper(Solver):
             step = min(step, self.control.largest / room)
             self.short_of_modes = False
             new = self._advance(found, step)
+            if new is None and self.short_of_modes and nearer:
+                step, nearer = _NEARER * step, False
+                continue
             if new is None and self.short_of_modes:
                 text = (
                     f"Stopped at {self.where(here.circle)}, where circles need more than "
@@ -328,7 +200,8 @@ class CurveStepper(Solver):
             found.append(new)
             if len(found) > _LAST and all(len(f.circle.u) > _MANY_NODES for f in found[-_LAST:]):
                 return found, self._broken(new, far)
-            step *= 1.4
+            turned = float(np.arccos(np.clip(self.inner(new.tangent, tangent), -1.0, 1.0)))
+            step *= min(1.4, _AIM / max(turned, 1e-9))
 
     def _advance(self, found: list[On], step: float) -> On | None:
         """The next circle of the curve, at a noble rotation number where that changes."""
@@ -338,15 +211,28 @@ class CurveStepper(Solver):
         turns, tangent = abs(change) > _REGULAR, here.tangent
         if turns:
             step *= (noble_ahead(here.circle.rho, change) - here.circle.rho) / change
-        guess = _moved(here.circle, tangent.times(step))
+        guess = moved(here.circle, tangent.times(step))
         # Where the rotation number moves, the circle is that which has it.
         none = Move(np.zeros_like(guess.u), 1.0, np.zeros(2))
         plane = Plane(none, guess) if turns else self.across(tangent, guess)
+        if turns:
+            guess = self._nearest(found, guess)
         if before is not None:
             guess = self.problem.foreseen(before, here.circle, guess)
         new = self.on_curve(guess, here.theta + step * here.turn, here.borders, plane, tangent)
         # A circle far from what was predicted lies on another curve.
         return new if new is not None and self._follows(new, guess, tangent, abs(step), _TURN) else None
+
+    def _nearest(self, found: list[On], guess: Circle) -> Circle:
+        """A guess, or that of the cubic through the last two circles where this solves the equations better."""
+        rho, here = guess.rho, found[-1]
+        before = found[-2] if len(found) > 1 else None
+        if before is None or abs(before.tangent.rho) < _REGULAR:
+            return guess
+        if (here.circle.rho - before.circle.rho) * (rho - here.circle.rho) <= 0.0:
+            return guess
+        other, _ = guessed(here.circle, _slope(here), rho, before.circle, _slope(before))
+        return min((guess, other), key=self.problem.residual)
 
     def _over(self, found: list[On]) -> tuple[On | None, float | None]:
         """The nearest circle beyond the tongue ahead that interrupts the curve, and how far it was looked for."""
@@ -402,20 +288,6 @@ def _slope(on: On) -> Slope:
     """How the curve changes with the rotation number."""
     rate = on.tangent.rho
     return Slope(on.tangent.u / rate, on.tangent.q / rate, on.turn / rate)
-
-
-def _moved(circle: Circle, move: Move) -> Circle:
-    return replace(
-        circle, u=circle.u + resampled(move.u, len(circle.u)), rho=circle.rho + move.rho, q=circle.q + move.q
-    )
-
-
-def _weights(here: Linearised, plane: Plane, circle: Circle) -> FloatArray:
-    """How much of the basis solves the condition and the plane; for a pair its angle comes last."""
-    rows = [*here.slopes[:, 1:], np.zeros(here.slopes.shape[1] - 1)]
-    right = [*(-here.value - here.slopes[:, 0]), plane.rest(circle) - plane.product(here.basis[0])]
-    rows[-1][:2] = [plane.product(here.basis[1]), plane.product(here.basis[2])]
-    return np.asarray(np.linalg.solve(np.array(rows), np.array(right)))
 
 
 def way_of(point: Point) -> str:

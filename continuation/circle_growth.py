@@ -23,8 +23,8 @@ _STEPS: Final = 1500
 _BLOCK: Final = 5
 # Moduli that differ by less than this, relatively, are those of a pair.
 _APART: Final = 1e-3
-
-
+# Derivatives along the circle are read off those at the nodes where their last modes are smaller than this.
+_RESOLVED: Final = 1e-12
 # Directions at neighbouring phases, and signs of the map, have to agree as well as this.
 _CLEAR: Final = 0.5
 _AGREED: Final = 0.95
@@ -50,17 +50,20 @@ class Growth:
     leading: Way
 
 
-def growth(u: FloatArray, rho: float, slopes: Callable[[FloatArray], FloatArray], count: int) -> Growth:
+def growth(
+    u: FloatArray, at_nodes: FloatArray, rho: float, slopes: Callable[[FloatArray], FloatArray], count: int
+) -> Growth:
     """Follow vectors along a circle, with orthogonalisation.
 
     The averages are weighted smoothly, so that products of the first ones converge faster than any power of the length.
 
     Parameters
     ----------
-    u : array (K, n)
+    u, at_nodes : array (K, n), (K, n, n)
+        States, and derivatives of the map there.
     rho : float
     slopes : callable
-        Derivatives (N, n, n) of the map at states (N, n).
+        Derivatives (N, n, n) of the map at states (N, n): asked where those at the nodes do not tell them.
     count : int
         How many vectors across the circle are followed.
     """
@@ -68,27 +71,33 @@ def growth(u: FloatArray, rho: float, slopes: Callable[[FloatArray], FloatArray]
     phases = rho * np.arange(_STEPS)
     modes = scipy.fft.rfft(u, axis=0)[: highest_mode(size) + 1] / size
     modes[1:] *= 2.0
-    waves = np.exp(2j * np.pi * np.outer(phases, np.arange(len(modes))))
-    at = (waves @ modes).real
-    along = (waves @ (modes * (2j * np.pi * np.arange(len(modes)))[:, None])).real
-    a = slopes(at)
+    matrices = scipy.fft.rfft(at_nodes.reshape(size, -1), axis=0) / size
+    matrices[1:] *= 2.0
+    sizes = np.max(np.abs(matrices), axis=1)
+    # A map with kinks has derivatives that no few modes hold.
+    resolved = float(np.max(sizes[-3:])) < _RESOLVED * float(np.max(sizes))
+    if resolved:
+        matrices = matrices[: int(np.flatnonzero(sizes > _RESOLVED * np.max(sizes))[-1]) + 1]
+    turns = np.exp(2j * np.pi * phases)[:, None]
+    waves = np.ones((_STEPS, max(len(modes), len(matrices) * resolved)), dtype=complex)
+    np.cumprod(np.broadcast_to(turns, (_STEPS, waves.shape[1] - 1)), axis=1, out=waves[:, 1:])
+    low = waves[:, : len(modes)]
+    along = (low @ (modes * (2j * np.pi * np.arange(len(modes)))[:, None])).real
+    a = (waves[:, : len(matrices)] @ matrices).real.reshape(-1, n, n) if resolved else slopes((low @ modes).real)
     vectors = np.random.default_rng(0).normal(size=(n, count + 1))
     blocks = _STEPS // _BLOCK
-    logs = np.zeros((blocks, count))
-    first, signs = np.zeros((blocks, n)), np.ones(blocks)
+    diagonals, first = np.ones((blocks, count + 1)), np.zeros((blocks, n))
     for b in range(blocks):
         k = b * _BLOCK
         vectors[:, 0] = along[k]
         # The library's own calls: what numpy does around them takes longer than they do.
         packed, reflections, _, _ = scipy.linalg.lapack.dgeqrf(vectors)
-        vectors, diagonal = scipy.linalg.lapack.dorgqr(packed, reflections)[0], np.diag(packed)
-        if b:
-            logs[b] = np.log(np.maximum(np.abs(diagonal)[1:], 1e-300))
-            signs[b] = np.sign(diagonal[1])
+        vectors, diagonals[b] = scipy.linalg.lapack.dorgqr(packed, reflections)[0], packed.diagonal()
         first[b] = vectors[:, 1]
         for matrix in a[k : k + _BLOCK]:
             vectors = matrix @ vectors
-    burnt = blocks // 3
+    diagonals[0], burnt = 1.0, blocks // 3
+    logs, signs = np.log(np.maximum(np.abs(diagonals[:, 1:]), 1e-300)), np.sign(diagonals[:, 1])
     moduli = np.exp(weights(blocks - burnt) @ logs[burnt:] / _BLOCK)
     if count > 1 and moduli[1] > (1.0 - _APART) * moduli[0]:
         return Growth(moduli, "turns")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.continuation.circle_newton import Circle
-from gan_bifurcation.continuation.circle_waves import highest_mode, resampled
+from gan_bifurcation.continuation.circle_waves import highest_mode, resampled, smoothed
 from gan_bifurcation.continuation.farey import between, noble
 from gan_bifurcation.system import System
 
@@ -110,6 +110,8 @@ def guessed(
         a, b = 1.0 - 3.0 * t**2 + 2.0 * t**3, h * (t - 2.0 * t**2 + t**3)
         c, d = 3.0 * t**2 - 2.0 * t**3, h * (t**3 - t**2)
         u = a * resampled(far.u, size) + b * resampled(far_slope.u, size) + c * near.u + d * resampled(slope.u, size)
+        # The factors are large, and Newton's method leaves alone what is in the modes that are not kept.
+        u = smoothed(u)
         q = a * far.q + b * far_slope.q + c * near.q + d * slope.q
     return replace(near, u=u, q=q, rho=target), step * slope.theta
 

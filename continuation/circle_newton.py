@@ -293,7 +293,8 @@ class CircleProblem:
         def slopes(x: FloatArray) -> FloatArray:
             return np.asarray(self.evaluate_at(x * self.scale, circle.q)[1] * ratio)
 
-        return growth(circle.u / self.scale, circle.rho, slopes, min(3, self.system.n - 1))
+        _, a, _ = self.evaluate(circle.u, circle.q)
+        return growth(circle.u / self.scale, a * ratio, circle.rho, slopes, min(3, self.system.n - 1))
 
     def inner(self, a: Direction, b: Direction) -> float:
         """The inner product that arclength is measured in."""

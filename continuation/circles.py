@@ -133,12 +133,17 @@ def columns(solver: Solver, found: Sequence[Found]) -> dict[str, FloatArray]:
 
 def _extremes(u: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Least and greatest value of each state along the circle, between the nodes as well."""
-    fine = resampled(u, 8 * len(u) + 1)
-    low, high = fine.min(axis=0), fine.max(axis=0)
-    before, after = np.roll(fine, 1, axis=0), np.roll(fine, -1, axis=0)
-    for i in range(u.shape[1]):
-        for best, k in ((low, int(np.argmin(fine[:, i]))), (high, int(np.argmax(fine[:, i])))):
-            bend = before[k, i] - 2.0 * fine[k, i] + after[k, i]
-            if bend != 0.0:
-                best[i] = fine[k, i] - (after[k, i] - before[k, i]) ** 2 / (8.0 * bend)
-    return low, high
+    size = len(u)
+    fine = resampled(u, 8 * size + 1)
+    place = np.array([fine.argmin(axis=0), fine.argmax(axis=0)]) / len(fine)
+    modes = np.fft.rfft(u, axis=0) / size
+    modes[1:] *= 2.0
+    turns = 2j * np.pi * np.arange(len(modes))[:, None]
+    # From the samples by Newton's method for the derivative.
+    for _ in range(2):
+        waves = np.exp(turns * place[:, None, :]) * modes
+        slope, bend = (np.sum(waves * turns**k, axis=1).real for k in (1, 2))
+        change = np.divide(slope, bend, out=np.zeros_like(bend), where=bend != 0.0)
+        place = place - np.clip(change, -1.0 / len(fine), 1.0 / len(fine))
+    low, high = np.sum(np.exp(turns * place[:, None, :]) * modes, axis=1).real
+    return np.minimum(low, fine.min(axis=0)), np.maximum(high, fine.max(axis=0))

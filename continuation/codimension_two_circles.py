@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation.circle_conditions import FOLD, Borders, Move
-from gan_bifurcation.continuation.circle_curves import CurveStepper, On, Plane
 from gan_bifurcation.continuation.circle_newton import CircleProblem
+from gan_bifurcation.continuation.circle_on_curve import CurveSolver, On, Plane
 from gan_bifurcation.continuation.circle_starts import around, natural_sizes
-from gan_bifurcation.continuation.circle_steps import CONTROL
 from gan_bifurcation.continuation.circle_waves import SIZES
 from gan_bifurcation.continuation.codimension_two_extended import Deciding
 from gan_bifurcation.continuation.codimension_two_forms import coefficients
@@ -30,7 +29,6 @@ from gan_bifurcation.continuation.codimension_two_series import series
 from gan_bifurcation.continuation.codimension_two_spectra import PATTERNS, critical_eigenvalues
 from gan_bifurcation.continuation.conditions import aim, kappa_of
 from gan_bifurcation.continuation.problem import CurveProblem
-from gan_bifurcation.continuation.run import Ends
 from gan_bifurcation.continuation.scales import windows_about
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.profiles import Profile
@@ -96,16 +94,16 @@ def _corrected(at: Point, states: FloatArray, wave: FloatArray, rho: float, wind
     q = np.array([w.to_unit(at.parameters[name]) for name, w in windows.items()])
     size = len(states)
     circle = around(at, Profile(np.arange(size) / size, states, rotation_number=rho), wave, q)
-    stepper = CurveStepper(problem, "LP", FOLD, Ends.of(at.system, None, None, 2, []), CONTROL)
+    solver = CurveSolver(problem, FOLD)
     row = Move(wave, 0.0, np.zeros(2))
-    row = row.times(1.0 / stepper.length(row))
+    row = row.times(1.0 / solver.length(row))
     amplitude = float(np.ptp(states, axis=0).max())
     plane = Plane(Move(row.u / problem.scale**2, 0.0, np.zeros(2)), circle)
     best: On | None = None
     for over in (0, 1):
         along = np.zeros(2)
         along[over] = 1.0
-        best = stepper.on_curve(circle, 0.0, Borders(row, along), plane, None)
+        best = solver.on_curve(circle, 0.0, Borders(row, along), plane, None)
         if best is not None:
             break
     if best is None:
@@ -113,7 +111,7 @@ def _corrected(at: Point, states: FloatArray, wave: FloatArray, rho: float, wind
     found = best.circle
     if abs(float(np.ptp(found.u, axis=0).max()) / amplitude - 1.0) > 0.3 or abs(found.rho - rho) > 0.02:
         return None
-    made = stepper.point(found)
+    made = solver.point(found)
     return replace(
         made, label="LP", name="LP of circles", critical=1.0 + 0.0j, condition="circle", free=tuple(windows),
         note="From a CH point: two circles meet here.",

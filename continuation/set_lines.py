@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
-from gan_bifurcation.continuation.circle_curves import MOST_MODES, trace_curve
+from gan_bifurcation.continuation.circle_curves import trace_curve
+from gan_bifurcation.continuation.circle_on_curve import MOST_MODES
 from gan_bifurcation.continuation.circle_steps import CONTROL
 from gan_bifurcation.continuation.curve_points import DEGENERATE
 from gan_bifurcation.continuation.problem import CONDITION_OF

@@ -139,7 +139,7 @@ def test_dirac_gan_r1_closed_forms() -> None:
     assert found["R3"].parameters["eta_d"] == pytest.approx(2.0 * np.sqrt(3.0), abs=1e-8)
 
 
-@pytest.mark.parametrize("rule", [gb.Alternating(), gb.Momentum("alternating"), gb.Optimistic()])
+@pytest.mark.parametrize("rule", [gb.Alternating(), gb.Momentum("alternating"), gb.Extragradient()])
 def test_dirac_gan_under_other_rules_in_one_call(rule: object) -> None:
     steps = gb.tie(gb.system(gb.models.dirac_gan(gamma=0.5), rule), eta_g="eta_d")
     second = {"beta": (-0.9, 0.9)} if "beta" in steps.parameters else {"gamma": (0.05, 2.0)}

@@ -52,24 +52,30 @@ def test_of_two_processes_one_compiles_and_the_other_loads(tmp_path: Path) -> No
     assert sum(compiled) == 2
 
 
-def test_a_killed_process_leaves_no_lock_behind(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_no_lock_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gan_bifurcation import compiling
+
     holder = (
         "import sys, time; from gan_bifurcation.compiling import _turns\n"
         "_turns.take(sys.argv[1], 'f'); print('taken', flush=True); time.sleep(60)"
     )
-    asker = (
-        "import sys, time; from gan_bifurcation import compiling\n"
-        "compiling.PATIENCE = 0.3; begin = time.monotonic(); compiling._turns.take(sys.argv[1], 'f')\n"
-        "print(time.monotonic() - begin)"
-    )
-    first = _start(tmp_path, "-c", holder, str(tmp_path))
-    assert first.stdout is not None
-    assert first.stdout.readline() == "taken\n"
+    other = _start(tmp_path, "-c", holder, str(tmp_path))
+    assert other.stdout is not None
+    assert other.stdout.readline() == "taken\n"
+    monkeypatch.setattr(compiling, "PATIENCE", 0.3)
+
+    def waits() -> float:
+        begin = time.monotonic()
+        turns = compiling._Turns()
+        turns.take(str(tmp_path), "f")
+        turns.give(str(tmp_path), "f")
+        return time.monotonic() - begin
+
     # While it is held, one waits as long as patience lasts, and then goes on.
-    assert float(_start(tmp_path, "-c", asker, str(tmp_path)).communicate(timeout=60)[0]) > 0.3
-    first.send_signal(signal.SIGKILL)
-    first.communicate(timeout=60)
-    assert float(_start(tmp_path, "-c", asker, str(tmp_path)).communicate(timeout=60)[0]) < 0.3
+    assert waits() > 0.3
+    other.send_signal(signal.SIGKILL)
+    other.communicate(timeout=60)
+    assert waits() < 0.3
 
 
 def test_a_folder_that_cannot_be_written_needs_no_lock(tmp_path: Path) -> None:

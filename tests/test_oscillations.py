@@ -337,6 +337,7 @@ def test_without_a_compiler_pycont_is_refused_in_a_sentence(monkeypatch: pytest.
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("built_in_haste")
 @pytest.mark.skipif(bool(missing_tools()), reason="AUTO cannot be compiled here")
 def test_pycont_goes_on_with_a_branch_of_cycles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # AUTO writes its log into the current folder.

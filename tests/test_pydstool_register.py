@@ -346,45 +346,43 @@ ROTOR = System.from_equations(
 
 
 @pytest.mark.parametrize(
-    ("branch", "name", "left_over"),
+    ("points", "name", "left_over"),
     [
         # Folds of h + r x - x**3: r = 3 x**2, h = -2 x**3.
         (
-            branch_of(CUSP, ("h", "r"), "LP", np.c_[_T, _T], np.c_[-2 * _T**3, 3 * _T**2]),
+            (CUSP, ("h", "r"), "LP", np.c_[_T, _T], np.c_[-2 * _T**3, 3 * _T**2]),
             "LP",
             lambda q: [q["h"] + 2 * q["x"] ** 3, q["r"] - 3 * q["x"] ** 2],
         ),
         # Henon: flips at a = 3 (1 - b)**2 / 4, folds at a = -(1 - b)**2 / 4.
         (
-            branch_of(HENON, ("a", "b"), "PD", np.c_[(1 - _T) / 2, (1 - _T) / 2], np.c_[0.75 * (1 - _T) ** 2, _T]),
+            (HENON, ("a", "b"), "PD", np.c_[(1 - _T) / 2, (1 - _T) / 2], np.c_[0.75 * (1 - _T) ** 2, _T]),
             "FL",
             lambda q: [q["a"] - 0.75 * (1 - q["b"]) ** 2],
         ),
         (
-            branch_of(HENON, ("a", "b"), "LP", np.c_[(_T - 1) / 2, (_T - 1) / 2], np.c_[-0.25 * (1 - _T) ** 2, _T]),
+            (HENON, ("a", "b"), "LP", np.c_[(_T - 1) / 2, (_T - 1) / 2], np.c_[-0.25 * (1 - _T) ** 2, _T]),
             "FD",
             lambda q: [q["a"] + 0.25 * (1 - q["b"]) ** 2],
         ),
         # Delayed logistic map: at x = 1 - (1 + c)/a the determinant a x is 1 on a = 2 + c.
         (
-            branch_of(
-                DELAYED, ("a", "c"), "NS", np.c_[1 - (1 + _T) / (2 + _T), 1 - (1 + _T) / (2 + _T)], np.c_[2 + _T, _T]
-            ),
+            (DELAYED, ("a", "c"), "NS", np.c_[1 - (1 + _T) / (2 + _T), 1 - (1 + _T) / (2 + _T)], np.c_[2 + _T, _T]),
             "NS",
             lambda q: [q["a"] - 2 - q["c"]],
         ),
         # A damped oscillator whose damping m - w vanishes; PyCont's _k is the squared frequency k = 1.
         (
-            branch_of(ROTOR, ("m", "w"), "H", np.zeros((15, 2)), np.c_[_T, _T]),
+            (ROTOR, ("m", "w"), "H", np.zeros((15, 2)), np.c_[_T, _T]),
             "HC",
             lambda q: [q["m"] - q["w"], q["_k"] - 1.0],
         ),
     ],
     ids=["folds", "flips", "folds of maps", "Neimark-Sacker", "Hopf"],
 )
-def test_pycont_goes_on_along_two_parameter_curves(branch: Branch, name: str, left_over: Any) -> None:
+def test_pycont_goes_on_along_two_parameter_curves(points: Any, name: str, left_over: Any) -> None:
     np.random.seed(1)  # noqa: NPY002
-    curve = to_contclass(branch)[name]
+    curve = to_contclass(branch_of(*points))[name]
     before = len(curve.sol)
     np.testing.assert_allclose(left_over(curve.sol[0]), 0.0, atol=1e-12)
     curve.MaxNumPoints = 6
@@ -421,6 +419,7 @@ def test_pointsets_and_trajectories_hold_the_numbers_and_pickle() -> None:
         to_trajectory(Orbit(np.arange(4), np.zeros((4, 1)), ("x", "y")))
 
 
+@pytest.mark.usefixtures("built_in_haste")
 @pytest.mark.skipif(bool(_builder.missing_tools()), reason="no swig or C compiler here")
 def test_dopri_has_the_same_right_hand_side_and_new_equations_are_new() -> None:
     generator = register(FUNCTIONS, "dopri", interval=(0.0, 1e-3))
@@ -447,6 +446,7 @@ def test_dopri_has_the_same_right_hand_side_and_new_equations_are_new() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("built_in_haste")
 @pytest.mark.skipif(bool(_builder.missing_tools(fortran=True)), reason="no swig, C or Fortran compiler here")
 def test_radau_integrates() -> None:
     decay = System.from_equations("flow", {"gamma": "-2*gamma"}, name="decay")
