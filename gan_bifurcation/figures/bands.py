@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.errors import unknown_name
-from gan_bifurcation.figures.polylines import stretches
+from gan_bifurcation.figures.polylines import extremes, is_tongue, stretches
 from gan_bifurcation.figures.style import GREY, LINE_COLOURS, mark_of
 from gan_bifurcation.profiles import Profile
 
@@ -22,8 +22,6 @@ Label = tuple[float, float, str, str]
 
 # What can stand on the axis of a diagram beside a state.
 OTHER_AXES: Final = ("period", "rotation_number")
-# Phases at which extremes of a special point are looked for.
-_PHASES: Final = np.arange(720) / 720
 # Tongues that are nearer to a named one of lower order than this part of the axis go without a name.
 _APART: Final = 0.09
 _DASHED: Final[Any] = (0, (4, 2))
@@ -49,25 +47,6 @@ class Band:
     def runs(self) -> list[tuple[slice, bool]]:
         """Stretches of equal stability, as slices of places that share their end points."""
         return stretches(self.stable)
-
-
-def is_tongue(point: Point) -> bool:
-    """Whether a special point of circles is a resonance that was stepped over."""
-    return "rotation" in point.normal_form
-
-
-def extremes(profile: Profile, k: int) -> tuple[float, float]:
-    """The least and the largest of one state, between the points of the profile too."""
-    values = profile.at(_PHASES)[:, k]
-    return -_top(-values), _top(values)
-
-
-def _top(values: FloatArray) -> float:
-    """The largest value on a closed curve, by a parabola through the three values around it."""
-    i = int(np.argmax(values))
-    before, here, after = (float(values[j % len(values)]) for j in (i - 1, i, i + 1))
-    bend = before - 2.0 * here + after
-    return here if bend >= 0.0 else here - (after - before) ** 2 / (8.0 * bend)
 
 
 def value_of(profile: Profile, axis: str) -> float:

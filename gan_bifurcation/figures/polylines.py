@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch, Point, is_stable
+from gan_bifurcation.profiles import Profile
 
 FloatArray = NDArray[np.float64]
+
+# Phases at which extremes of a special point are looked for.
+_PHASES: Final = np.arange(720) / 720
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,3 +101,22 @@ def size_of(point: Point, spectrum: Any = None) -> float:
     if point.profile is not None:
         return float(np.max(np.abs(values[1:]), initial=0.0))
     return float(np.max(values.real if point.system.kind == "flow" else np.abs(values)))
+
+
+def is_tongue(point: Point) -> bool:
+    """Whether a special point of circles is a resonance that was stepped over."""
+    return "rotation" in point.normal_form
+
+
+def extremes(profile: Profile, k: int) -> tuple[float, float]:
+    """The least and the largest of one state, between the points of the profile too."""
+    values = profile.at(_PHASES)[:, k]
+    return -_top(-values), _top(values)
+
+
+def _top(values: FloatArray) -> float:
+    """The largest value on a closed curve, by a parabola through the three values around it."""
+    i = int(np.argmax(values))
+    before, here, after = (float(values[j % len(values)]) for j in (i - 1, i, i + 1))
+    bend = before - 2.0 * here + after
+    return here if bend >= 0.0 else here - (after - before) ** 2 / (8.0 * bend)

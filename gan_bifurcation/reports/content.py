@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
-from gan_bifurcation.figures.bands import is_tongue
+from gan_bifurcation.figures.polylines import is_tongue
 from gan_bifurcation.reports.answers import CHANGES, answers, plain
 from gan_bifurcation.reports.equations import equations_of
 from gan_bifurcation.reports.facts import citation_or_empty, first_sentence, paper_line, short_name

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import sympy
@@ -73,6 +74,8 @@ def _rows(system: System) -> list[tuple[str, str, Any]]:
     ]
 
 
+# Systems of one study share most of theirs.
+@lru_cache(maxsize=256)
 def _equation(left: str, mark: str, right: Any) -> Equation:
     right = _rounded(right)
     short = right.count_ops() <= _MOST_OPERATIONS

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
-from gan_bifurcation.figures.bands import is_tongue
-from gan_bifurcation.figures.polylines import size_of
+from gan_bifurcation.figures.polylines import is_tongue, size_of
 
 
 def turns(point: Point) -> str:

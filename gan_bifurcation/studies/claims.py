@@ -9,8 +9,7 @@ import numpy as np
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.continuation.collocation import extremes_of
 from gan_bifurcation.errors import GanBifurcationError, MisuseError, ResultsError, StudyFileError
-from gan_bifurcation.figures.bands import extremes
-from gan_bifurcation.figures.polylines import size_of
+from gan_bifurcation.figures.polylines import extremes, size_of
 from gan_bifurcation.rotation import angles, of_angles
 from gan_bifurcation.studies.computing import special_point
 from gan_bifurcation.studies.results import Claim
