@@ -297,7 +297,7 @@ def _coefficients(extended: _Extended, u: Vector, a: Any) -> Signs:
     numbers, signs = _SIGNS[extended.label](of_degree(pattern.order), eigenvalues, is_map)
     if pattern.further and signs["p11"] * signs["p22"] < 0 and signs["determinant"] > 0:
         # The difficult case with a torus of one frequency more, whose stability quintic terms decide.
-        *_, torus = _amplitudes(of_degree(pattern.further), eigenvalues, is_map, pattern.further).quintic
+        *_, torus = PairAmplitudes.of_point(of_degree(pattern.further), eigenvalues, is_map, pattern.further).quintic
         numbers, signs = numbers | {"torus": torus}, signs | {"torus": torus}
     return numbers, signs
 
@@ -356,14 +356,8 @@ def _with_fold(of: Callable[..., Any], lam: list[Any], is_map: bool) -> Signs:
     return numbers, {"s": s, "theta": theta} | ({} if s * theta > 0 else {"E": numbers["E"]})
 
 
-def _amplitudes(of: Callable[..., Any], lam: list[Any], is_map: bool, degree: int) -> PairAmplitudes:
-    if len(lam) == 3:
-        return PairAmplitudes.of_flip(of, lam[1], degree)
-    return PairAmplitudes.of_pairs(of, lam[0], lam[2], is_map, degree)
-
-
 def _pairs(of: Callable[..., Any], lam: list[Any], is_map: bool) -> Signs:
-    p = _amplitudes(of, lam, is_map, 3).matrix
+    p = PairAmplitudes.of_point(of, lam, is_map, 3).matrix
     numbers = dict(zip(("p11", "p12", "p21", "p22"), p, strict=True))
     return numbers, numbers | {"determinant": p[0] * p[3] - p[1] * p[2]}
 

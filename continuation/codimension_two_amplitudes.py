@@ -9,7 +9,7 @@ Only sums, products, quotients and real and imaginary parts are formed, so that 
 (:class:`~gan_bifurcation.continuation.estimates.Estimate`) or interval balls.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,7 @@ class FoldAmplitudes:
 
 @dataclass(frozen=True)
 class PairAmplitudes:
-    """The growth rates of x = |z1|^2 and y = |z2|^2: first and second degree in (x, y).
+    """The growth rates of |z1| and |z2|: first and second degree in x = |z1|^2 and y = |z2|^2.
 
     Attributes
     ----------
@@ -82,6 +82,15 @@ class PairAmplitudes:
 
     first: tuple[tuple[Real, ...], tuple[Real, ...]]
     second: tuple[tuple[Real, ...], tuple[Real, ...]]
+
+    @classmethod
+    def of_point(
+        cls, of: Coefficient, eigenvalues: Sequence[Complex], is_map: bool, degree: int
+    ) -> "PairAmplitudes":  # fmt: skip
+        """From the coefficients up to degree 3 or 5 and the critical eigenvalues (those of PDNS are three)."""
+        if len(eigenvalues) == 3:
+            return cls.of_flip(of, eigenvalues[1], degree)
+        return cls.of_pairs(of, eigenvalues[0], eigenvalues[2], is_map, degree)
 
     @classmethod
     def of_pairs(cls, of: Coefficient, mu: Complex, nu: Complex, is_map: bool, degree: int) -> "PairAmplitudes":
@@ -104,7 +113,7 @@ class PairAmplitudes:
     @classmethod
     def of_flow(cls, one: tuple[Complex, ...], two: tuple[Complex, ...]) -> "PairAmplitudes":
         """From the coefficients of z1 (x, y, x^2, x y, y^2) and of z2, x = |z1|^2, y = |z2|^2."""
-        a, b = (tuple(v.real * 2.0 for v in values) for values in (one, two))
+        a, b = (tuple(v.real for v in values) for values in (one, two))
         return cls((a[:2], a[2:]), (b[:2], b[2:]))
 
     @classmethod
@@ -112,24 +121,23 @@ class PairAmplitudes:
         """The same from a map, its coefficients divided by the multiplier."""
         if len(one) == 2:
             return cls.of_flow(one, two)
-        logs = []
-        for u, v, uu, uv, vv in (one, two):
-            # log |1 + A1 + A2|^2 = 2 Re A1 + 2 Re A2 - Re A1^2
-            linear = (u.real * 2.0, v.real * 2.0)
-            logs.append((linear, (uu * 2.0 - u * u, uv * 2.0 - u * v * 2.0, vv * 2.0 - v * v)))
-        (p, q), (r, s) = logs[0][0], logs[1][0]
+        (p, q), (r, s) = ((u.real, v.real) for u, v, *_ in (one, two))
         out = []
-        for (a, b), quadratic in logs:
-            # The mean growth over one step of the field is larger by half of what the growth rate gains.
-            gain = (a * p, a * q + b * r, b * s)
-            out.append(((a, b), tuple(c.real - w * 0.5 for c, w in zip(quadratic, gain, strict=True))))
+        for (u, v, uu, uv, vv), a, b in ((one, p, q), (two, r, s)):
+            # log |1 + A1 + A2| = Re A1 + Re A2 - Re A1^2 / 2; and the mean growth over one step of the field is larger
+            # by half of what the growth rate gains.
+            quadratic = (
+                (uu - u * u * 0.5).real - a * p,
+                (uv - u * v).real - (a * q + b * r),
+                (vv - v * v * 0.5).real - b * s,
+            )
+            out.append(((a, b), quadratic))
         return cls(out[0], out[1])
 
     @property
     def matrix(self) -> tuple[Real, Real, Real, Real]:
         """p11, p12, p21, p22: real parts of the cubic coefficients."""
-        (p, q), (r, s) = self.first[0], self.second[0]
-        return p * 0.5, q * 0.5, r * 0.5, s * 0.5
+        return (*self.first[0], *self.second[0])
 
     @property
     def has_quintic(self) -> bool:
@@ -148,5 +156,5 @@ class PairAmplitudes:
         pp, ss, pr, sq = p * p, s * s, p * r, s * q
         one = a02 + q * (b11 / r - a20 * s / pr - b02 / s * 2.0)
         two = b20 + r * (a11 / q - a20 / p * 2.0 - b02 * p / sq)
-        # Rates of |z|^2 are twice those of |z|: one = 2 s1, s = 2 p22.
-        return one / ss * 2.0, two / pp * 2.0, pr * (two * q * (s - q) - one * r * (r - p))
+        # The last in rates of x and y, which are twice those of |z|.
+        return one / ss, two / pp, pr * (two * q * (s - q) - one * r * (r - p)) * 32.0

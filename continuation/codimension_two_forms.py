@@ -5,8 +5,8 @@ critical vectors, their largest component positive. Coefficients are those of mo
 functions name.
 """
 
+from cmath import phase
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -73,20 +73,16 @@ def coefficients(point: Point, rounding: float = ROUNDING) -> Form:
             "form has further terms, so its coefficients do not apply."
         )
     joint = np.concatenate([point.x, point.system.parameter_vector()])
-    s = series(point.system, joint, pattern.kinds, eigenvalues, pattern.order, pattern.resonance, pattern.further)
-    s = replace(s, part=rounding)
+    s = series(
+        point.system, joint, pattern.kinds, eigenvalues, pattern.order, pattern.resonance, pattern.further, rounding
+    )
     if not s.regular:
         raise MisuseError(_SINGULAR)
-    form = settled(_FORMS[point.label](s, eigenvalues, is_map))
-    if pattern.further and _difficult(form) and not resonant(eigenvalues, pattern, pattern.further, is_map):
-        further = s.continued(pattern.further)
-        form = settled(_FORMS[point.label](further, eigenvalues, is_map)) if further.regular else form
-    return form | {"vectors": {"q": s.q, "p": s.p}}
-
-
-def _difficult(form: Form) -> bool:
-    """Whether a torus bifurcates from the equilibrium of the amplitudes, so that quintic terms decide."""
-    return bool(form["p11"] * form["p22"] < 0.0 and form["theta"] * form["delta"] > 1.0)
+    if pattern.further and _difficult(PairAmplitudes.of_point(s.coefficient, eigenvalues, is_map, s.order)):
+        # Where quintic terms decide, they are taken if they exist.
+        further = s if resonant(eigenvalues, pattern, pattern.further, is_map) else s.continued(pattern.further)
+        s = further if further.regular else s
+    return settled(_FORMS[point.label](s, eigenvalues, is_map)) | {"vectors": {"q": s.q, "p": s.p}}
 
 
 def settled(numbers: Form) -> Form:
@@ -116,7 +112,7 @@ def _chenciner(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> For
     """w -> mu w (1 + d1 |w|^2 + d2 |w|^4) with Re d1 = 0; c = Re d2 + (Im d1)^2 / 2 moves the modulus."""
     mu = eigenvalues[0]
     d1, d2 = s.estimate(2, 1) / mu, s.estimate(3, 2) / mu
-    return {"c": d2.real + d1.imag * d1.imag * 0.5, "theta": float(np.angle(mu)), "d1": d1, "d2": d2}
+    return {"c": d2.real + d1.imag * d1.imag * 0.5, "theta": phase(mu), "d1": d1, "d2": d2}
 
 
 def _third(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> Form:
@@ -128,7 +124,7 @@ def _third(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> Form:
         b = Estimate(0.0j, b.error)
     modulus = abs(b)
     c1 = (c / mu - modulus * modulus) * 3.0
-    form: Form = {"b": b if modulus.sign else Estimate(0.0j, b.error), "c": c, "c1": c1, "theta": float(np.angle(mu))}
+    form: Form = {"b": b if modulus.sign else Estimate(0.0j, b.error), "c": c, "c1": c1, "theta": phase(mu)}
     return form | ({"a": c1.real / (modulus * modulus * 9.0)} if modulus.sign else {})
 
 
@@ -151,7 +147,7 @@ def _with_fold(amplitudes: FoldAmplitudes) -> Form:
 def _fold_pair(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> Form:
     """ZH: v' = G200 v^2 / 2 + G011 |z|^2 + ..., z' = i omega z + G110 v z + ...; LPNS alike."""
     mu = eigenvalues[1]
-    angle = {"angle": float(np.angle(mu))} if is_map else {"omega": mu.imag}
+    angle = {"angle": phase(mu)} if is_map else {"omega": mu.imag}
     amplitudes = FoldAmplitudes.of_pair(s.estimate, mu, is_map)
     quadratic = {"G200": amplitudes.b * 2.0, "G011": amplitudes.c, "G110": s.estimate(1, 1, 0)}
     return _with_fold(amplitudes) | angle | quadratic
@@ -165,13 +161,19 @@ def _fold_flip(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> For
     return form | ({"a/e": a / e} if e.sign else {})
 
 
+def _difficult(amplitudes: PairAmplitudes) -> bool:
+    """Whether a torus bifurcates from the equilibrium of the amplitudes, so that quintic terms decide."""
+    p11, p12, p21, p22 = amplitudes.matrix
+    return bool(p11 * p22 < 0.0 and p12 * p21 < p11 * p22)
+
+
 def _pairs(amplitudes: PairAmplitudes) -> Form:
     p11, p12, p21, p22 = amplitudes.matrix
     form: Form = {"p11": p11, "p12": p12, "p21": p21, "p22": p22}
     if not (p11.sign and p22.sign):
         return form
     form |= {"theta": p12 / p22, "delta": p21 / p11, "determinant": p11 * p22 - p12 * p21}
-    if p12.sign and p21.sign and amplitudes.has_quintic:
+    if form["theta"].sign and form["delta"].sign and amplitudes.has_quintic:
         form |= dict(zip(("Theta", "Delta", "torus"), amplitudes.quintic, strict=True))
     return form
 
@@ -179,16 +181,15 @@ def _pairs(amplitudes: PairAmplitudes) -> Form:
 def _two_pairs(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> Form:
     """HH, NSNS: growth of |z1| by p11 |z1|^2 + p12 |z2|^2, of |z2| by p21 |z1|^2 + p22 |z2|^2."""
     mu, nu = eigenvalues[0], eigenvalues[2]
-    form = _pairs(PairAmplitudes.of_pairs(s.estimate, mu, nu, is_map, s.order))
+    form = _pairs(PairAmplitudes.of_point(s.estimate, eigenvalues, is_map, s.order))
     if not is_map:
         return form | {"omega1": mu.imag, "omega2": nu.imag}
-    return form | {"theta1": float(np.angle(mu)), "theta2": float(np.angle(nu))}
+    return form | {"theta1": phase(mu), "theta2": phase(nu)}
 
 
 def _flip_pair(s: Series, eigenvalues: tuple[complex, ...], is_map: bool) -> Form:
     """PDNS: growth of |w| (flip) by p11 w^2 + p12 |z|^2, of |z| by p21 w^2 + p22 |z|^2."""
-    mu = eigenvalues[1]
-    return _pairs(PairAmplitudes.of_flip(s.estimate, mu, s.order)) | {"angle": float(np.angle(mu))}
+    return _pairs(PairAmplitudes.of_point(s.estimate, eigenvalues, is_map, s.order)) | {"angle": phase(eigenvalues[1])}
 
 
 _FORMS: Final[dict[str, Callable[[Series, tuple[complex, ...], bool], Form]]] = {

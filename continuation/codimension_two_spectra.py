@@ -1,7 +1,9 @@
 """Which eigenvalues a codimension-two label speaks of, taken from the spectrum of its point."""
 
+from cmath import exp, phase
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import pi
 from typing import Final
 
 import numpy as np
@@ -76,9 +78,9 @@ def critical_eigenvalues(point: Point) -> tuple[complex, ...]:
     is_map = point.system.kind == "map"
     pattern = PATTERNS[point.system.kind][point.label]
     if pattern.resonance:
-        mu = complex(np.exp(2j * np.pi / pattern.resonance))
+        mu = exp(2j * pi / pattern.resonance)
         return (mu, mu.conjugate())
-    left = list(np.asarray(point.spectrum, dtype=complex))
+    left: list[complex] = np.asarray(point.spectrum, dtype=complex).tolist()
     chosen: list[complex] = []
     for kind in pattern.kinds:
         if kind == "Z":
@@ -90,16 +92,14 @@ def critical_eigenvalues(point: Point) -> tuple[complex, ...]:
                 raise MisuseError(f"{point.name or point.label} has no complex pair left for its label {point.label}.")
             nearest = min(upper, key=lambda z: abs(abs(z) - 1.0) if is_map else abs(z.real))
             left = [z for z in left if z not in (nearest, nearest.conjugate())]
-            angle = float(np.angle(nearest))
-            chosen.append(complex(np.exp(1j * angle)) if is_map else complex(0.0, nearest.imag))
+            chosen.append(exp(1j * phase(nearest)) if is_map else complex(0.0, nearest.imag))
             continue
         target = complex(-1.0 if kind == "-" else float(is_map))
-        near = int(np.argmin([abs(z - target) for z in left]))
-        left.pop(near)
+        left.remove(min(left, key=lambda z: abs(z - target)))
         chosen.append(target)
     if pattern.kinds == "zZzZ":
         # The slower pair first, so that a point has the same coefficients whichever curve it was found on.
-        speed = [float(np.angle(z)) if is_map else z.imag for z in (chosen[0], chosen[2])]
+        speed = [phase(z) if is_map else z.imag for z in (chosen[0], chosen[2])]
         chosen = chosen if speed[0] <= speed[1] else chosen[2:] + chosen[:2]
     return tuple(chosen)
 
@@ -117,16 +117,20 @@ def resonant(eigenvalues: Sequence[complex], pattern: Pattern, order: int, is_ma
         As "3 omega1 = omega2" (flows) or "3 theta1 = theta2 mod 2 pi" (maps, angles); empty where there is none up to
         that degree.
     """
-    t = table(pattern.kinds, max(pattern.order, pattern.further), pattern.resonance)
-    powers = t.exponents[: t.first[order + 1]]
-    lam = np.array(eigenvalues)
-    product = np.prod(lam**powers, axis=1) if is_map else powers @ lam
-    near = np.abs(product[:, None] - lam) <= _RESONANT * float(np.max(np.abs(lam)))
-    near &= t.component[: len(powers), None] != np.arange(len(lam))
-    for a, i in np.argwhere(near):
-        if pattern.kinds[i] != "Z":
-            return _in_angles(pattern.kinds, powers[a], int(i), is_map)
-    return ""
+    known = table(pattern.kinds, max(pattern.order, pattern.further), pattern.resonance).resonances
+    differences = known.differences[: known.before[order + 1]]
+    turns = differences @ np.array([phase(z) if is_map else z.imag for z in eigenvalues])
+    if is_map:
+        # How far the product of multipliers is from the multiplier.
+        found = np.abs(2.0 * np.sin(0.5 * turns)) <= _RESONANT
+    else:
+        found = np.abs(turns) <= _RESONANT * max(abs(z) for z in eigenvalues)
+    if not found.any():
+        return ""
+    first = int(found.argmax())
+    target = int(known.components[first])
+    powers = [int(d) + (i == target) for i, d in enumerate(differences[first])]
+    return _in_angles(pattern.kinds, powers, target, is_map)
 
 
 def _in_angles(kinds: str, powers: Sequence[int], target: int, is_map: bool) -> str:
@@ -150,14 +154,13 @@ def _in_angles(kinds: str, powers: Sequence[int], target: int, is_map: bool) -> 
 
 def companions(point: Point, width: float = 1e-7) -> int:
     """How many more eigenvalues lie on the boundary than the label speaks of."""
-    spectrum = np.asarray(point.spectrum)
-    margin = np.abs(np.abs(spectrum) - 1.0) if point.system.kind == "map" else np.abs(spectrum.real)
-    scale = 1.0 if point.system.kind == "map" else max(1.0, float(np.max(np.abs(spectrum), initial=0.0)))
+    is_map = point.system.kind == "map"
+    spectrum: list[complex] = np.asarray(point.spectrum, dtype=complex).tolist()
+    scale = 1.0 if is_map else max([1.0, *(abs(z) for z in spectrum)])
     pattern = PATTERNS[point.system.kind][point.label]
-    # The two eigenvalues of a Jordan block come out with the root of rounding.
-    within = 1e-4 if pattern.double or point.label in ("CP", "GPD") else width
     if pattern.double:
         target = {"BT": 0.0, "R1": 1.0, "R2": -1.0}[point.label]
-        others = np.sort(np.abs(spectrum - target))[2:]
-        return int(np.sum(others < width * scale))
-    return max(0, int(np.sum(margin < min(within, width) * scale)) - len(pattern.kinds))
+        # The two eigenvalues of a Jordan block come out with the root of rounding.
+        return sum(distance < width * scale for distance in sorted(abs(z - target) for z in spectrum)[2:])
+    margins = (abs(abs(z) - 1.0) if is_map else abs(z.real) for z in spectrum)
+    return max(0, sum(margin < width * scale for margin in margins) - len(pattern.kinds))

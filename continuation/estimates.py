@@ -37,12 +37,14 @@ class Estimate:
         return Estimate(-self.value, self.error)
 
     def __sub__(self, other: Number) -> "Estimate":
-        return self + -other
+        if isinstance(other, Estimate):
+            return Estimate(self.value - other.value, self.error + other.error)
+        return Estimate(self.value - other, self.error)
 
     def __mul__(self, other: Number) -> "Estimate":
         if isinstance(other, Estimate):
-            error = abs(self.value) * other.error + (abs(other.value) + other.error) * self.error
-            return Estimate(self.value * other.value, error)
+            value, factor, margin = self.value, other.value, other.error
+            return Estimate(value * factor, abs(value) * margin + (abs(factor) + margin) * self.error)
         return Estimate(self.value * other, self.error * abs(other))
 
     def __truediv__(self, other: Number) -> "Estimate":
@@ -68,12 +70,16 @@ class Estimate:
     @property
     def signed(self) -> Any:
         """The value, its real and its imaginary part exactly zero where the error is larger."""
-        if isinstance(self.value, complex):
-            return complex(self.real.signed, self.imag.signed)
-        return self.value if abs(self.value) > self.error else 0.0
+        value, error = self.value, self.error
+        if isinstance(value, complex):
+            return complex(
+                value.real if abs(value.real) > error else 0.0, value.imag if abs(value.imag) > error else 0.0
+            )
+        return value if abs(value) > error else 0.0
 
     @property
     def sign(self) -> int:
         """-1, 0 (within the error) or 1, of a real number."""
-        value = self.signed
-        return int(value > 0.0) - int(value < 0.0)
+        if not abs(self.value) > self.error:
+            return 0
+        return 1 if self.value > 0.0 else -1

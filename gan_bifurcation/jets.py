@@ -247,7 +247,14 @@ def _run(tape: TapeData, s: Jets, u: Jets, w: Jets) -> None:
         if o <= op.DIV:
             b = s[code[i, 2]]
             if o == op.MUL:
-                _multiply(a, b, y)
+                if tape.n_inputs <= code[i, 1] < base:
+                    for k in range(order):
+                        y[k] = a[0] * b[k]
+                elif tape.n_inputs <= code[i, 2] < base:
+                    for k in range(order):
+                        y[k] = b[0] * a[k]
+                else:
+                    _multiply(a, b, y)
             elif o == op.ADD:
                 for k in range(order):
                     y[k] = a[k] + b[k]

@@ -150,6 +150,10 @@ def test_steps_with_expectations_are_shown_as_steps() -> None:
     shown, _ = equations_of(gb.system(game, gb.Alternating()))
     assert [e.text.partition(" = ")[0] for e in shown] == ["psi__1", "theta__2", "psi+", "theta+"]
     assert r"\psi^{(1)}" in shown[1].latex
+    # A tied parameter is no state: it has no next value.
+    tied, _ = equations_of(gb.tie(gb.system(game, gb.Alternating()), eta_g="eta_d"))
+    assert tied[0].text == "eta_g = eta_d"
+    assert tied[0].latex == r"\eta_{g} = \eta_{d}"
 
 
 def test_words_are_upright_in_latex() -> None:

@@ -45,45 +45,46 @@ def equations_of(system: System) -> tuple[list[Equation], str]:
         half = _SHOWN_OF_MORE
         left_out = f"{len(rows) - 2 * half} equations between the first {half} and the last {half} are left out."
         rows = [*rows[:half], *rows[-half:]]
-    return [_equation(left, right, system.kind) for left, right in rows], left_out
+    return [_equation(*row) for row in rows], left_out
 
 
 def as_text(system: System) -> list[str]:
     """All equations as text, long ones cut."""
-    return [_equation(left, right, system.kind).text for left, right in _rows(system)]
+    return [_equation(*row).text for row in _rows(system)]
 
 
 def as_latex(system: System) -> list[str]:
     """All equations in LaTeX."""
-    return [f"{_left_latex(left, system.kind)} = {_latex(right)}" for left, right in _rows(system)]
+    return [f"{_left_latex(left, mark)} = {_latex(right)}" for left, mark, right in _rows(system)]
 
 
-def _rows(system: System) -> list[tuple[str, Any]]:
+def _rows(system: System) -> list[tuple[str, str, Any]]:
+    """Left sides, what says that a state's rate or next value is meant, and right sides."""
+    mark = "'" if system.kind == "flow" else "+"
     size = sum(e.count_ops() for _, e in system.assignments) + sum(e.count_ops() for e in system.rhs_expressions)
     # Expectations inside of expectations are hard to read: such steps stay steps.
     nested = any(e.has(Mean) for _, e in system.assignments)
     if size <= _MOST_SUBSTITUTED and not nested:
-        return list(system.equations().items())
-    return [(s.name, e) for s, e in system.assignments] + list(zip(system.states, system.rhs_expressions, strict=True))
+        return [(state, mark, e) for state, e in system.equations().items()]
+    # Parameters that are tied to others, and intermediate values, are what they are at this step.
+    return [
+        *((s.name, "", e) for s, e in system.assignments),
+        *((state, mark, e) for state, e in zip(system.states, system.rhs_expressions, strict=True)),
+    ]
 
 
-def _equation(left: str, right: Any, kind: str) -> Equation:
+def _equation(left: str, mark: str, right: Any) -> Equation:
     right = _rounded(right)
     short = right.count_ops() <= _MOST_OPERATIONS
     return Equation(
-        _cut(f"{left}{_mark(left, kind)} = {right}"),
-        f"{_left_latex(left, kind)} = {_latex(right)}" if short else "",
-        _mathml(left, right, kind) if short else "",
+        _cut(f"{left}{mark} = {right}"),
+        f"{_left_latex(left, mark)} = {_latex(right)}" if short else "",
+        _mathml(left, mark, right) if short else "",
     )
 
 
 def _rounded(expression: Any) -> Any:
     return expression.xreplace({x: sympy.Float(x, _DIGITS) for x in expression.atoms(sympy.Float)})
-
-
-def _mark(left: str, kind: str) -> str:
-    """What says that a state's rate or next value is meant; intermediate values have '__' in their names."""
-    return "" if "__" in left else ("'" if kind == "flow" else "+")
 
 
 def _cut(text: str) -> str:
@@ -112,9 +113,8 @@ def _upright(name: sympy.Symbol) -> str:
     return re.sub(r"^[A-Za-z]{2,}", lambda word: rf"\mathrm{{{word[0]}}}", text)
 
 
-def _left_latex(left: str, kind: str) -> str:
-    name = _latex(symbol(left))
-    return name if "__" in left else (rf"\dot{{{name}}}" if kind == "flow" else rf"{name}^{{+}}")
+def _left_latex(left: str, mark: str) -> str:
+    return {"": "{}", "'": r"\dot{{{}}}", "+": "{}^{{+}}"}[mark].format(_latex(symbol(left)))
 
 
 class _Printer(MathMLPresentationPrinter):  # type: ignore[misc]
@@ -138,7 +138,7 @@ class _Printer(MathMLPresentationPrinter):  # type: ignore[misc]
         return made
 
 
-def _mathml(left: str, right: Any, kind: str) -> str:
+def _mathml(left: str, mark: str, right: Any) -> str:
     """Presentation MathML, which browsers show without any script."""
     try:
         name = _Printer().doprint(_renamed(symbol(left)))
@@ -148,6 +148,5 @@ def _mathml(left: str, right: Any, kind: str) -> str:
         return ""
     # A word needs room before it: in a product it would run into its neighbour.
     body = re.sub(r"<mi>([A-Za-z]{2,})</mi>", r'<mspace width="0.17em"/><mi>\1</mi>', body)
-    mark = _mark(left, kind)
     shown = f"<msup><mrow>{name}</mrow><mo>{'′' if mark == chr(39) else mark}</mo></msup>" if mark else name
     return f'<math display="block"><mrow>{shown}<mo>=</mo>{body}</mrow></math>'
