@@ -27,9 +27,9 @@ from gan_bifurcation.continuation._linear_algebra import (
 )
 from gan_bifurcation.evaluation import (
     EVALUATOR,
+    add_curvatures,
     jacobian,
     make_evaluator,
-    second,
     structref,
 )
 from gan_bifurcation.kernels import INDEX, MATRIX, VECTOR, FloatArray, TapeData, types
@@ -91,12 +91,9 @@ STATE: Final[Any] = _StateType(
         (name, VECTOR)
         for name in ("p", "low", "high", "scale", "reference", "slope", "z", "f", "level_f", "coefficients", "by_kappa")
     ]
-    + [(name, VECTOR) for name in ("right", "direction", "residual", "trial", "tangent")]
+    + [(name, VECTOR) for name in ("right", "residual", "trial", "tangent")]
     + [(name, INDEX) for name in ("free", "log", "pick", "linear", "rest", "pivots_m", "pivots", "rows")]
-    + [
-        (name, MATRIX)
-        for name in ("pin_rows", "pin_columns", "border_b", "border_c", "j", "h", "a", "level_j", "m", "g")
-    ]
+    + [(name, MATRIX) for name in ("pin_rows", "pin_columns", "border_b", "border_c", "j", "a", "level_j", "m", "g")]
     + [(name, MATRIX) for name in ("vectors", "covectors", "lefts", "directions", "gz", "system")]
     + [(name, types.int64) for name in ("n", "k", "nf", "condition", "width", "size", "equations")]
     + [
@@ -123,7 +120,7 @@ def make_state(arrays: Arrays) -> Any:
     s.size = n + k + nf + (1 if pair else 0)
     s.equations = n + k + (2 if pair else (0 if condition == NONE else 1))
     s.is_map, s.sign, s.kappa_unit, s.determinant = arrays.is_map, arrays.sign, arrays.kappa_unit, 0.0
-    s.e = make_evaluator(arrays.tape, arrays.iterations, n, 1 if condition in (NONE, FUNCTION) else 2)
+    s.e = make_evaluator(arrays.tape, arrays.iterations, n, 1)
     s.level = make_evaluator(arrays.level, 1, 1, 1)
     s.p, s.low, s.high, s.scale, s.reference = arrays.p, arrays.low, arrays.high, arrays.scale, arrays.reference
     s.free, s.log, s.pick, s.linear, s.rest = arrays.free, arrays.log, arrays.pick, arrays.linear, arrays.rest
@@ -131,9 +128,9 @@ def make_state(arrays: Arrays) -> Any:
     s.border_b, s.border_c = arrays.border_b, arrays.border_c
     s.z, s.f, s.j, s.slope = arrays.z, arrays.f, arrays.j, arrays.slope
     s.level_f, s.coefficients = np.zeros(1), np.zeros(6)
-    s.right, s.direction, s.by_kappa, s.rows = np.zeros(n + 2), np.zeros(nm), np.zeros(2), np.zeros(4, dtype=np.int64)
+    s.right, s.by_kappa, s.rows = np.zeros(n + 2), np.zeros(2), np.zeros(4, dtype=np.int64)
     s.residual, s.system, s.tangent, s.trial = arrays.residual, arrays.system, arrays.tangent, np.zeros(s.size)
-    s.h, s.a, s.level_j = np.zeros((n, nm)), np.zeros((n, n)), np.zeros((1, nm))
+    s.a, s.level_j = np.zeros((n, n)), np.zeros((1, nm))
     s.m, s.g = np.zeros((n + s.width, n + s.width)), np.zeros((2, 2))
     s.pivots_m, s.pivots = np.zeros(n + s.width, dtype=np.int64), np.zeros(s.size, dtype=np.int64)
     s.vectors, s.covectors = np.zeros((n, s.width)), np.zeros((n, s.width))
@@ -178,11 +175,11 @@ def _put_gradient(s: Any, source: int, row: int) -> None:
 def _solve_borders(s: Any) -> bool:
     """V, W and G of the bordered matrix, whose block M is in `s.m`; False if it is singular."""
     n, width = s.n, s.width
-    m, right = s.m, s.right
+    m, right, b, c0, vectors, covectors = s.m, s.right, s.border_b, s.border_c, s.vectors, s.covectors
     for i in range(n):
         for c in range(width):
-            m[i, n + c] = s.border_b[i, c]
-            m[n + c, i] = s.border_c[i, c]
+            m[i, n + c] = b[i, c]
+            m[n + c, i] = c0[i, c]
     for r in range(width):
         for c in range(width):
             m[n + r, n + c] = 0.0
@@ -196,33 +193,14 @@ def _solve_borders(s: Any) -> bool:
             if transposed == 0:
                 lu_solve(m, s.pivots_m, right)
                 for i in range(n):
-                    s.vectors[i, c] = right[i]
+                    vectors[i, c] = right[i]
                 for r in range(width):
                     s.g[r, c] = right[n + r]
             else:
                 lu_solve_transposed(m, s.pivots_m, right)
                 for i in range(n):
-                    s.covectors[i, c] = right[i]
+                    covectors[i, c] = right[i]
     return True
-
-
-@inner
-def _add_second_forms(s: Any, count: int) -> None:
-    """s.gz[row] += left^T D2f(direction, e_z) for all z of the joint space, for `count` triples (row, left, direction).
-
-    One place for all conditions: the interpreter of second derivatives is large, and every function around it is
-    compiled with it.
-    """
-    n = s.n
-    for e in range(count):
-        for i in range(s.direction.shape[0]):
-            s.direction[i] = s.directions[e, i] if i < n else 0.0
-        second(s.e, s.z, s.direction, s.f, s.j, s.h)
-        row = s.rows[e]
-        for i in range(n):
-            weight = s.lefts[e, i]
-            for z in range(s.gz.shape[1]):
-                s.gz[row, z] += weight * s.h[i, z]
 
 
 @inner
@@ -246,15 +224,15 @@ def _pair_coefficients(s: Any, kappa: float, level: float) -> None:
 def _equilibrium_rows(s: Any, u: FloatArray) -> None:
     """F = 0 and the pins."""
     n, k = s.n, s.k
-    r, d = s.residual, s.system
+    r, d, j, scale = s.residual, s.system, s.j, s.scale
     for i in range(n):
         r[i] = s.f[i] - s.z[i] if s.is_map else s.f[i]
-        for c in range(s.size):
-            d[i, c] = 0.0
         for c in range(n):
-            d[i, c] = s.j[i, c] * s.scale[c]
+            d[i, c] = j[i, c] * scale[c]
+        for c in range(n, d.shape[1]):
+            d[i, c] = 0.0
         if s.is_map:
-            d[i, i] -= s.scale[i]
+            d[i, i] -= scale[i]
         for c in range(s.nf):
             d[i, n + k + c] = s.j[i, n + s.free[c]] * s.slope[c]
         for c in range(k):
@@ -274,11 +252,12 @@ def _equilibrium_rows(s: Any, u: FloatArray) -> None:
 def _real_forms(s: Any, row: int, level: float) -> bool:
     """The bordered scalar of A - shift * level I, and what its gradient needs of second derivatives."""
     n = s.n
+    a, m = s.a, s.m
     shift = s.sign if s.is_map else 1.0
     for i in range(n):
         for c in range(n):
-            s.m[i, c] = s.a[i, c]
-        s.m[i, i] -= shift * level
+            m[i, c] = a[i, c]
+        m[i, i] -= shift * level
     if not _solve_borders(s):
         return False
     s.residual[row] = s.g[0, 0]
@@ -297,16 +276,18 @@ def _real_forms(s: Any, row: int, level: float) -> bool:
 def _pair_forms(s: Any, row: int, level: float, kappa: float) -> bool:
     """Two components of G for M = A^2 + alpha A + beta I, and what their gradients need of second derivatives."""
     n = s.n
-    a = s.a
+    a, m, vectors, covectors = s.a, s.m, s.vectors, s.covectors
     c6 = s.coefficients
     _pair_coefficients(s, kappa, level)
     for i in range(n):
+        alpha = c6[0]
         for c in range(n):
-            total = c6[0] * a[i, c]
-            for x in range(n):
-                total += a[i, x] * a[x, c]
-            s.m[i, c] = total
-        s.m[i, i] += c6[1]
+            m[i, c] = alpha * a[i, c]
+        for x in range(n):
+            factor = a[i, x]
+            for c in range(n):
+                m[i, c] += factor * a[x, c]
+        m[i, i] += c6[1]
     if not _solve_borders(s):
         return False
     for e in range(2):
@@ -318,8 +299,8 @@ def _pair_forms(s: Any, row: int, level: float, kappa: float) -> bool:
         for x in range(n):
             av = wa = 0.0
             for y in range(n):
-                av += a[x, y] * s.vectors[y, c]
-                wa += a[y, x] * s.covectors[y, i]
+                av += a[x, y] * vectors[y, c]
+                wa += a[y, x] * covectors[y, i]
             s.lefts[2 * e, x] = -s.covectors[x, i] / s.scale[x]
             s.directions[2 * e, x] = (av + c6[0] * s.vectors[x, c]) * s.scale[x]
             s.lefts[2 * e + 1, x] = -wa / s.scale[x]
@@ -346,9 +327,10 @@ def residual_jacobian(s: Any, u: FloatArray) -> bool:
         return True
     row = n + s.k
     # Where states differ by many orders of magnitude, the matrix is as good as singular in any units but theirs.
+    a, j, scale = s.a, s.j, s.scale
     for i in range(n):
         for c in range(n):
-            s.a[i, c] = s.j[i, c] * (s.scale[c] / s.scale[i])
+            a[i, c] = j[i, c] * (scale[c] / scale[i])
     jacobian(s.level, s.z, s.level_f, s.level_j)
     level = s.level_f[0]
     rows = forms = 1
@@ -373,7 +355,9 @@ def residual_jacobian(s: Any, u: FloatArray) -> bool:
         s.rows[0] = 0
         for z in range(s.gz.shape[1]):
             s.gz[0, z] = -shift * s.level_j[0, z]
-    _add_second_forms(s, forms)
+    if forms > 0:
+        # gz[row] += left^T D2f(direction, e_z) for all z of the joint space.
+        add_curvatures(s.e, s.z, s.directions, s.lefts, s.rows, forms, s.gz)
     for e in range(rows):
         _put_gradient(s, e, row + e)
         if rows == 2:
@@ -397,7 +381,7 @@ def refresh_borders(s: Any) -> None:
     if s.condition != REAL and s.condition != PAIR and s.condition != FOCUS:
         return
     n, width = s.n, s.width
-    b, c = s.border_b, s.border_c
+    a, b, c = s.a, s.border_b, s.border_c
     for i in range(n):
         for k in range(width):
             b[i, k] = s.covectors[i, k]
@@ -417,7 +401,7 @@ def refresh_borders(s: Any) -> None:
                 for i in range(n):
                     pairing[0, 2 * e + f] += b[i, e] * c[i, f]
                     for x in range(n):
-                        pairing[1, 2 * e + f] += b[i, e] * s.a[i, x] * c[x, f]
+                        pairing[1, 2 * e + f] += b[i, e] * a[i, x] * c[x, f]
         best = -1.0
         for e in range(4):
             for f in range(e + 1, 4):

@@ -28,6 +28,7 @@ VALUE: Final = 0
 JACOBIAN: Final = 1
 SECOND: Final = 2
 JET: Final = 3
+ADJOINT: Final = 4
 
 _SYMBOL: Final = "gan_bifurcation_call_python"
 
@@ -129,7 +130,11 @@ def _answer(
     handle: float, mode: int, n_in: int, n_out: int, width: int, vi: int, vo: int, di: int, do: int, gi: int, go: int,
     hi: int, ho: int,
 ) -> None:  # fmt: skip
-    """Fill the results of a call; rows of `width` numbers start at the addresses."""
+    """Fill the results of a call; rows of `width` numbers start at the addresses.
+
+    Backwards, `gi` and `hi` are derivatives by the values and the directional derivatives of the arguments, to which
+    those by the results, `go` and `ho`, are passed on.
+    """
     # Jets are of numbers whose size in bytes is in the place of `di`.
     lanes = width if mode == VALUE else (width * di // 8 if mode == JET else 1)
     out = _matrix(vo, n_out, lanes)
@@ -147,6 +152,14 @@ def _answer(
             value, slope = callee.jacobian(z[:, 0].copy())
             out[:, 0] = value
             _matrix(go, n_out, width)[:] = slope @ _matrix(gi, n_in, width)
+        elif mode == ADJOINT:
+            by_value, by_slope = _matrix(go, n_out, width), _matrix(ho, n_out, width)
+            for k, d in enumerate(_matrix(di, n_in, width).T.copy()):
+                value, slope, curvature = callee.second(z[:, 0].copy(), d)
+                _matrix(gi, n_in, width)[:, k] += slope.T @ by_value[:, k] + curvature.T @ by_slope[:, k]
+                _matrix(hi, n_in, width)[:, k] += slope.T @ by_slope[:, k]
+                out[:, 0] = value
+            by_value[:] = by_slope[:] = 0.0
         else:
             d, g = _matrix(di, n_in, 1)[:, 0].copy(), _matrix(gi, n_in, width)
             value, slope, curvature = callee.second(z[:, 0].copy(), d)
@@ -157,6 +170,9 @@ def _answer(
     except (ArithmeticError, LookupError, RuntimeError, ValueError):
         # No exception can pass through compiled code: what failed is not a number.
         out[:] = np.nan
+        if mode == ADJOINT:
+            _matrix(gi, n_in, width)[:] = np.nan
+            _matrix(go, n_out, width)[:] = _matrix(ho, n_out, width)[:] = 0.0
 
 
 # Compiled code finds the function by its name when it is loaded, so that it can be cached.

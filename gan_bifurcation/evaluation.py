@@ -10,7 +10,9 @@ from typing import Any, Final
 import numba
 import numba.experimental.structref
 import numpy as np
+from numpy.typing import NDArray
 
+from gan_bifurcation.adjoint import run_adjoint
 from gan_bifurcation.compiling import jit
 from gan_bifurcation.kernels import (
     MATRIX,
@@ -102,7 +104,7 @@ def jacobian(e: Any, z: FloatArray, f: FloatArray, j: FloatArray) -> None:
     for i in range(nm):
         v[i] = z[i]
     for iteration in range(e.iterations):
-        run_jacobian(e.tape, v, g)
+        run_jacobian(e.tape, v, g, 0, e.tape.code.shape[0])
         if iteration == 0:
             for i in range(n):
                 for c in range(nm):
@@ -161,3 +163,52 @@ def second(e: Any, z: FloatArray, direction: FloatArray, f: FloatArray, j: Float
             u[i] = d[outputs[i]]
         for i in range(n):
             v[i] = f[i]
+
+
+@jit
+def add_curvatures(
+    e: Any, z: FloatArray, directions: FloatArray, weights: FloatArray, rows: NDArray[np.int64], count: int,
+    sums: FloatArray,
+) -> None:  # fmt: skip
+    """sums[rows[k]] (n + m,) += weights[k] (n,) times D2f(directions[k], e_c), for `count` directions (n,) of states.
+
+    All together cost a few evaluations, however many states there are.
+    """
+    v, n, outputs, nm = e.v, e.n, e.tape.outputs, z.shape[0]
+    g = np.zeros((v.shape[0], count))
+    by_value, by_slope = np.zeros(g.shape), np.zeros(g.shape)
+    # States and directions that an iterate passes through; at last what the sums depend on by these.
+    path = np.zeros((e.iterations + 1, n, 1 + count))
+    end = np.zeros((2, n, count))
+    for i in range(nm):
+        v[i] = z[i]
+    for i in range(n):
+        path[0, i, 0] = z[i]
+        for k in range(count):
+            path[0, i, 1 + k] = directions[k, i]
+            end[1, i, k] = weights[k, i]
+    for step in range(2 * e.iterations - 1):
+        iteration = min(step, 2 * e.iterations - 2 - step)
+        for i in range(n):
+            v[i] = path[iteration, i, 0]
+            for k in range(count):
+                g[i, k] = path[iteration, i, 1 + k]
+        run_jacobian(e.tape, v, g, 0, e.tape.code.shape[0])
+        if step + 1 < e.iterations:
+            for i in range(n):
+                path[step + 1, i, 0] = v[outputs[i]]
+                for k in range(count):
+                    path[step + 1, i, 1 + k] = g[outputs[i], k]
+            continue
+        for i in range(n):
+            for k in range(count):
+                by_value[outputs[i], k] += end[0, i, k]
+                by_slope[outputs[i], k] += end[1, i, k]
+        run_adjoint(e.tape, v, g, by_value, by_slope)
+        for i in range(nm):
+            for k in range(count):
+                if i < n:
+                    end[0, i, k], end[1, i, k] = by_value[i, k], by_slope[i, k]
+                if i >= n or iteration == 0:
+                    sums[rows[k], i] += by_value[i, k]
+                by_value[i, k] = by_slope[i, k] = 0.0

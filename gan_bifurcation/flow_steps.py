@@ -221,7 +221,7 @@ def slope_at(
         for i in range(n):
             for j in range(k):
                 g[i, j] = y[n + i * k + j]
-        run_jacobian(tape, v, g)
+        run_jacobian(tape, v, g, 0, tape.code.shape[0])
         for i in range(n):
             s = tape.outputs[i]
             out[i] = v[s]

@@ -180,9 +180,9 @@ def _solve(tape: TapeData, v: FloatArray, begin: int) -> int:
     return unknowns
 
 
-@linked("jacobian", types.void(TAPE, VECTOR, MATRIX), _nrt=False)
-def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
-    """Value and gradient of all slots.
+@linked("jacobian", types.void(TAPE, VECTOR, MATRIX, types.int64, types.int64), _nrt=False)
+def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray, start: int, stop: int) -> None:
+    """Value and gradient of the slots of some operations, from `start` to before `stop`.
 
     `g` (slots, directions) holds the seeds in the rows of the inputs, zeros in those of the constants.
     """
@@ -190,9 +190,8 @@ def run_jacobian(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
     code = tape.code
     m = g.shape[1]
     table = row = 0
-    i = 0
-    n = code.shape[0]
-    while i < n:
+    i = start
+    while i < stop:
         o = code[i, 0]
         s = base + i
         ia = code[i, 1]

@@ -149,7 +149,7 @@ def _map_blocks(
                 for i in range(n):
                     for c in range(k):
                         g[i, c] = t[i, c]
-                run_jacobian(tape, v, g)
+                run_jacobian(tape, v, g, 0, tape.code.shape[0])
                 for i in range(n):
                     for c in range(k):
                         t[i, c] = g[tape.outputs[i], c]

@@ -3,6 +3,7 @@
 The discriminator D ascends E phi1(D(real)) + E phi2(D(fake)); the generator descends E phi_g(D(fake)), phi2 by default.
 """
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,6 +100,7 @@ def loss_constants(loss: str) -> LossConstants:
     raise unknown_name("loss", str(loss), [*LOSSES, *_DIVERGENCES, "relativistic"])
 
 
+@functools.cache
 def linearised(links: Links) -> LossConstants:
     """The constants a = phi1'(c) and b = -(phi1''(c) + phi2''(c)) at the level c where phi1' + phi2' = 0.
 

@@ -63,6 +63,11 @@ def test_second_derivatives_against_the_jacobian(times: int) -> None:
     step = 1e-5
     above, below = (twice.jacobian((z + d * u)[:2], (z + d * u)[2:]) for d in (step, -step))
     assert h == pytest.approx((above - below) / (2 * step), abs=1e-9)
+    # A weighted sum from the results backwards, through the roots, in a direction of the states.
+    directions, weights, sums = np.array([[0.3, -0.2]]), np.array([[0.6, -1.1]]), np.zeros((1, 4))
+    evaluation.second(evaluator, z, np.array([0.3, -0.2, 0.0, 0.0]), f, j, h)
+    evaluation.add_curvatures(evaluator, z, directions, weights, np.zeros(1, dtype=np.int64), 1, sums)
+    assert sums[0] == pytest.approx(weights[0] @ h, rel=1e-12)
 
 
 def test_jets_solve_the_equations_order_by_order() -> None:

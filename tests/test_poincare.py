@@ -105,6 +105,11 @@ def test_derivatives_of_a_return_map_of_every_order() -> None:
     evaluation.second(made, np.array([0.3, 0.05]), np.array([0.4, 0.7]), f, j, h)
     ahead, behind = (returns.jacobian([0.3 + 0.4 * s], [0.05 + 0.7 * s]) for s in (e, -e))
     np.testing.assert_allclose(h, (ahead - behind) / (2 * e), rtol=1e-6)
+    # From the return backwards, twice that along the state.
+    sums, which = np.zeros((1, 2)), np.zeros(1, dtype=np.int64)
+    evaluation.add_curvatures(made, np.array([0.3, 0.05]), np.array([[0.4]]), np.array([[2.0]]), which, 1, sums)
+    evaluation.second(made, np.array([0.3, 0.05]), np.array([0.4, 0.0]), f, j, h)
+    np.testing.assert_allclose(sums, 2.0 * h, rtol=1e-12)
 
 
 def test_jets_of_return_maps_do_not_depend_on_where_the_line_leaves_the_section() -> None:

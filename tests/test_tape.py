@@ -59,7 +59,7 @@ def close(got: float, exact: mpmath.mpf, tolerance: float, size: float = 0.0) ->
 def test_elementary_functions(name: str) -> None:
     s = system(f"{name}(x)")
     evaluator = evaluation.make_evaluator(s.tape.data, 1, 1, 2)
-    f, j, h = np.empty(1), np.empty((1, 1)), np.empty((1, 1))
+    f, j, h, one = np.empty(1), np.empty((1, 1)), np.empty((1, 1)), np.ones((1, 1))
     for x in POINTS[name]:
         # mpmath differences numerically, to an absolute precision: 420 digits where values are tiny.
         with mpmath.workdps(60 if 1e-4 < abs(x) < 20 else 420):
@@ -70,6 +70,9 @@ def test_elementary_functions(name: str) -> None:
         evaluation.second(evaluator, np.array([x]), np.array([1.0]), f, j, h)
         if abs(exact[2]) < 1e300:
             assert close(h[0, 0], 2 * exact[2], 2e-12, 1e-300), (name, x)
+            sums = np.zeros((1, 1))
+            evaluation.add_curvatures(evaluator, np.array([x]), one, one, np.zeros(1, dtype=np.int64), 1, sums)
+            assert close(sums[0, 0], 2 * exact[2], 2e-12, 1e-300), (name, x)
         jet = s.jet(np.array([[x, 1.0, 0.0, 0.0, 0.0, 0.0]]))[0]
         scale = max(abs(float(c)) for c in exact[1:]) * 1e-3
         for k in (k for k in range(6) if abs(exact[k]) < 1e300):
@@ -179,6 +182,14 @@ def test_expectations_are_sums() -> None:
             evaluator = evaluation.make_evaluator(s.tape.data, 1, 1, 2)
             evaluation.second(evaluator, np.array([value, 0.7]), np.array([0.3, -0.4]), f[k], j[k], h[k])
         assert h[0] == pytest.approx(h[1], rel=1e-12)
+        # From the result backwards, by the sum written out.
+        sums, which = np.zeros((1, 2)), np.zeros(1, dtype=np.int64)
+        backwards = evaluation.make_evaluator(loop.tape.data, 1, 1, 1)
+        evaluation.add_curvatures(
+            backwards, np.array([value, 0.7]), np.array([[1.0]]), np.array([[2.0]]), which, 1, sums
+        )  # fmt: skip
+        evaluation.second(evaluator, np.array([value, 0.7]), np.array([1.0, 0.0]), f[1], j[1], h[1])
+        assert sums == pytest.approx(2.0 * h[1], rel=1e-12)
 
 
 def test_iterates_are_compositions() -> None:
@@ -206,6 +217,14 @@ def test_iterates_are_compositions() -> None:
     f, j, h = np.empty(2), np.empty((2, 4)), np.empty((2, 4))
     evaluation.second(evaluator, np.array([*x, 0.9, 0.3]), direction, f, j, h)
     assert h @ direction == pytest.approx([2 * float(e[2]) for e in exact], rel=1e-12)
+    # Sums of the outputs' second derivatives, in two directions at once, from the results backwards.
+    directions, weights = np.array([[1.0, -0.5], [0.2, 0.9]]), np.array([[0.6, -1.1], [0.3, 0.8]])
+    sums, expected = np.zeros((2, 4)), np.zeros((2, 4))
+    evaluation.add_curvatures(evaluator, np.array([*x, 0.9, 0.3]), directions, weights, np.array([1, 0]), 2, sums)
+    for k, (d, w) in enumerate(zip(directions, weights, strict=True)):
+        evaluation.second(evaluator, np.array([*x, 0.9, 0.3]), np.array([*d, 0.0, 0.0]), f, j, h)
+        expected[1 - k] = w @ h
+    assert sums == pytest.approx(expected, rel=1e-12)
 
 
 def test_ties_and_restriction() -> None:

@@ -78,7 +78,7 @@ def _newton(
                 for j in range(n):
                     g[i, j] = 1.0 if i == j else 0.0
             for repeat in range(iterations):
-                run_jacobian(tape, v, g)
+                run_jacobian(tape, v, g, 0, tape.code.shape[0])
                 for i in range(n):
                     b[i] = v[tape.outputs[i]]
                     for j in range(n):

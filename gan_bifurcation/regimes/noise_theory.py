@@ -36,7 +36,7 @@ def _over_rows(tape: TapeData, v: FloatArray, nodes: FloatArray, result: FloatAr
 
 @jit
 def _gradients(tape: TapeData, v: FloatArray, g: FloatArray) -> None:
-    run_jacobian(tape, v, g)
+    run_jacobian(tape, v, g, 0, tape.code.shape[0])
 
 
 class _Bodies:

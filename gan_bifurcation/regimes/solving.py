@@ -77,6 +77,8 @@ class Solver:
     ) -> list[FloatArray]:
         self._problem.arrays.p[:] = p
         found: list[FloatArray] = []
+        # The same as an array: most guesses lead to what is known, and to compare them one by one took longest.
+        known = np.empty((0, self.system.n))
         for family in sorted(guesses):
             # A family that never folds or branches has one equilibrium at each place.
             number = _GUESSES_OF_A_FAMILY if family in self.folded else 1
@@ -85,8 +87,9 @@ class Solver:
                 if not (ok and np.isfinite(x).all()):
                     continue
                 size = 1.0 + float(np.max(np.abs(x)))
-                if all(np.max(np.abs(x - y)) > 1e-6 * size for y in found) and self._inside(p, x):
+                if bool((np.abs(known - x).max(axis=1) > 1e-6 * size).all()) and self._inside(p, x):
                     found.append(x)
+                    known = np.vstack([known, x])
                     if first_only:
                         return found
         if not found and not self.folded:
