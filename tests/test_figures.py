@@ -1,9 +1,11 @@
 """Figures: what is drawn is what was computed; nothing overlaps, nothing is missing."""
 
 import itertools
+import re
 from pathlib import Path
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -299,9 +301,37 @@ def test_figures_are_saved_as_svg_and_png_and_are_the_same_every_time(fixed: gb.
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
-def test_without_axes_a_figure_of_pyplot_is_made(fixed: gb.Branch) -> None:
-    import matplotlib.pyplot as plt
+def test_one_drawing_makes_the_files_that_matplotlib_makes_by_two(tmp_path: Path) -> None:
+    drawn, ax = gb.figures.figure(aspect=0.55)
+    ax.plot([0.2, 1.0, 3.0], [1.0, 4.0, 2.0], marker="o", ls=(0, (4, 2)), label=r"a line, $\eta_{d}$")
+    ax.fill([0.5, 2.0, 2.5], [1.0, 1.5, 3.0], hatch="xx", fc="white", ec="red", gid="regime-1")
+    ax.scatter([0.5, 1.5, 9.0], [3.0, 3.5, 3.0], s=[20.0, 90.0, 30.0], c=["red", "blue", "green"])
+    ax.pcolormesh([1.0, 2.0], [2.0, 2.5], [[1.0]], rasterized=True)
+    ax.annotate("a note", (1.0, 4.0), xytext=(12.0, -9.0), textcoords="offset points", arrowprops={"arrowstyle": "->"})
+    ax.set(xlim=(0.1, 5.0), ylabel="rotated")
+    ax.legend()
+    svg, png = gb.figures.save(drawn, tmp_path / "own")
+    with mpl.rc_context(STYLE):
+        drawn.set_layout_engine(None)
+        drawn.savefig(tmp_path / "theirs.svg", metadata={"Date": None})
+        drawn.savefig(tmp_path / "theirs.png")
+    assert np.array_equal(plt.imread(png), plt.imread(tmp_path / "theirs.png"))
+    own, theirs = (_shapes(path.read_text()) for path in (svg, tmp_path / "theirs.svg"))
+    assert [tag for tag, _ in own] == [tag for tag, _ in theirs]
+    assert "image" in [tag for tag, _ in own]
+    for (_, mine), (_, other) in zip(own, theirs, strict=True):
+        for name, values in mine.items():
+            # In points. Words are as large as their pixels for the one, as their outlines for the other.
+            assert values == pytest.approx(other[name], abs=1.2 if name == "transform" else 0.3)
 
+
+def _shapes(svg: str) -> list[tuple[str, dict[str, list[float]]]]:
+    found = re.findall(r"<(path|use|rect|image)([^>]*)", svg)
+    places = [(tag, re.findall(r'\b(d|x|y|width|height|transform)="([^"]*)"', text)) for tag, text in found]
+    return [(tag, {k: [float(v) for v in re.findall(r"-?\d[\d.]*", text)] for k, text in all_}) for tag, all_ in places]
+
+
+def test_without_axes_a_figure_of_pyplot_is_made(fixed: gb.Branch) -> None:
     ax = gb.figures.bifurcation_diagram(fixed)
     assert isinstance(ax.figure, Figure)
     assert ax.figure.number in plt.get_fignums()

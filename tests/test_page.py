@@ -14,7 +14,7 @@ import pytest
 
 import gan_bifurcation as gb
 from gan_bifurcation import figures
-from gan_bifurcation.figures.style import as_svg
+from gan_bifurcation.figures.writing import as_svg
 from gan_bifurcation.regimes.crossing import Transition
 from gan_bifurcation.reports.content import _crossings
 from gan_bifurcation.reports.drawings import drawing

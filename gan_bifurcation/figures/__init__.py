@@ -22,7 +22,8 @@ _HOMES: Final = {
         "spectra": ("spectral_radius", "spectrum_path"),
         "staircase": ("staircase",),
         "surfaces": ("heat_map", "landscape"),
-        "style": ("figure", "save", "save_all"),
+        "style": ("figure",),
+        "writing": ("save", "save_all"),
     }.items()
     for name in names
 }

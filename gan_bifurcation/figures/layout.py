@@ -33,7 +33,7 @@ def stays_laid_out(drawn: Figure) -> None:
 
 def _content(drawn: Figure) -> Any:
     """Whatever the places of axes depend on."""
-    rim: list[Any] = [*drawn.get_size_inches(), drawn.dpi, len(drawn.get_children()), len(drawn.legends)]
+    rim: list[Any] = [*drawn.get_size_inches(), len(drawn.get_children()), len(drawn.legends)]
     for ax in drawn.axes:
         rim += [len(ax.get_children()), id(ax.get_legend())]
         for text in (ax.title, ax.xaxis.label, ax.yaxis.label):

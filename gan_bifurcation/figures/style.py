@@ -1,10 +1,7 @@
-"""The style of all figures: sizes of columns, colours that colour-blind readers tell apart, markers, saving."""
+"""The style of all figures: sizes of columns, colours that colour-blind readers tell apart, markers."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from io import BytesIO
-from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 import matplotlib as mpl
@@ -14,8 +11,6 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from gan_bifurcation.errors import unknown_name
-from gan_bifurcation.figures.layout import lay_out, measured_once
-from gan_bifurcation.records import write_atomically
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -155,85 +150,6 @@ def figure_of(ax: Axes) -> Figure:
 def part_id(kind: str, number: int) -> str:
     """The name of a part of a drawing in its SVG file, by which a page finds it again."""
     return f"{kind}-{number}"
-
-
-def places(drawn: Figure) -> list[dict[str, Any]]:
-    """Where the axes of a drawn figure lie, and their scales: what turns a place on paper into numbers and back.
-
-    Returns
-    -------
-    list of dict
-        ``box`` is left, top, right and bottom in the SVG file's units; ``x`` and ``y`` are low, high and the scale.
-    """
-    wide, high = (72.0 * float(v) for v in drawn.get_size_inches())
-    found = []
-    for ax in drawn.axes:
-        box = ax.get_position()
-        corners = (box.x0 * wide, (1.0 - box.y1) * high, box.x1 * wide, (1.0 - box.y0) * high)
-        scales = {
-            "x": [*(float(v) for v in ax.get_xlim()), ax.get_xscale()],
-            "y": [*(float(v) for v in ax.get_ylim()), ax.get_yscale()],
-        }
-        found.append({"box": [round(v, 4) for v in corners], **scales})
-    return found
-
-
-def as_svg(drawn: Figure) -> bytes:
-    """A figure as SVG, with the places of its axes in a description."""
-    buffer = BytesIO()
-    drawn.savefig(buffer, format="svg", metadata={"Date": None})
-    # Only numbers and names of scales: nothing in it needs escaping.
-    about = f'<desc id="places">{json.dumps(places(drawn)).replace("<", "")}</desc>'
-    return buffer.getvalue().replace(b"</svg>", about.encode() + b"\n</svg>")
-
-
-def save(drawn: Axes | Figure, path: str | Path) -> tuple[Path, Path]:
-    """Write a figure as SVG and as PNG, each under a temporary name first.
-
-    Parameters
-    ----------
-    drawn : Axes or Figure
-    path : path
-        Without a suffix; ``.svg`` and ``.png`` are added.
-
-    Returns
-    -------
-    pair of Path
-
-    Raises
-    ------
-    ResultsError
-        If the folder cannot be written.
-    """
-    whole = drawn if isinstance(drawn, Figure) else figure_of(drawn)
-    base = Path(path)
-    written = []
-    engine = whole.get_layout_engine()
-    plain = {**STYLE, "figure.autolayout": False, "figure.constrained_layout.use": False}
-    with mpl.rc_context(plain), measured_once(whole):
-        # The layout is the same for both and takes longer than all the rest: made once, then none, or each of them
-        # would draw twice.
-        lay_out(whole)
-        whole.set_layout_engine(None)
-        for suffix in (".svg", ".png"):
-            target = base.with_name(base.name + suffix)
-            write_atomically(target, as_svg(whole) if suffix == ".svg" else _as_png(whole))
-            written.append(target)
-        whole.set_layout_engine(engine)
-    return written[0], written[1]
-
-
-def _as_png(drawn: Figure) -> bytes:
-    buffer = BytesIO()
-    # Packed harder, a picture of lines takes twice the time and a tenth less room.
-    packed = {"compress_level": 3}
-    drawn.savefig(buffer, format="png", metadata={"Software": "gan_bifurcation"}, pil_kwargs=packed)
-    return buffer.getvalue()
-
-
-def save_all(drawn: Mapping[str, Axes | Figure], folder: str | Path) -> list[Path]:
-    """Write several figures under their names."""
-    return [path for name, item in drawn.items() for path in save(item, Path(folder) / name)]
 
 
 def verdict_kind(verdict: str, detail: str) -> str:

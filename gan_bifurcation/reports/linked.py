@@ -107,7 +107,7 @@ def groups(results: Results) -> dict[str, Group]:
 
 def _card(rmap: Any, face: Any) -> tuple[Any, bytes]:
     from gan_bifurcation.figures.sketches import run_sketch
-    from gan_bifurcation.figures.style import as_svg
+    from gan_bifurcation.figures.writing import as_svg
 
     found = card(rmap, face)
     return found, slim(as_svg(run_sketch(found.times, found.values, found.spectrum, rmap.system.kind)))
@@ -169,14 +169,10 @@ def _read(figure: Figure) -> bytes | None:
 
 def _svg(draw: Callable[[Any], Any], aspect: float) -> bytes:
     from gan_bifurcation import figures
-    from gan_bifurcation.figures.layout import lay_out
-    from gan_bifurcation.figures.style import as_svg
+    from gan_bifurcation.figures.writing import as_svg
 
     made, ax = figures.figure("column", aspect)
     draw(ax)
-    # Laid out once, or it would be drawn twice.
-    lay_out(made)
-    made.set_layout_engine(None)
     return as_svg(made)
 
 
