@@ -12,6 +12,7 @@ import argparse
 import json
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -134,8 +135,8 @@ def coefficients() -> None:
 
 
 def sets() -> None:
-    """Whole sets of systems with six states."""
-    print("bifurcation_set of six states, depth 1, seconds")
+    """Whole sets of systems with six states, as one call makes them."""
+    print("bifurcation_set of six states, seconds")
     game = gb.models.kernel_gan(sigma=0.5, lam=0.5, p1=1.0, q1=0.8, modes=2)
     windows = ({"eta_d": (0.01, 3.0), "sigma": (0.02, 3.0)}, {"lam": (0.05, 2.0), "sigma": (0.02, 3.0)},
                {"eta_g": (0.01, 3.0), "eta_d": (0.01, 3.0)})  # fmt: skip
@@ -154,10 +155,13 @@ def sets() -> None:
     oscillators = gb.System.from_equations("flow", ring, parameters={"m": -0.5, "c": 0.2})
     cases.append(("three coupled oscillators", oscillators, {"m": (-1.0, 1.0), "c": (-0.5, 0.5)}))
     for name, system, window in cases:
-        found = gb.bifurcation_set(system, window, depth=1)
-        spent = seconds_of(lambda s=system, w=window: gb.bifurcation_set(s, w, depth=1), best_of=1)
-        points = " ".join(p.name for p in found.points)
-        print(f"  {name:26s}{' '.join(window):12s}{spent:7.2f}   {len(found.curves)} curves; {points}")
+        found = gb.bifurcation_set(system, window)
+        spent = seconds_of(lambda s=system, w=window: gb.bifurcation_set(s, w), best_of=2)
+        labels = Counter(p.label for p in found.points)
+        circles = sum("of circles" in name for name in found.names)
+        points = ", ".join(f"{number} {label}" for label, number in sorted(labels.items()))
+        curves = f"{len(found.curves)} curves, {circles} of circles"
+        print(f"  {name:26s}{' '.join(window):12s}{spent:7.2f}   {curves}; {points}")
 
 
 def main() -> None:

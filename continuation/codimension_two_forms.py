@@ -22,6 +22,7 @@ from gan_bifurcation.continuation.codimension_two_spectra import (
     critical_eigenvalues,
     resonant,
 )
+from gan_bifurcation.continuation.defect import balanced
 from gan_bifurcation.continuation.estimates import Estimate
 from gan_bifurcation.continuation.forms import Forms
 from gan_bifurcation.continuation.normal_forms import ROUNDING, _combine
@@ -211,6 +212,10 @@ _FORMS: Final[dict[str, Callable[[Series, tuple[complex, ...], bool], Form]]] = 
 # -- double eigenvalues -----------------------------------------------------------------------------------------------
 
 
+# Where singular values of a matrix differ by more than this, it may be the units of states that do.
+_FAR_APART: Final = 1e-5
+
+
 def chain(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """q0, q1, p0, p1 of a matrix M with a double zero eigenvalue: M q1 = q0, M^T p0 = p1, <p_i, q_k> = delta_ik.
 
@@ -219,14 +224,17 @@ def chain(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, Float
     MisuseError
         If the eigenvalue zero has two eigenvectors, or is no double one.
     """
-    n = len(matrix)
+    n, units = len(matrix), np.ones(len(matrix))
     left, values, right = np.linalg.svd(matrix)
+    if values[-2] <= _FAR_APART * values[0]:
+        # In units of the states in which the matrix is balanced; what is nothing beside all else gives no unit.
+        matrix, units = balanced(np.where(np.abs(matrix) > 1e-30 * values[0], matrix, 0.0))
+        left, values, right = np.linalg.svd(matrix)
     if values[-2] <= 1e-9 * values[0]:
         raise MisuseError(
             "The double eigenvalue has two eigenvectors here, so the normal form of a chain does not apply."
         )
     q0, p1 = right[-1], left[:, -1]
-    q0 = q0 * np.sign(q0[np.argmax(np.abs(q0))])
     bordered = np.zeros((n + 1, n + 1))
     bordered[:n, :n], bordered[:n, n], bordered[n, :n] = matrix, p1, q0
     q1 = np.linalg.solve(bordered, np.append(q0, 0.0))[:n]
@@ -235,6 +243,10 @@ def chain(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, Float
         raise MisuseError("The eigenvalue is more than double here, so the normal form of a double one does not apply.")
     p1 = p1 / overlap
     p0 = np.linalg.solve(bordered.T, np.append(p1, 0.0))[:n]
+    q0, q1, p0, p1 = q0 * units, q1 * units, p0 / units, p1 / units
+    length = float(np.linalg.norm(q0) * np.sign(q0[np.argmax(np.abs(q0))]))
+    q0, q1, p0, p1 = q0 / length, q1 / length, p0 * length, p1 * length
+    q1 = q1 - (q0 @ q1) * q0
     return q0, q1, p0 - (p0 @ q1) * p1, p1
 
 

@@ -341,7 +341,7 @@ def sweep(
     """
     cells, n = x.shape
     m = p.shape[1]
-    v, f, alive, box = scratch.v, scratch.f, scratch.alive, scratch.box
+    v, f, alive, box, outside = scratch.v, scratch.f, scratch.alive, scratch.box, scratch.rows.bits
     lanes = v.shape[1]
     bounds = tape.outputs.shape[0] - n
     kept = record.shape[2]
@@ -377,24 +377,33 @@ def sweep(
             for _ in range(iterations):
                 run_lanes(tape, v, scratch.rows, start)
                 start = tape.prefix
-                outside = 0
+                for j in range(lanes):
+                    outside[j] = ZERO
                 for q in range(bounds):
                     y = v[tape.outputs[n + q]]
                     for j in range(lanes):
-                        outside += not y[j] >= 0.0
+                        outside[j] += not y[j] >= 0.0
                 for i in range(n):
                     y = v[tape.outputs[i]]
                     z = f[i]
                     for j in range(lanes):
                         z[j] = y[j]
-                        outside += not abs(y[j]) <= bound
-                if outside > 0:
+                        outside[j] += not abs(y[j]) <= bound
+                stopping = ZERO
+                for j in range(lanes):
+                    # Cells that have stopped stay where their next state is outside.
+                    stopping += outside[j] if alive[j] else ZERO
+                if stopping > 0:
                     living -= _stop(tape, n, v, f, bound, k, k == steps, alive, first, exits)
                 for i in range(n):
                     y = v[i]
                     z = f[i]
-                    for j in range(lanes):
-                        y[j] = z[j] if alive[j] else y[j]
+                    if living == count:
+                        for j in range(lanes):
+                            y[j] = z[j]
+                    else:
+                        for j in range(lanes):
+                            y[j] = z[j] if alive[j] else y[j]
             if k == steps:
                 break
             k += 1

@@ -169,3 +169,19 @@ def test_symmetric_pairs_and_bad_input_are_said() -> None:
         gb.curves_from(branch["H"])
     with pytest.raises(gb.MisuseError, match="more critical eigenvalue"):
         gb.normal_form(replace(p, multiplicity=1))
+
+
+def test_a_bogdanov_takens_point_whose_states_are_measured_in_units_far_apart() -> None:
+    # Planted w0' = w1, w1' = w0^2 - w0 w1, w2' = -w2 + w0^2 in turned coordinates and these units: a / b is in no unit.
+    turned = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    units = np.array([1e-5, 1.0, 1e5])
+
+    def field(x: Any, _: Any) -> list[Any]:
+        w = [sum(float(turned[j, i] / units[j]) * x[j] for j in range(3)) for i in range(3)]
+        image = [w[1], w[0] ** 2 - w[0] * w[1], w[0] ** 2 - w[2]]
+        return [sum(float(units[i] * turned[i, j]) * image[j] for j in range(3)) for i in range(3)]
+
+    system = gb.System.from_function(field, kind="flow", states=["x", "y", "z"], parameters={"p": 0.0})
+    form = gb.normal_form(replace(gb.point(system, np.zeros(3)), label="BT"))
+    assert form["a"] / form["b"] == pytest.approx(-1.0, rel=1e-8)
+    assert form["s"] == -1

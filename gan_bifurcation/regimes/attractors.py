@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gan_bifurcation.continuation.problem import CurveProblem
 from gan_bifurcation.regimes.endings import ENDED, named_equilibria
 from gan_bifurcation.regimes.limits import spectra
+from gan_bifurcation.regimes.solving import linearised
 from gan_bifurcation.regimes.verdicts import Verdict
 from gan_bifurcation.system import System
 
@@ -156,19 +157,12 @@ def attracting(
         States that "monotone or spiralling" is about.
     """
     names, is_map = system.states, system.kind == "map"
-    problem = CurveProblem(system, {})
-    radii, jacobians = [], []
-    for p, x in zip(parameters, states, strict=True):
-        problem.arrays.p[:] = p
-        j = problem.linearise(np.asarray(x, dtype=float)).j
-        s = problem.spectrum_of(j)
-        jacobians.append(j[:, : len(names)])
-        radii.append(float(np.max(np.abs(s)) if is_map else np.max(s.real)))
-    stable = [k for k, radius in enumerate(radii) if radius < (1.0 if is_map else 0.0) - _ROUNDING]
+    jacobians, radii = linearised(CurveProblem(system, {}), parameters, np.array(states, dtype=float))
+    stable = np.flatnonzero(radii < (1.0 if is_map else 0.0) - _ROUNDING).tolist()
     found: list[Attractor | None] = [None] * len(states)
     if not stable:
         return found
-    modes = spectra(np.array([jacobians[k] for k in stable]), np.array([name in seen for name in names]), is_map)
+    modes = spectra(jacobians[stable], np.array([name in seen for name in names]), is_map)
     for k, slowest, rotating in zip(stable, modes.slowest.tolist(), modes.rotating.tolist(), strict=True):
         turning = abs(slowest.imag) > 1e-9 * abs(slowest) or (is_map and slowest.real < 0.0)
         rate = -float(np.log(max(abs(slowest), 1e-300))) if is_map else -slowest.real
@@ -176,7 +170,7 @@ def attracting(
             "converges",
             "spiralling" if turning else "monotone",
             "spectrum",
-            radii[k],
+            float(radii[k]),
             rate,
             1.0 / max(rate, 1e-300),
             bool(rotating),

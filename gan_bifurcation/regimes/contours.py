@@ -237,8 +237,9 @@ def _offsets(grid: _Grid, chords: Sequence[_Chord], tolerance: float) -> FloatAr
         return grid.at(middles[which] + distances[:, None] * normals[which])
 
     everyone = list(range(len(chords)))
-    above = keys(everyone, np.full(len(chords), tolerance))
-    below = keys(everyone, np.full(len(chords), -tolerance))
+    # Runs at many places at once cost little more than at few.
+    beside = keys(2 * everyone, np.repeat([tolerance, -tolerance], len(chords)))
+    above, below = beside[: len(chords)], beside[len(chords) :]
     # Where both sides say what one side should, the border is on the other side.
     sign = np.zeros(len(chords))
     for k, c in enumerate(chords):

@@ -242,16 +242,15 @@ def _odd_places(
     places: list[list[FloatArray]] = [[] for _ in arrangement.faces]
     found: dict[tuple[int, Any], int] = {}
     units = spread(_SPECTRA)
-    for q, cell in zip(units, evaluator(units, "spectra", "spectra"), strict=True):
-        if cell is None:
+    evaluated = evaluator(units, "spectra", "spectra")
+    points = shapely.points(units)
+    for i, k in tree.query(points, predicate="within").T.tolist():
+        cell = evaluated[i]
+        if cell is None or any(c.local == cell.local for c in cells[k]) or found.get((k, cell.local), 0) >= _ODD:
             continue
-        point = shapely.Point(*q)
-        for k in tree.query(point).tolist():
-            if arrangement.faces[k].contains(point) and all(c.local != cell.local for c in cells[k]):
-                if arrangement.faces[k].boundary.distance(point) > 2e-3 and found.get((k, cell.local), 0) < _ODD:
-                    found[k, cell.local] = found.get((k, cell.local), 0) + 1
-                    places[k].append(q)
-                break
+        if arrangement.faces[k].boundary.distance(points[i]) > 2e-3:
+            found[k, cell.local] = found.get((k, cell.local), 0) + 1
+            places[k].append(units[i])
     return places
 
 

@@ -113,13 +113,13 @@ def periods(
     found = np.zeros(cells, dtype=np.int64)
     window = min(longest, samples // 3)
     end, middle = samples, samples - window
+    if cells == 0 or longest < 1:
+        return found
     # A return must hold at every sample of the last window; one sample rules nearly all periods out.
-    for k in range(1, longest + 1):
-        maybe = np.flatnonzero(found == 0)
-        if len(maybe) == 0:
-            break
-        last = np.abs(records[maybe, :, -1] - records[maybe, :, -1 - k]) * weight[maybe]
-        maybe = maybe[last.max(axis=1) < _NEARLY]
+    away = np.abs(records[:, :, -1:] - records[:, :, samples - 1 - longest : samples - 1]) * weight[:, :, None]
+    near = away.max(axis=1)[:, ::-1] < _NEARLY
+    for k in (np.flatnonzero(near.any(axis=0)) + 1).tolist():
+        maybe = np.flatnonzero(near[:, k - 1] & (found == 0))
         if len(maybe) == 0:
             continue
         by = weight[maybe, :, None]
@@ -223,14 +223,14 @@ def filling(records: FloatArray, amplitude: FloatArray) -> tuple[BoolArray, Floa
     for k in range(cells):
         points = (records[k] * weight[k][:, None]).T
         first, second = points[:half], points[half : 2 * half]
+        apart, back = _distances(first[asked], points), _distances(second[asked], points)
         near = []
-        for own, other in ((first, second), (second, first)):
-            within = _distances(own[asked], own)
-            within[np.arange(len(asked)), asked] = np.inf
-            across = _distances(own[asked], other)
-            near.append(float(np.mean(across.min(axis=1) <= _AMONG * within.min(axis=1))))
+        for own, within, across in ((apart, 0, half), (back, half, 0)):
+            inside = own[:, within : within + half].copy()
+            inside[np.arange(len(asked)), asked] = np.inf
+            there = own[:, across : across + half]
+            near.append(float(np.mean(there.min(axis=1) <= _AMONG * inside.min(axis=1))))
         fills[k] = min(near) > _MOSTLY
-        apart = _distances(first[asked], points)
         groups = points[np.argpartition(apart, neighbours, axis=1)[:, : neighbours + 1]]
         spread = np.linalg.svd(groups - groups.mean(axis=1, keepdims=True), compute_uv=False)
         if spread.shape[1] > 1:

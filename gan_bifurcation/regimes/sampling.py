@@ -129,17 +129,15 @@ class Sampler:
         orbits = Cells(self.system, starts, parameters, 1.0 if is_map else self.steps / _TICKS, _BOUND, 1e-7)
         orbits.advance(np.arange(len(wanted)), ticks)
         known = {i: bool(code != INSIDE) for i, code in zip(wanted, orbits.codes.tolist(), strict=True)}
-        if self.initial is None:
-            for k, i in enumerate(wanted):
-                # Beside an equilibrium that repels slowly, the budget is over before the run can go anywhere.
-                if not known[i] and self._foldings(units[i], starts[k]) < _FOLDINGS:
-                    del known[i]
+        staying = [k for k, i in enumerate(wanted) if not known[i]]
+        if self.initial is None and staying:
+            # Beside an equilibrium that repels slowly, the budget is over before the run can go anywhere.
+            radii = self._solver.radii(parameters[staying], starts[staying])
+            # By how many powers of e a displacement grows over the budget.
+            foldings = self.steps * (np.log(np.maximum(radii, 1e-300)) if is_map else radii)
+            for k in np.flatnonzero(foldings < _FOLDINGS).tolist():
+                del known[wanted[staying[k]]]
         return [known.get(i) for i in range(len(units))]
-
-    def _foldings(self, unit: FloatArray, start: FloatArray) -> float:
-        """By how many powers of e a displacement grows over the budget."""
-        s = self._solver.spectrum(self._solver.parameters(unit[None])[0], start)
-        return float(self.steps * (np.log(np.max(np.abs(s))) if self.system.kind == "map" else np.max(s.real)))
 
     def runs(self, units: FloatArray) -> list[Attractor | None]:
         """What the run alone comes to at each point; None where there never was an equilibrium to start beside."""
@@ -216,8 +214,13 @@ class Sampler:
 
     def _displacement(self, x: FloatArray) -> FloatArray:
         """The same direction everywhere: else neighbours would start in different basins, and borders speckle."""
-        direction = np.random.default_rng(self.seed).standard_normal(len(x))
-        return np.asarray(_DISPLACEMENT * (1.0 + np.max(np.abs(x))) * direction / np.linalg.norm(direction))
+        direction, length = self._direction
+        return np.asarray(_DISPLACEMENT * (1.0 + np.max(np.abs(x))) * direction / length)
+
+    @cached_property
+    def _direction(self) -> tuple[FloatArray, float]:
+        direction = np.random.default_rng(self.seed).standard_normal(self.system.n)
+        return direction, float(np.linalg.norm(direction))
 
 
 def make_sampler(
