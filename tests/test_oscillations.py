@@ -13,8 +13,8 @@ import gan_bifurcation as gb
 from gan_bifurcation.cli import main
 from gan_bifurcation.errors import Outcome
 from gan_bifurcation.figures.bands import band
-from gan_bifurcation.figures.polylines import extremes
 from gan_bifurcation.figures.cycles import modes
+from gan_bifurcation.figures.polylines import extremes
 from gan_bifurcation.interop._builder import missing_tools
 from gan_bifurcation.studies.beginnings import begin_at, begin_on, hold_period
 from gan_bifurcation.studies.reading import parse_study, read_study
