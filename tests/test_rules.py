@@ -102,8 +102,7 @@ def test_spectra_on_the_bilinear_game() -> None:
         assert distance(spectrum(gb.Momentum(), a, beta=beta), two) < 1e-10
         # (mu - 1)^2 (mu - beta)^2 + A^2 mu^3
         four = np.polymul(np.poly([1, 1]), np.poly([beta, beta])) + np.array([0, a * a, 0, 0, 0])
-        # Double roots: the square root of rounding.
-        assert distance(spectrum(gb.Momentum(ALT), a, beta=beta), list(np.roots(four))) < 1e-7
+        assert distance(spectrum(gb.Momentum(ALT), a, beta=beta), list(np.roots(four))) < 1e-10
     for rule, extra in ((gb.Consensus(), "consensus"), (gb.SymplecticAdjustment(), "adjustment")):
         assert distance(spectrum(rule, a, **{extra: 0.7}), [1 - a * 0.7 + z for z in both]) < 1e-10
     for k, through in ((1, True), (3, True), (2, False)):
