@@ -4,10 +4,13 @@ Processes that start together from nothing need the same functions at the same t
 compiles all of them; here one compiles, and the others wait for that function and load it.
 """
 
+import hashlib
 import os
+import re
 import time
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,8 +83,58 @@ class _Turns:
 _turns: Final = _Turns()
 
 
+# What the source of a module says that it takes from modules of this package.
+_IMPORTS: Final = re.compile(r"^\s*from (gan_bifurcation[\w.]*) import (\([^)]*\)|[^\n#]*)", re.MULTILINE)
+_COMPILED: Final = re.compile(r"\bnumba\b|gan_bifurcation\.(?:compiling|linking)\b")
+_DEFINES: Final = re.compile(r"^(?:def|class|async def) ", re.MULTILINE)
+
+
+@cache
+def _source(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def _taken(path: Path) -> set[Path]:
+    """Files of modules that a file imports and that compiled code can hold a copy of: compiled functions, constants."""
+    root = Path(__file__).parent
+    found = set()
+    for module, names in _IMPORTS.findall(_source(path)):
+        base = root.joinpath(*module.split(".")[1:])
+        listed = [word.split()[0] for word in names.strip("()\n ").split(",") if word.split()]
+        for file in (base.with_suffix(".py"), *(base / f"{name}.py" for name in listed)):
+            text = _source(file)
+            if text and (_COMPILED.search(text) or not _DEFINES.search(text)):
+                found.add(file)
+    return found
+
+
+@cache
+def _stamp(path: Path) -> str:
+    """What changes when compiled functions of a file may: its source, and that of all that they may be built of.
+
+    Numba's own stamp is the time of the file alone. After an update that leaves the file as it is and changes what its
+    functions call, they would be loaded as they were, and write where nothing is theirs.
+    """
+    seen, left = {path}, [path]
+    while left:
+        new = _taken(left.pop()) - seen
+        seen |= new
+        left += new
+    whole = hashlib.sha256()
+    for file in sorted(seen):
+        whole.update(f"{file.name}\0{_source(file)}\0".encode())
+    return whole.hexdigest()
+
+
 class _SharedCache(_FunctionCache):  # type: ignore[misc]
     """Numba's cache of a function; who finds nothing there takes the turn to compile it, or waits for who has it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         found = super().load_overload(sig, target_context)

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import leaf
 from gan_bifurcation.dormand_prince import STAGES
 from gan_bifurcation.flow_steps import (
     CROSS,
@@ -34,7 +35,7 @@ from gan_bifurcation.flow_steps import (
     stiff,
 )
 from gan_bifurcation.kernels import FloatArray, TapeData, run_value
-from gan_bifurcation.lanes import ZERO, leaf
+from gan_bifurcation.lanes import ZERO
 
 FINISHED: Final = 0
 STOPPED: Final = 1  # by an event
