@@ -3,14 +3,14 @@
 The homological equation F(H(w)) = H(G(w)) of a map (F(H(w)) = DH(w) G(w) of a flow) is solved degree by degree, for
 the parametrisation H of the centre manifold and the normal form G on it at once (Kuznetsov, SIAM J. Numer. Anal. 36,
 1999; Kuznetsov and Meijer, SIAM J. Sci. Comput. 26, 2005). What degree k needs of F are Taylor coefficients of order k
-of F along curves t -> H(t omega), for as many directions omega as the wanted monomials need. One jet serves an even
-degree and the next one, which then lacks what second derivatives make of the former's part of H. Monomials that no
-coefficient depends on are left out, and those that are conjugate to another.
+of F along curves t -> H(t omega), for as many directions omega as the wanted monomials need. Where second derivatives
+are cheap, one jet serves an even degree and the next one, which then lacks what these make of the former's part of H.
+Monomials that no coefficient depends on are left out, and those that are conjugate to another.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,17 +23,21 @@ from gan_bifurcation.jets import run_jet
 from gan_bifurcation.kernels import FloatArray, n_slots
 from gan_bifurcation.system import System
 
+# So many second derivatives, by a state each, cost as much as a jet of both degrees.
+_PAIRED: Final = 3
+
 
 @inner
 def _jets(
-    e: Any, z: FloatArray, degree: int, t: Layout, h: ComplexArray, values: FloatArray, largest: FloatArray
-) -> None:
-    """[F(H)] of a degree and the next one along their directions, without that degree's part of H; and its size."""
+    e: Any, z: FloatArray, known: int, lowest: int, highest: int, t: Layout, h: ComplexArray, values: FloatArray,
+    largest: FloatArray,
+) -> None:  # fmt: skip
+    """[F(H)] of two degrees, or one, along their directions, with H up to a degree that is known; and their sizes."""
     tape, n = e.tape, e.n
-    slots = np.zeros((n_slots(tape), degree + 2))
-    kept = np.zeros((n, degree + 2))
-    terms = np.empty((n, t.since[degree]), dtype=np.complex128)
-    for s in range(t.since[degree]):
+    slots = np.zeros((n_slots(tape), highest + 1))
+    kept = np.zeros((n, highest + 1))
+    terms = np.empty((n, t.since[known + 1]), dtype=np.complex128)
+    for s in range(t.since[known + 1]):
         for c in range(n):
             terms[c, s] = h[t.solved[s], c]
     for i in range(tape.constants.shape[0]):
@@ -41,11 +45,11 @@ def _jets(
     for d in range(values.shape[1]):
         for i in range(tape.n_inputs):
             slots[i, 0] = z[i]
-            for k in range(1, degree + 2):
+            for k in range(1, highest + 1):
                 slots[i, k] = 0.0
-        row = t.curve[t.begin[degree] + d]
+        row = t.curve[t.begin[lowest] + d]
         for c in range(n):
-            for k in range(1, degree):
+            for k in range(1, known + 1):
                 total = 0.0
                 for s in range(t.since[k], t.since[k + 1]):
                     total += terms[c, s].real * row[s].real - terms[c, s].imag * row[s].imag
@@ -53,20 +57,20 @@ def _jets(
         for _ in range(e.iterations):
             run_jet(tape, slots)
             for c in range(n):
-                for k in range(degree + 2):
+                for k in range(highest + 1):
                     kept[c, k] = slots[tape.outputs[c], k]
             for c in range(n):
-                for k in range(degree + 2):
+                for k in range(highest + 1):
                     slots[c, k] = kept[c, k]
         for c in range(n):
-            for k in range(2):
-                values[k, d, c] = kept[c, degree + k]
-                largest[k, c] = max(largest[k, c], abs(kept[c, degree + k]))
+            for k in range(lowest, highest + 1):
+                values[k % 2, d, c] = kept[c, k]
+                largest[k % 2, c] = max(largest[k % 2, c], abs(kept[c, k]))
 
 
 @inner
 def _collect(
-    is_map: bool, degree: int, t: Layout, lam: ComplexArray, b: ComplexArray, values: FloatArray,
+    is_map: bool, paired: bool, degree: int, t: Layout, lam: ComplexArray, b: ComplexArray, values: FloatArray,
     largest: FloatArray, unseen: float, h: ComplexArray, p: ComplexArray, g: ComplexArray, size: FloatArray,
 ) -> None:  # fmt: skip
     """Coefficients of G of a degree, and the right-hand sides of the linear systems for H in the place of H."""
@@ -87,7 +91,7 @@ def _collect(
                 total += t.separate[row + d] * values[d, c]
             right[c] = total
             parts[c] = largest[c]
-        for i in range(m if degree % 2 == 1 else 0):
+        for i in range(m if paired and degree % 2 == 1 else 0):
             other = t.below[a, i]
             if other >= 0:
                 for c in range(n):
@@ -157,9 +161,9 @@ def _invert(
 
 @jit
 def expand(
-    e: Any, z: FloatArray, is_map: bool, lam: ComplexArray, partner: IntArray, t: Layout, lowest: int, highest: int,
-    h: ComplexArray, p: ComplexArray, g: ComplexArray, size: FloatArray, b: ComplexArray, factors: ComplexArray,
-    pivots: IntArray,
+    e: Any, z: FloatArray, is_map: bool, paired: bool, lam: ComplexArray, partner: IntArray, t: Layout, lowest: int,
+    highest: int, h: ComplexArray, p: ComplexArray, g: ComplexArray, size: FloatArray, b: ComplexArray,
+    factors: ComplexArray, pivots: IntArray,
 ) -> bool:  # fmt: skip
     """Solve the homological equation, from an even degree to an odd one; what is below the first is there already.
 
@@ -168,6 +172,8 @@ def expand(
     e : Evaluator
         Of derivatives up to the second.
     z : array (n + m,)
+    paired : bool
+        Whether one jet serves an even degree and the next one.
     lam : array (m,)
         The critical eigenvalues, exactly on the boundary.
     partner : array (m,)
@@ -181,7 +187,7 @@ def expand(
         Coefficients of G in the monomials' components, and the sizes their rounding is to be seen against (the first:
         the scale of all lower degrees).
     b : array (m, n, n)
-        Becomes D2F(q_i, .).
+        Becomes D2F(q_i, .), if degrees are paired.
     factors, pivots : arrays (classes, n + 1, n + 1) and (classes, n + 1)
         Factors of the linear systems; pivots are negative where there are none yet.
 
@@ -213,7 +219,7 @@ def expand(
             return False
         for c in range(n):
             p[i, c] /= overlap.conjugate()
-        for part in range(2 if lam[i].imag != 0.0 else 1):
+        for part in range((2 if lam[i].imag != 0.0 else 1) if paired else 0):
             for c in range(n):
                 direction[c] = h[i, c].real if part == 0 else h[i, c].imag
             second(e, z, direction, f, j, curvature)
@@ -234,10 +240,12 @@ def expand(
     for degree in range(lowest, highest + 1):
         if degree > 2 and not _invert(is_map, degree - 1, t, lam, j, h, p, factors, pivots):
             return False
-        if degree % 2 == 0:
+        even = degree % 2 == 0
+        if even:
             values = np.zeros((2, t.begin[degree + 2] - t.begin[degree], n))
             largest = np.zeros((2, n))
-            _jets(e, z, degree, t, h, values, largest)
+        if even or not paired:
+            _jets(e, z, degree - 1, degree, degree + (1 if paired else 0), t, h, values, largest)
         whole = 0.0
         for i in range(m):
             total = 0.0
@@ -247,7 +255,7 @@ def expand(
         unseen = 1e-4 * rate * size[0] ** (degree - 1)
         size[0] = max(size[0], (whole / rate) ** (1.0 / (degree - 1)))
         _collect(
-            is_map, degree, t, lam, b, values[degree % 2], largest[degree % 2], unseen, h, p, g, size
+            is_map, paired, degree, t, lam, b, values[degree % 2], largest[degree % 2], unseen, h, p, g, size
         )  # fmt: skip
     return True
 
@@ -314,10 +322,13 @@ def series(
     pivots = np.full((t.classes, n + 1), -1)
     e = make_evaluator(system.tape.data, system.iterations, n, 2)
     joint = np.ascontiguousarray(joint, dtype=float)
+    # Second derivatives are those by all states, and of a return map they are integrated.
+    paired = system.section is None and m * n < _PAIRED * (t.layout.begin[4] - t.layout.begin[2])
 
     def solve(lowest: int, highest: int) -> bool:
         found = expand(
-            e, joint, system.kind == "map", lam, t.partner, t.layout, lowest, highest, h, p, g, size, b, factors, pivots
+            e, joint, system.kind == "map", paired, lam, t.partner, t.layout, lowest, highest, h, p, g, size, b,
+            factors, pivots,
         )  # fmt: skip
         return bool(found) and bool(np.isfinite(g).all())
 

@@ -85,7 +85,7 @@ _turns: Final = _Turns()
 
 # What the source of a module says that it takes from modules of this package.
 _IMPORTS: Final = re.compile(r"^\s*from (gan_bifurcation[\w.]*) import (\([^)]*\)|[^\n#]*)", re.MULTILINE)
-_COMPILED: Final = re.compile(r"\bnumba\b|gan_bifurcation\.(?:compiling|linking)\b")
+_COMPILED: Final = re.compile(r"\bnumba\b|^@(?:jit|inner|leaf|linked|shared)\b", re.MULTILINE)
 _DEFINES: Final = re.compile(r"^(?:def|class|async def) ", re.MULTILINE)
 
 

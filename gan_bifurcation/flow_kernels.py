@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.compiling import leaf
 from gan_bifurcation.dormand_prince import STAGES
 from gan_bifurcation.flow_steps import (
     CROSS,
@@ -35,7 +34,7 @@ from gan_bifurcation.flow_steps import (
     stiff,
 )
 from gan_bifurcation.kernels import FloatArray, TapeData, run_value
-from gan_bifurcation.lanes import ZERO
+from gan_bifurcation.lanes import ZERO, leaf
 
 FINISHED: Final = 0
 STOPPED: Final = 1  # by an event

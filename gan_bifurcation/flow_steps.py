@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.compiling import leaf
 from gan_bifurcation.dormand_prince import DOP853, STAGES
 from gan_bifurcation.kernels import FloatArray, TapeData, run_jacobian, run_value
+from gan_bifurcation.lanes import leaf
 from gan_bifurcation.tape import Tape
 
 # Numba takes global arrays as constants of the compiled code.

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from gan_bifurcation import flow_kernels as fk
 from gan_bifurcation import flow_steps as fs
-from gan_bifurcation.compiling import leaf
 from gan_bifurcation.errors import MisuseError, Outcome
 from gan_bifurcation.integrator import integrate
 from gan_bifurcation.kernels import FloatArray, TapeData, run_jacobian
+from gan_bifurcation.lanes import leaf
 from gan_bifurcation.rotation import weights
 from gan_bifurcation.system import System
 

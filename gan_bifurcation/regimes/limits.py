@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bifurcation.compiling import leaf
 from gan_bifurcation.kernels import FloatArray, TapeData, run_jacobian
+from gan_bifurcation.lanes import leaf
 from gan_bifurcation.system import System
 
 ComplexArray = NDArray[np.complex128]
