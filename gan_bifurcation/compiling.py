@@ -25,7 +25,7 @@ try:
 except ImportError:  # Windows has no locks of this kind: there each process compiles for itself.
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["callback", "inner", "is_kept", "jit", "leaf", "shared"]
+__all__ = ["callback", "entry", "inner", "is_kept", "jit", "leaf", "shared"]
 
 PATIENCE: Final = 120.0  # seconds: longer than any function takes on a loaded machine
 _PAUSE: Final = 0.02
@@ -85,7 +85,7 @@ _turns: Final = _Turns()
 
 # What the source of a module says that it takes from modules of this package.
 _IMPORTS: Final = re.compile(r"^\s*from (gan_bifurcation[\w.]*) import (\([^)]*\)|[^\n#]*)", re.MULTILINE)
-_COMPILED: Final = re.compile(r"\bnumba\b|^@(?:jit|inner|leaf|linked|shared)\b", re.MULTILINE)
+_COMPILED: Final = re.compile(r"\bnumba\b|^@(?:jit|inner|leaf|entry|linked|shared)\b", re.MULTILINE)
 _DEFINES: Final = re.compile(r"^(?:def|class|async def) ", re.MULTILINE)
 
 
@@ -183,6 +183,8 @@ jit: Any = shared()
 inner: Any = shared(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 # For what allocates nothing either: counting references to the arrays of the tape took longer than the operations.
 leaf: Any = shared(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
+# The same for what Python calls: arrays as arguments cost nothing.
+entry: Any = shared(_nrt=False)
 
 
 def is_kept(compiled: Any) -> bool:

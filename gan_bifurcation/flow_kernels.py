@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import entry
 from gan_bifurcation.dormand_prince import STAGES
 from gan_bifurcation.flow_steps import (
     CROSS,
@@ -34,7 +35,7 @@ from gan_bifurcation.flow_steps import (
     stiff,
 )
 from gan_bifurcation.kernels import FloatArray, TapeData, run_value
-from gan_bifurcation.lanes import ZERO, leaf
+from gan_bifurcation.lanes import ZERO
 
 FINISHED: Final = 0
 STOPPED: Final = 1  # by an event
@@ -49,7 +50,7 @@ _CLOSEST: Final = 1e-7
 _CLOSER: Final = -1.0
 
 
-@leaf
+@entry
 def _guard(guards: Guards, n: int, y: FloatArray, index: int, start: int) -> float:
     for i in range(n):
         guards.v[i] = y[i]
@@ -57,14 +58,14 @@ def _guard(guards: Guards, n: int, y: FloatArray, index: int, start: int) -> flo
     return float(guards.v[guards.tape.outputs[index]])
 
 
-@leaf
+@entry
 def _crosses(before: float, after: float, direction: float) -> bool:
     if before < 0.0:
         return after >= 0.0 and direction >= 0.0
     return before > 0.0 and after <= 0.0 and direction <= 0.0
 
 
-@leaf
+@entry
 def _root(
     guards: Guards, n: int, y: FloatArray, f: FloatArray, index: int, a: float, b: float, ga: float, gb: float,
     point: FloatArray,
@@ -91,7 +92,7 @@ def _root(
     return b
 
 
-@leaf
+@entry
 def _correct(
     tape: TapeData, guards: Guards, n: int, g: FloatArray | None, y: FloatArray, t: float, h: float, scratch: Scratch,
     index: int, theta: float, came: float, count: NDArray[np.int64],
@@ -126,7 +127,7 @@ def _correct(
     return theta
 
 
-@leaf
+@entry
 def _events(
     tape: TapeData, guards: Guards, n: int, g: FloatArray | None, y: FloatArray, t: float, h: float, fresh: bool,
     scratch: Scratch, cell: int, count: NDArray[np.int64],
@@ -189,7 +190,7 @@ def _events(
     return 2.0
 
 
-@leaf
+@entry
 def _turn(guards: Guards, n: int, v: FloatArray, index: int) -> None:
     """To the other side of a guard: it and the right-hand side see the other sign of the parameter that says so."""
     guards.side[index] = -guards.side[index]
@@ -198,7 +199,7 @@ def _turn(guards: Guards, n: int, v: FloatArray, index: int) -> None:
     guards.v[slot] = -guards.v[slot]
 
 
-@leaf
+@entry
 def _leads_on(
     guards: Guards, n: int, y: FloatArray, slope: FloatArray, step: float, index: int, near: FloatArray
 ) -> bool:
@@ -222,7 +223,7 @@ def _leads_on(
     return bool(guards.side[index] * rate > 0.0)
 
 
-@leaf
+@entry
 def march(
     tape: TapeData, p: FloatArray, y_of: FloatArray, clock: Clock, settings: Settings, times: FloatArray,
     states_of: FloatArray, scratch: Scratch, g: FloatArray | None, guards: Guards | None,

@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import entry
 from gan_bifurcation.dormand_prince import DOP853, STAGES
 from gan_bifurcation.kernels import FloatArray, TapeData, run_jacobian, run_value
-from gan_bifurcation.lanes import leaf
 from gan_bifurcation.tape import Tape
 
 # Numba takes global arrays as constants of the compiled code.
@@ -111,7 +111,7 @@ def make_guards(
     )
 
 
-@leaf
+@entry
 def argument_of(y: FloatArray, h: float, s: int, slopes: FloatArray, out: FloatArray) -> None:
     """Where stage s evaluates the right-hand side."""
     size = y.shape[0]
@@ -126,7 +126,7 @@ def argument_of(y: FloatArray, h: float, s: int, slopes: FloatArray, out: FloatA
         out[i] = y[i] + h * out[i]
 
 
-@leaf
+@entry
 def error_of(n: int, y: FloatArray, new: FloatArray, h: float, slopes: FloatArray, settings: Settings) -> float:
     """The error of a step in units of the tolerance (Hairer, Norsett, Wanner II.10); inf where it is no number."""
     size = y.shape[0]
@@ -152,7 +152,7 @@ def error_of(n: int, y: FloatArray, new: FloatArray, h: float, slopes: FloatArra
     return error if error == error else np.inf
 
 
-@leaf
+@entry
 def stiff(n: int, y: FloatArray, new: FloatArray, h: float, slopes: FloatArray) -> bool:
     """Whether the step is at the border of stability, about 6.1 (Hairer, Norsett, Wanner IV.2).
 
@@ -168,7 +168,7 @@ def stiff(n: int, y: FloatArray, new: FloatArray, h: float, slopes: FloatArray) 
     return h * h * over > 6.1**2 * under
 
 
-@leaf
+@entry
 def prepare_dense(y: FloatArray, new: FloatArray, h: float, slopes: FloatArray, f: FloatArray) -> None:
     for i in range(y.shape[0]):
         change = new[i] - y[i]
@@ -182,7 +182,7 @@ def prepare_dense(y: FloatArray, new: FloatArray, h: float, slopes: FloatArray, 
             f[3 + r, i] = h * total
 
 
-@leaf
+@entry
 def interpolate(y: FloatArray, f: FloatArray, theta: float, out: FloatArray) -> None:
     """The dense output at a fraction of the step, for as many entries as `out` has."""
     for i in range(out.shape[0]):
@@ -193,7 +193,7 @@ def interpolate(y: FloatArray, f: FloatArray, theta: float, out: FloatArray) -> 
         out[i] = y[i] + total
 
 
-@leaf
+@entry
 def first_step(n: int, y: FloatArray, slopes: FloatArray, settings: Settings, span: float) -> float:
     """A careful first step from the sizes of y and y'; the step control grows it at once where it can."""
     size = change = 0.0
@@ -205,7 +205,7 @@ def first_step(n: int, y: FloatArray, slopes: FloatArray, settings: Settings, sp
     return min(h, abs(span))
 
 
-@leaf
+@entry
 def slope_at(
     tape: TapeData, n: int, v: FloatArray, g: FloatArray | None, y: FloatArray, start: int, out: FloatArray
 ) -> None:

@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import VALUE, address, call_python
-from gan_bifurcation.compiling import shared
+from gan_bifurcation.compiling import entry
 from gan_bifurcation.elementary import integer_power, unary_value
 from gan_bifurcation.kernels import FloatArray, TapeData, newton_verdict
 from gan_bifurcation.tape import Tape
 
 IntArray = NDArray[np.int64]
 
-# For functions that allocate nothing: without reference counts, arrays as arguments cost nothing (three times faster,
-# and sooner compiled).
-leaf: Any = shared(_nrt=False)
 # Numba compiles a function once more for a literal 0 among its arguments; this is none.
 ZERO: Any = np.int64(0)
 
@@ -95,7 +92,7 @@ def make_lane_scratch(tape: Tape, states: int, cells: int) -> LaneScratch:
     return LaneScratch(v, f, np.zeros(lanes, dtype=np.bool_), box, rows)
 
 
-@leaf
+@entry
 def _waves(a: FloatArray, y: FloatArray, cosine: bool) -> None:
     """Sine or cosine of a row, written so that it runs in vector registers; to about one unit in the last place."""
     lanes = a.shape[0]
@@ -121,7 +118,7 @@ def _waves(a: FloatArray, y: FloatArray, cosine: bool) -> None:
         y[j] = -value if turn & 2 else value
 
 
-@leaf
+@entry
 def _exponential(code: int, a: FloatArray, y: FloatArray, rows: Rows) -> None:
     """exp(a), or 1/(1 + exp(-a)), of a row; see `_waves`."""
     lanes = a.shape[0]
@@ -152,7 +149,7 @@ def _exponential(code: int, a: FloatArray, y: FloatArray, rows: Rows) -> None:
             y[j] = part[j] * power[j]
 
 
-@leaf
+@entry
 def run_lanes(tape: TapeData, v: FloatArray, rows: Rows, start: int) -> None:
     """Evaluate all slots (slots, lanes); see `kernels.run_value`, whose operations these are."""
     base = tape.n_inputs + tape.constants.shape[0]
@@ -263,7 +260,7 @@ def run_lanes(tape: TapeData, v: FloatArray, rows: Rows, start: int) -> None:
         i += 1
 
 
-@leaf
+@entry
 def _newton_lanes(tape: TapeData, v: FloatArray, end: int, count: int) -> bool:
     """Take the lanes that are not done a step of Newton's method on; whether any is left."""
     base = tape.n_inputs + tape.constants.shape[0]
@@ -293,7 +290,7 @@ def _newton_lanes(tape: TapeData, v: FloatArray, end: int, count: int) -> bool:
     return again
 
 
-@leaf
+@entry
 def _stop(
     tape: TapeData, n: int, v: FloatArray, f: FloatArray, bound: float, step: int, looking: bool,
     alive: NDArray[np.bool_], first: int, exits: IntArray,
@@ -318,7 +315,7 @@ def _stop(
     return stopped
 
 
-@leaf
+@entry
 def sweep(
     tape: TapeData, iterations: int, x: FloatArray, p: FloatArray, steps: int, bound: float, scratch: LaneScratch,
     low: FloatArray, high: FloatArray, ahead: FloatArray, exits: IntArray, record: FloatArray, stride: int,

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from gan_bifurcation import flow_kernels as fk
 from gan_bifurcation import flow_steps as fs
+from gan_bifurcation.compiling import entry
 from gan_bifurcation.errors import MisuseError, Outcome
 from gan_bifurcation.integrator import integrate
 from gan_bifurcation.kernels import FloatArray, TapeData, run_jacobian
-from gan_bifurcation.lanes import leaf
 from gan_bifurcation.rotation import weights
 from gan_bifurcation.system import System
 
@@ -86,7 +86,7 @@ class LyapunovExponents:
         return float(len(self.values))
 
 
-@leaf
+@entry
 def _orthonormal(t: FloatArray, rates: FloatArray) -> None:
     """Make the columns of `t` (n, k) orthonormal in place, adding the logarithms of their lengths to `rates`."""
     n, k = t.shape
@@ -116,7 +116,7 @@ def _orthonormal(t: FloatArray, rates: FloatArray) -> None:
             t[i, c] /= length
 
 
-@leaf
+@entry
 def _map_blocks(
     tape: TapeData, iterations: int, x: FloatArray, p: FloatArray, v: FloatArray, g: FloatArray, t: FloatArray,
     new: FloatArray, steps: IntArray, discard: int, record: FloatArray, rates: FloatArray,

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.compiling import entry
 from gan_bifurcation.kernels import FloatArray, TapeData, run_jacobian
-from gan_bifurcation.lanes import leaf
 from gan_bifurcation.system import System
 
 ComplexArray = NDArray[np.complex128]
@@ -24,7 +24,7 @@ _TIE: Final = 1e-9
 _NEUTRAL: Final = 1e-6
 
 
-@leaf
+@entry
 def _solve(a: FloatArray, b: FloatArray) -> bool:
     """Solve a x = b in place, with row exchanges; False if a is singular to rounding."""
     n = b.shape[0]
@@ -56,7 +56,7 @@ def _solve(a: FloatArray, b: FloatArray) -> bool:
     return True
 
 
-@leaf
+@entry
 def _newton(
     tape: TapeData, iterations: int, identity: float, x: FloatArray, p: FloatArray, scale: FloatArray, reach: float,
     v: FloatArray, g: FloatArray, a: FloatArray, b: FloatArray, jacobian: FloatArray, defect: FloatArray,
@@ -111,7 +111,7 @@ def _newton(
                 break
 
 
-@leaf
+@entry
 def _observable(
     a: FloatArray, seen: NDArray[np.bool_], q: FloatArray, w: FloatArray, out: FloatArray, rank: NDArray[np.int64]
 ) -> None:
