@@ -33,6 +33,7 @@ from gan_bifurcation.errors import GanBifurcationError, MisuseError, unknown_nam
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _MISUSE: Final = 2
 _INTERRUPTED: Final = 130
+_THREADS: Final = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class _Group(click.Group):
@@ -58,6 +59,10 @@ def main(arguments: list[str] | None = None) -> None:
     code: Any
     # What compiles and draws makes many objects that live: looking through all of them again took 7 % of the time.
     gc.set_threshold(50_000, 20, 50)
+    if arguments is None:
+        # Matrices are small, and work is divided among processes: threads of the linear algebra would be in their way.
+        for name in _THREADS:
+            os.environ.setdefault(name, "1")
     try:
         try:
             code = cli.main(args=given, prog_name="gan-bifurcation", standalone_mode=False)

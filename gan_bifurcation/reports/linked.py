@@ -89,20 +89,41 @@ class Group:
         return [d for d in self.drawings if d.role == role]
 
 
-def groups(results: Results) -> dict[str, Group]:
-    """The groups of a study's maps, by the names of the maps."""
-    made: dict[str, Group] = {}
-    taken: set[str] = set()
+Drawings = Mapping[str, Sequence[Linked]]
+
+
+def groups(results: Results, drawn: Callable[[], Drawings] | None = None) -> dict[str, Group]:
+    """The groups of a study's maps, by the names of the maps.
+
+    Parameters
+    ----------
+    results : Results
+    drawn : callable, optional
+        Gives what :func:`drawings` gives, which is asked for last: another process may still be drawing.
+    """
+    made = {}
     cards_left = _MOST_CARDS_OF_ALL
-    for name, rmap in list(results.maps.items())[:_MOST_MAPS]:
-        number = len(made)
-        drawings = _drawings(results, name, rmap, f"m{number}", taken)
-        taken |= {results_name for d in drawings for results_name in d.about.get("figure", [])}
+    for name, rmap in _maps(results).items():
         shown = sorted(rmap.faces, key=lambda f: -f.area)[: min(_MOST_CARDS, cards_left)]
         cards_left -= len(shown)
         cards = tuple(_card(rmap, face) for face in sorted(shown, key=lambda f: f.number))
-        made[name] = Group(name, tuple(drawings), cards, len(rmap.faces) - len(cards), _about(rmap))
+        made[name] = (cards, len(rmap.faces) - len(cards), _about(rmap))
+    of_maps = drawings(results) if drawn is None else drawn()
+    return {name: Group(name, tuple(of_maps[name]), *rest) for name, rest in made.items()}
+
+
+def drawings(results: Results) -> Drawings:
+    """The drawings of a study's maps, by the names of the maps."""
+    made: dict[str, Sequence[Linked]] = {}
+    taken: set[str] = set()
+    for number, (name, rmap) in enumerate(_maps(results).items()):
+        made[name] = _drawings(results, name, rmap, f"m{number}", taken)
+        taken |= {results_name for d in made[name] for results_name in d.about.get("figure", [])}
     return made
+
+
+def _maps(results: Results) -> dict[str, Any]:
+    return dict(list(results.maps.items())[:_MOST_MAPS])
 
 
 def _card(rmap: Any, face: Any) -> tuple[Any, bytes]:

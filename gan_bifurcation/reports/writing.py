@@ -21,7 +21,7 @@ from gan_bifurcation.errors import ResultsError
 from gan_bifurcation.records import write_atomically
 from gan_bifurcation.reports.content import content
 from gan_bifurcation.reports.drawings import slim
-from gan_bifurcation.reports.linked import Group, groups
+from gan_bifurcation.reports.linked import Drawings, Group, drawings, groups
 from gan_bifurcation.studies.results import Figure, Results
 
 # Larger drawings are shown as pixels, and so are those that come after this much.
@@ -52,9 +52,9 @@ def write_report(results: Results, folder: str | Path | None = None, jobs: int =
         If the folder cannot be written, or a figure is missing.
     """
     where = Path(folder) if folder is not None else results.folder
-    with _beside_this(results, jobs) as linked_later:
+    with _beside_this(results, jobs) as drawn:
         said = content(results)
-        linked = linked_later()
+        linked = groups(results, drawn)
     html = _environment(escape=True).get_template("report.html.jinja")
     markdown = _environment(escape=False).get_template("report.md.jinja")
     placed = {key: d.identifier for g in linked.values() for d in g.drawings for key in d.about.get("figure", ())}
@@ -74,22 +74,22 @@ def write_report(results: Results, folder: str | Path | None = None, jobs: int =
 _shared: dict[str, Results] = {}
 
 
-def _shared_groups() -> dict[str, Group]:
-    return groups(_shared["results"])
+def _shared_drawings() -> Drawings:
+    return drawings(_shared["results"])
 
 
 @contextmanager
-def _beside_this(results: Results, jobs: int) -> Iterator[Callable[[], dict[str, Group]]]:
-    """The groups of the page, made by a second process that has all that is loaded here, or when they are asked for."""
+def _beside_this(results: Results, jobs: int) -> Iterator[Callable[[], Drawings] | None]:
+    """The drawings of the page, made by a second process that has all that is loaded here; None without one."""
     if jobs < 2 or not results.maps or sys.platform != "linux" or threading.active_count() > 1:
-        yield lambda: groups(results)
+        yield None
         return
     _shared["results"] = results
     try:
         with warnings.catch_warnings(), ProcessPoolExecutor(1, get_context("fork")) as pool:
             # Python also counts the idle threads of the linear algebra, which do not mind.
             warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-            yield pool.submit(_shared_groups).result
+            yield pool.submit(_shared_drawings).result
     finally:
         _shared.clear()
 
