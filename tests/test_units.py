@@ -106,3 +106,11 @@ def test_states_of_any_size(size: float) -> None:
         # -1/2 D2f of a fold, the second derivative of x - x^3 over 6, that of a x - x^2 over 2, in this unit.
         coefficient = found.normal_form["c" if expected == "pitchfork" else "a"]
         assert coefficient == pytest.approx(-1.0 / size ** (2 if expected == "pitchfork" else 1), rel=1e-9, abs=0.0)
+
+
+@pytest.mark.parametrize("guess", [1e16, 1e30, 1e150])
+def test_a_guess_that_is_far_off_says_nothing_of_units(guess: float) -> None:
+    """Of the Henon map: in units of the guess the residual is small long before its fixed point is near."""
+    henon = gb.System.from_equations("map", {"x": "a - x**2 + b*y", "y": "x"}, {"a": 0.1, "b": 0.3})
+    x = gb.point(henon, {"x": guess, "y": 0.1}).state["x"]
+    assert x**2 + 0.7 * x == pytest.approx(0.1, rel=1e-12)
