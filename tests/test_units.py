@@ -114,3 +114,13 @@ def test_a_guess_that_is_far_off_says_nothing_of_units(guess: float) -> None:
     henon = gb.System.from_equations("map", {"x": "a - x**2 + b*y", "y": "x"}, {"a": 0.1, "b": 0.3})
     x = gb.point(henon, {"x": guess, "y": 0.1}).state["x"]
     assert x**2 + 0.7 * x == pytest.approx(0.1, rel=1e-12)
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1e8])
+def test_the_other_branch_of_a_branch_point_in_any_units(unit: float) -> None:
+    """Lorenz' y in units of its own: all states are zero where the branch begins, and say nothing of them."""
+    equations = {"x": f"10*({unit}*y - x)", "y": f"x*(r - z)/{unit} - y", "z": f"{unit}*x*y - 8/3*z"}
+    system = gb.System.from_equations("flow", equations, {"r": 0.5})
+    start = gb.branch_point_to_branch(gb.trace(gb.point(system, [0, 0, 0]), {"r": (0.1, 30)})["BP1"])
+    # The Hopf point at sigma (sigma + b + 3)/(sigma - b - 1) = 470/19.
+    assert gb.trace(start, {"r": (0.1, 30)})["H1"].parameters["r"] == pytest.approx(470 / 19, rel=1e-12)
