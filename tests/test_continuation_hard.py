@@ -450,3 +450,14 @@ def test_what_is_held_on_a_manifold_makes_no_branch_point() -> None:
     assert not point.normal_form
     with pytest.raises(gb.MisuseError, match="manifold"):
         gb.normal_form(point)
+
+
+@pytest.mark.parametrize("kind", ["flow", "map"])
+def test_a_branch_that_ends_on_a_kink_says_so(kind: str) -> None:
+    """-abs(x) + b: the equilibria x = b and x = -b meet in a corner at b = 0, the map's go on from it."""
+    step = "b - abs(x)" if kind == "flow" else "b + where(x < 0, 0.5*x, -1.5*x)"
+    system = gb.System.from_equations(kind, {"x": step}, {"b": 0.5})
+    branch = gb.trace(gb.point(system, [0.4]), {"b": (-1, 1)})
+    assert branch.outcome[0].code == "kink"
+    assert "where x = 0" in branch.outcome[0].message
+    assert branch.parameters[0, 0] == pytest.approx(0, abs=1e-6)

@@ -166,7 +166,8 @@ def _from_csv(path: Path) -> dict[str, FloatArray]:
             raise MisuseError(f"'{path.name}' has more than {_MOST_BYTES // 10**6} MB; judge every tenth line of it.")
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise MisuseError(f"{quoted(str(path))} cannot be read as a CSV file ({getattr(error, 'strerror', None) or 'no text in UTF-8'}).") from error
+        why = getattr(error, "strerror", None) or "no text in UTF-8"
+        raise MisuseError(f"{quoted(str(path))} cannot be read as a CSV file ({why}).") from error
     try:
         dialect: Any = csv.Sniffer().sniff(text[:4096], delimiters=",;\t ")
     except csv.Error:
