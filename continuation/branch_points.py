@@ -142,8 +142,9 @@ def null_tangents(point: Point, name: str) -> "tuple[FloatArray, FloatArray] | N
         v[:n], v[column] = t[:n], t[n]
         return v
 
-    q = [[float(w @ forms.B(embed(s), embed(t)).real) for t in null] for s in null]
-    q11, q12, q22 = q[0][0], q[0][1], q[1][1]
+    q = np.array([[float(w @ forms.B(embed(s), embed(t)).real) for t in null] for s in null])
+    q /= float(np.max(np.abs(q))) or 1.0
+    q11, q12, q22 = float(q[0, 0]), float(q[0, 1]), float(q[1, 1])
     discriminant = q12 * q12 - q11 * q22
     if not discriminant > 1e-14 * (q12 * q12 + abs(q11 * q22)):
         return None

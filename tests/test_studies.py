@@ -177,8 +177,13 @@ def _read(text: str) -> None:
         ),
         (
             changed("parameters = {a = 0.1, b = 0.3}", "parameters = {a = nan, b = 0.3}"),
-            "Parameter 'a' is nan, expected a finite number",
+            r"In 'system.parameters.a': input should be a finite number, got 'nan'",
         ),
+        (
+            changed("initial = {x = 0.5, y = 0.5}", "initial = {x = inf, y = 0.5}"),
+            r"In 'orbit\[1\].initial.x': input should be a finite number",
+        ),
+        (changed("free = {a = [-1, 2], b", f"free = {{a = '{'1' * 2000}', b"), r"In 'curve\[1\].free'"),
         (changed("y = 0.5}\nsteps = 200", 'y = 0.5}\nsteps = "many"'), r"In 'orbit\[1\].steps'"),
         (changed("y = 0.5}\nsteps = 200", "y = 0.5}\nsteps = 10000000000"), r"In 'orbit\[1\].steps'"),
         (
