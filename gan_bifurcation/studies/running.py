@@ -19,13 +19,13 @@ from typing import Any, Final
 
 import gan_bifurcation
 from gan_bifurcation.errors import GanBifurcationError, MisuseError, ResultsError, StudyFileError
-from gan_bifurcation.records import write_atomically
+from gan_bifurcation.records import remember, write_atomically
+from gan_bifurcation.studies import rehearsal
 from gan_bifurcation.studies.claims import check_claims
 from gan_bifurcation.studies.computing import Workshop
 from gan_bifurcation.studies.drawing import Drawer
 from gan_bifurcation.studies.plan import FORMAT, Part, plan
 from gan_bifurcation.studies.reading import StudyFile, read_study
-from gan_bifurcation.studies.rehearsal import is_needed, load_compiled, rehearse
 from gan_bifurcation.studies.results import Claim, Results, load, part_base, read_json, text_hash
 from gan_bifurcation.studies.systems import all_systems, game_files
 from gan_bifurcation.system import System
@@ -103,6 +103,7 @@ def run_study(
     file = read_study(source)
     folder = Path(out) if out is not None else Path(file.name)
     systems = all_systems(file.study, file.folder)
+    remember(systems.values())
     parts = plan(file.study, systems, file.folder)
     report = progress or (lambda _: None)
     _keep_study(folder, file, report, len(parts))
@@ -120,7 +121,7 @@ def run_study(
             _make(workshop, parts, part, counter.within(part))
             counter.done(part)
     else:
-        claims = _make_in_processes(file, systems, left, finished, folder, jobs, counter)
+        claims = _make_in_processes(file, systems, parts, left, folder, jobs, counter)
     if claims is None:
         claims = check_claims(file.study, systems, _getter(workshop, parts))
     _summarise(folder, file, systems, parts, [asdict(c) for c in claims])
@@ -189,8 +190,8 @@ def _make(workshop: Workshop, parts: Sequence[Part], part: Part, tell: Callable[
 def _make_in_processes(
     file: StudyFile,
     systems: Mapping[str, System],
+    parts: tuple[Part, ...],
     left: Sequence[Part],
-    finished: set[str],
     folder: Path,
     jobs: int,
     counter: _Counter,
@@ -200,22 +201,23 @@ def _make_in_processes(
     These are checked while figures are drawn.
     """
     waiting = {p.identifier: p for p in sorted(left, key=_haste)}
-    ready = set(finished)
+    ready = {p.identifier for p in parts} - set(waiting)
     running: dict[Future[Any], Part | None] = {}
     claims: Future[list[Claim]] | None = None
     # A forked process has all that is loaded and built here; starting one from nothing takes as long as many parts. It
     # is safe only while no other thread runs.
     forked = sys.platform == "linux" and threading.active_count() == 1
-    begin = (file, str(folder), dict(systems) if forked else None)
-    if forked and not is_needed():
-        load_compiled(next(iter(systems.values()), None))
+    begin = (file, str(folder), (dict(systems), parts) if forked else None)
+    compiles = rehearsal.is_needed()
+    if forked and not compiles:
+        rehearsal.load(next(iter(systems.values()), None), {p.kind for p in left})
     context = get_context("fork" if forked else "spawn")
     with warnings.catch_warnings(), ProcessPoolExecutor(jobs, context, _prepare, begin) as pool:
         # Python also counts the idle threads of the linear algebra, which do not mind.
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
         try:
-            if is_needed() and any(p.kind != "figure" for p in left):
-                running[pool.submit(rehearse)] = None
+            if compiles and any(p.kind != "figure" for p in left):
+                running[pool.submit(rehearsal.rehearse)] = None
             while waiting or running or claims is None:
                 # No more than can be worked on: what becomes ready later may be more urgent.
                 able = [p for p in waiting.values() if set(p.needs) <= ready]
@@ -258,14 +260,17 @@ def _haste(part: Part) -> int:
 _there: dict[str, Any] = {}
 
 
-def _prepare(file: StudyFile, folder: str, known: dict[str, System] | None) -> None:
-    """In another process, once: the systems and the plan."""
+def _prepare(file: StudyFile, folder: str, known: tuple[dict[str, System], tuple[Part, ...]] | None) -> None:
+    """In another process, once: the systems and the plan, which a forked process has."""
     # An interrupt reaches every process of the terminal; only the first one answers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    systems = all_systems(file.study, file.folder) if known is None else known
+    if known is None:
+        systems = all_systems(file.study, file.folder)
+        known = systems, plan(file.study, systems, file.folder)
+    systems, _there["parts"] = known
+    remember(systems.values())
     _there["study"] = file.study
     _there["workshop"] = Workshop(systems, Path(folder), file.study.seed)
-    _there["parts"] = plan(file.study, systems, file.folder)
 
 
 def _make_there(identifier: str) -> None:
