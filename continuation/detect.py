@@ -156,7 +156,7 @@ class Detector:
             return [cluster]
         if structural and abs(positive) + abs(negative) <= self.locator.companions(pair) and not pairs:
             common = self.locator.structural(pair, is_map and -1 in (before[3], after[3]))
-            return [common or self._multiple(pair, (0, 0, 0, 0, 0))]
+            return [common] if common is not None else self._multiple(pair, (0, 0, 0, 0, 0))
         elif sign and abs(positive) <= 1 and not (negative or pairs):
             label = "BP"
         elif abs(positive) == 1 and not (negative or pairs or sign):
@@ -187,7 +187,7 @@ class Detector:
                 raise Jump(0)
             if label is not None and label != "BP" and (point := self.locator.beside(label, pair)) is not None:
                 return [point]
-            return [self._multiple(pair, change)]
+            return self._multiple(pair, change)
         between = count(self.problem, middle).at(0)
         left = self._resolve(join([pair.slice(slice(0, 1)), middle]), before, between, depth + 1)
         return left + self._resolve(join([middle, pair.slice(slice(1, 2))]), between, after, depth + 1)
@@ -232,18 +232,22 @@ class Detector:
         self._unsolved = True
         return point
 
-    def _multiple(self, pair: Strip, change: Sequence[int]) -> Point:
-        """What could not be told apart in a tiny interval."""
+    def _multiple(self, pair: Strip, change: Sequence[int]) -> list[Point]:
+        """What could not be told apart in a tiny interval; nothing, if no eigenvalue crosses the boundary there."""
         label = "H" if self.problem.system.kind == "flow" else "NS"
         if change[1]:
             label = "PD"
         elif change[0] or (change[4] and not change[2]):
             label = "BP" if change[4] or abs(change[0]) > 1 else "LP"
         number = max(abs(change[0]), abs(change[1]), abs(change[2]), 1)
+        ends = [self.locator.mean_margin(label, spectrum, 1) for spectrum in pair.spectra]
+        if any(change) and number == 1 and label != "BP" and ends[0] * ends[1] > 0.0:
+            # On its way to infinity an eigenvalue comes closer to the boundary than the width that counts as on it.
+            return []
         several = f"{number} critical {'pairs' if label in ('H', 'NS') else 'eigenvalues'} cross together; "
         note = (several if number > 1 else "") + "the point was located by its eigenvalues only (no extended system)."
         self._unsolved = True
-        return self.locator.at_margin(label, pair, number, note[0].upper() + note[1:])
+        return [self.locator.at_margin(label, pair, number, note[0].upper() + note[1:])]
 
     def _event(self, event: Event, pair: Strip, depth: int = 0) -> list[Point]:
         number = int(event.happened(self.problem, pair)[0])
