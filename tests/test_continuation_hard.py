@@ -464,7 +464,7 @@ def test_a_branch_that_ends_on_a_kink_says_so(kind: str) -> None:
 
 
 def test_an_eigenvalue_that_comes_to_the_boundary_at_infinity_is_no_fold() -> None:
-    """Two-cycles (x, -x) of optimistic Dirac-GAN steps: eta = 1/3 + 3/4 (eta s)^2 at gamma = 2, s falls off with |x|."""
+    """Two-cycles (x, -x) of optimistic Dirac-GAN steps: eta = 1/3 + 3/4 (eta s)^2 at gamma = 2, s falls with |x|."""
     system = gb.tie(gb.system(gb.models.dirac_gan(gamma=2.0), gb.Optimistic(), eta_d=0.2), eta_g="eta_d")
     flip = gb.trace(gb.point(system), {"eta_d": (0.05, 3.0)})["PD1"]
     cycles = gb.trace(gb.flip_to_period_two(flip), {"eta_d": (0.05, 3.0)})
