@@ -7,17 +7,18 @@ does, on a map with two states, what a study needs last.
 
 from collections.abc import Collection
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from gan_bifurcation.system import System
-
 __all__ = ["is_needed", "load", "rehearse"]
 
-# What takes long to import and several processes would: of maps each computes one, and the first writes the report.
-_MODULES: Final = {"map": ("gan_bifurcation.regimes.regime_map", "gan_bifurcation.regimes.storage")}
+# What takes long to import and several processes would, by kinds of parts.
+_MODULES: Final = {
+    "": ("gan_bifurcation.studies.claims", "gan_bifurcation.studies.computing"),
+    "figure": ("gan_bifurcation.studies.drawing",),
+    "map": ("gan_bifurcation.regimes.regime_map", "gan_bifurcation.regimes.storage"),
+}
 _CELLS: Final = 2
 _STEPS: Final = 64
 
@@ -30,21 +31,21 @@ def is_needed() -> bool:
     return not is_kept(sweep)
 
 
-def load(system: "System | None", kinds: Collection[str]) -> None:
-    """Load what every process of a study uses, compiled functions and modules, so that forked ones have it.
+def load(kinds: Collection[str]) -> None:
+    """Load what processes of a study use, modules and compiled functions, so that forked ones have it.
 
     Parameters
     ----------
-    system : System or None
-        Any of the study.
     kinds : collection of str
         Of the study's parts.
     """
-    if system is not None:
-        system.jacobian(np.zeros(system.n))
-    for kind in kinds:
+    from gan_bifurcation.system import System
+
+    for kind in ("", *kinds):
         for module in _MODULES.get(kind, ()):
             import_module(module)
+    if not is_needed():
+        System.from_equations("map", {"x": "x"}).jacobian([0.0])
 
 
 def rehearse() -> None:
