@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+# Derivatives by a parameter below this are rounding.
+_ZERO: Final = 1e-100
+
 
 def locate(
     problem: "CurveProblem", guess: FloatArray, pair: "Strip", inside: Callable[["Strip", FloatArray], bool]
@@ -132,7 +135,8 @@ def null_tangents(point: Point, name: str) -> "tuple[FloatArray, FloatArray] | N
     a = forms.A - np.eye(n) if point.system.kind == "map" else forms.A
     a, units = balanced(a)
     by_parameter = forms.jacobian[:, column] / units
-    unit = 1.0 / (float(np.max(np.abs(by_parameter))) or 1.0)
+    largest = float(np.max(np.abs(by_parameter)))
+    unit = 1.0 / largest if largest > _ZERO else 1.0
     left, _, right = np.linalg.svd(np.column_stack([a, by_parameter * unit]))
     null = right[-2:] * np.append(units, unit)
     w = left[:, -1] / units
@@ -142,8 +146,9 @@ def null_tangents(point: Point, name: str) -> "tuple[FloatArray, FloatArray] | N
         v[:n], v[column] = t[:n], t[n]
         return v
 
-    q = [[float(w @ forms.B(embed(s), embed(t)).real) for t in null] for s in null]
-    q11, q12, q22 = q[0][0], q[0][1], q[1][1]
+    q = np.array([[float(w @ forms.B(embed(s), embed(t)).real) for t in null] for s in null])
+    q /= float(np.max(np.abs(q))) or 1.0
+    q11, q12, q22 = float(q[0, 0]), float(q[0, 1]), float(q[1, 1])
     discriminant = q12 * q12 - q11 * q22
     if not discriminant > 1e-14 * (q12 * q12 + abs(q11 * q22)):
         return None

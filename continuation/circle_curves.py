@@ -308,11 +308,12 @@ def way_of(point: Point) -> str:
 
 
 def trace_curve(
-    start: Point, windows: dict[str, Range], ends: Ends, control: StepControl, most_modes: int = MOST_MODES
+    start: Point, windows: dict[str, Range], ends: Ends, control: StepControl, most_modes: int | None = None
 ) -> Branch:
     """The curve of a fold, flip or Neimark-Sacker point of circles over two parameters."""
     assert start.profile is not None
     problem = CircleProblem(start.system, windows, natural_sizes(start.profile.states))
+    most_modes = MOST_MODES if most_modes is None else most_modes
     stepper = CurveStepper(problem, start.label, way_of(start), ends, control, most_modes)
     first = stepper.first(start)
     origin = begins_in(start, windows)

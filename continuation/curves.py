@@ -184,7 +184,7 @@ def trace_curve(
     def attempt(scale: FloatArray, cautious: StepControl) -> Branch:
         return _trace_scaled(point, windows, ends, cautious, coefficients, scale)
 
-    branch = in_natural_units(attempt, natural_scale(point.system, point.x, {}), control)
+    branch = in_natural_units(attempt, natural_scale(point.system, point.x, {}), control, point.x)
     if not coefficients:
         return branch
     return replace(branch, special_points=tuple(with_coefficients(p) for p in branch.special_points))

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point
 from gan_bifurcation.continuation import _tally
-from gan_bifurcation.continuation.counting import Counts, Integers, count, transverse
+from gan_bifurcation.continuation.counting import Counts, Integers, count, margins, transverse
 from gan_bifurcation.continuation.events import Event
 from gan_bifurcation.continuation.locating import EQUAL, Locator
 from gan_bifurcation.continuation.march import Jump, Strip, join, project
-from gan_bifurcation.continuation.problem import CurveProblem
+from gan_bifurcation.continuation.problem import ON_MANIFOLD, CurveProblem
 from gan_bifurcation.continuation.touching import closest, least_distances
 from gan_bifurcation.errors import MisuseError
 
@@ -31,6 +31,8 @@ _EVENT_CUTS: Final = 12
 _MOST_CUTS: Final = 400
 # Eigenvalues that seem to have changed places do so no longer when steps are shorter, unless they have.
 _MOST_EXCHANGES: Final = 6
+# The part of its distance at the ends of an interval that a cluster of eigenvalues keeps where it crosses the boundary.
+_CROSSED: Final = 1e-6
 _ON_MANIFOLD: Final = (
     "On a manifold of equilibria, located by its eigenvalue; the normal form of an isolated point does not apply."
 )
@@ -142,6 +144,9 @@ class Detector:
 
     def _resolve(self, pair: Strip, before: Integers, after: Integers, depth: int) -> list[Point]:
         change = tuple(b - a for a, b in zip(before, after, strict=True))
+        if self.problem.k and not any(change[:4]):
+            # On a manifold the determinant also vanishes where what is held is no complement of what is left out.
+            change = (0, 0, 0, 0, 0)
         positive, negative, pairs, structural, sign = change
         label: str | None = None
         is_map = self.problem.system.kind == "map"
@@ -151,7 +156,7 @@ class Detector:
             return [cluster]
         if structural and abs(positive) + abs(negative) <= self.locator.companions(pair) and not pairs:
             common = self.locator.structural(pair, is_map and -1 in (before[3], after[3]))
-            return [common or self._multiple(pair, (0, 0, 0, 0, 0))]
+            return [common] if common is not None else self._multiple(pair, (0, 0, 0, 0, 0))
         elif sign and abs(positive) <= 1 and not (negative or pairs):
             label = "BP"
         elif abs(positive) == 1 and not (negative or pairs or sign):
@@ -168,7 +173,7 @@ class Detector:
             if point is not None:
                 return [point]
             if self.problem.k and label in ("BP", "LP"):
-                return [self.locator.at_margin(label, pair, 1, _ON_MANIFOLD)]
+                return [replace(self.locator.at_margin(label, pair, 1, _ON_MANIFOLD), condition=ON_MANIFOLD)]
         chord = float(np.linalg.norm(pair.u[1] - pair.u[0]))
         middle = None
         if depth < DEEPEST and chord >= 1e-10 and self._cuts < _MOST_CUTS:
@@ -182,7 +187,7 @@ class Detector:
                 raise Jump(0)
             if label is not None and label != "BP" and (point := self.locator.beside(label, pair)) is not None:
                 return [point]
-            return [self._multiple(pair, change)]
+            return self._multiple(pair, change)
         between = count(self.problem, middle).at(0)
         left = self._resolve(join([pair.slice(slice(0, 1)), middle]), before, between, depth + 1)
         return left + self._resolve(join([middle, pair.slice(slice(1, 2))]), between, after, depth + 1)
@@ -214,21 +219,35 @@ class Detector:
             f"{number} equal critical {'pairs' if pairs else 'eigenvalues'} cross together; restrict the system to a "
             "fixed-point subspace for a normal form."
         )
+        point = self.locator.at_margin(label, pair, number, note)
+        # Where several clusters are near the boundary, the one that is nearest at the ends need not be that which
+        # crosses.
+        u = self.problem.pack(point.x, values=point.parameters)
+        spectrum = self.problem.spectrum(u)
+        off = np.abs(margins(self.locator.kind, self.locator.group(label, spectrum, number)))
+        ends = [abs(self.locator.mean_margin(label, s, number)) for s in pair.spectra]
+        size = 1.0 if is_map else float(np.max(np.abs(spectrum)))
+        if not (self.locator.inside(pair, u) and np.all(off <= max(_CROSSED * max(ends), EQUAL * size))):
+            return None
         self._unsolved = True
-        return self.locator.at_margin(label, pair, number, note)
+        return point
 
-    def _multiple(self, pair: Strip, change: Sequence[int]) -> Point:
-        """What could not be told apart in a tiny interval."""
+    def _multiple(self, pair: Strip, change: Sequence[int]) -> list[Point]:
+        """What could not be told apart in a tiny interval; nothing, if no eigenvalue crosses the boundary there."""
         label = "H" if self.problem.system.kind == "flow" else "NS"
         if change[1]:
             label = "PD"
         elif change[0] or (change[4] and not change[2]):
             label = "BP" if change[4] or abs(change[0]) > 1 else "LP"
         number = max(abs(change[0]), abs(change[1]), abs(change[2]), 1)
+        ends = [self.locator.mean_margin(label, spectrum, 1) for spectrum in pair.spectra]
+        if any(change) and number == 1 and label != "BP" and ends[0] * ends[1] > 0.0:
+            # On its way to infinity an eigenvalue comes closer to the boundary than the width that counts as on it.
+            return []
         several = f"{number} critical {'pairs' if label in ('H', 'NS') else 'eigenvalues'} cross together; "
         note = (several if number > 1 else "") + "the point was located by its eigenvalues only (no extended system)."
         self._unsolved = True
-        return self.locator.at_margin(label, pair, number, note[0].upper() + note[1:])
+        return [self.locator.at_margin(label, pair, number, note[0].upper() + note[1:])]
 
     def _event(self, event: Event, pair: Strip, depth: int = 0) -> list[Point]:
         number = int(event.happened(self.problem, pair)[0])

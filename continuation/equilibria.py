@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
+
+# The relative residual below which a state solves the equations.
+_SOLVED: Final = 1e-11
 
 
 # Newton's method may run off to where numbers overflow: such a start finds nothing, and no one need be warned.
@@ -75,7 +78,7 @@ def damped_newton(
         if damping * length < 1e-13 * size:
             break
     residual = defect.relative_size(x)
-    return x * defect.units, residual, residual < 1e-11
+    return x * defect.units, residual, residual < _SOLVED
 
 
 def settle_linear_states(system: System, x: FloatArray) -> FloatArray:
@@ -160,18 +163,23 @@ def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
     else:
         x = system.state_vector(guess)
     plain = Defect(system)
-    defect = plain.near(x)
-    guess = x / defect.units
+    start, defect = x, plain.near(x)
     # Beside a manifold a step of Newton's method divides by what is small and not zero: it may lead far away.
-    found = manifold_beside(defect, guess)
+    found = manifold_beside(defect, start / defect.units)
     if found is not None:
         return _point(defect, found * defect.units)
-    x, residual, converged = damped_newton(system, x, defect=defect)
-    better = plain.near(x) if converged else defect
-    if converged and not (defect.usual and better.usual):
-        # What the guess said of units was a guess too.
+    x, residual, converged = damped_newton(system, start, defect=defect)
+    known = False
+    while converged and not known:
+        better = plain.near(x)
+        if defect.usual and better.usual:
+            break
+        # What the guess said of units was a guess too: in those of a state far away all that is near is small.
+        far = float(np.max(np.abs(x)))
+        known = better.relative_size(x / better.units) < _SOLVED
         x, residual, converged = damped_newton(system, x, defect=better)
-        defect, guess = better, guess * defect.units / better.units
+        defect = better
+        known = known or float(np.max(np.abs(x))) > 0.5 * far
     if not converged:
         what = "fixed point" if system.kind == "map" else "equilibrium"
         raise MisuseError(
@@ -186,7 +194,7 @@ def point(system: System, guess: Mapping[str, float] | Any = None) -> Point:
             f"From this guess Newton's method ran out on a tail of '{system.name}', where the equations fall off and "
             "are not zero; give a closer guess, or search with gb.find_equilibria."
         )
-    if k and (closer := nearest_on_manifold(defect, guess, y, k)) is not None:
+    if k and (closer := nearest_on_manifold(defect, start / defect.units, y, k)) is not None:
         y = closer
     return _point(defect, y * defect.units)
 

@@ -4,7 +4,9 @@ Where that system does not apply (equal eigenvalues, a manifold of equilibria) t
 point.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -23,6 +25,8 @@ FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 # Eigenvalues that are equal by symmetry differ by rounding, or by its square root in a defective block.
 EQUAL: Final = 1e-6
+# What rounding makes of the imaginary parts of equal real eigenvalues, relative to the largest one.
+_ROUNDED: Final = 1e-12
 # Rounding of an eigenvalue, in units of the norm of its matrix over the angle of its left and right vectors.
 _ROUNDINGS: Final = 1e-13
 
@@ -80,7 +84,8 @@ class Locator:
         if label in ("H", "NS"):
             values = [z for z in values if z.imag > 0.0]
         elif label:
-            values = [z for z in values if abs(z.imag) <= EQUAL * abs(z)]
+            size = max(map(abs, values), default=0.0)
+            values = [z for z in values if abs(z.imag) <= max(EQUAL * abs(z), _ROUNDED * size)]
             if self.kind == "map":
                 values = [z for z in values if (z.real < 0.0 if label == "PD" else z.real > 0.0)]
         return sorted(values, key=lambda z: abs(margin(self.kind, z)))
@@ -177,30 +182,26 @@ class Locator:
 
         The mean of equal eigenvalues is smooth where each of them is not.
         """
-        row = pair.u[1] - pair.u[0]
-
-        def mean(strip: Strip) -> float:
-            group = self.group(label, strip.spectra[0], number)
-            return float(np.mean(margins(self.kind, group))) if len(group) else np.nan
-
+        problem, project_to, ends = self._regular(label, pair, number)
+        row = ends[1] - ends[0]
         low, high = 0.0, 1.0
-        a, b = mean(pair.slice(slice(0, 1))), mean(pair.slice(slice(1, 2)))
-        u, side = (pair.u[0] if abs(a) < abs(b) else pair.u[1]), 0
+        a, b = (self.mean_margin(label, spectrum, number) for spectrum in pair.spectra)
+        u, side = (ends[0] if abs(a) < abs(b) else ends[1]), 0
         for _ in range(80):
             # Illinois' variant; at equal signs (a margin within rounding) it is the secant method.
             f = (low * b - high * a) / (b - a) if a != b else np.nan
             if not (np.isfinite(f) and -1.0 < f < 2.0):
                 break
-            new = self.project(pair.u[0] + f * row, row)
+            new = project_to(ends[0] + f * row, row)
             if new is None:
                 # At a branch point there is no tangent; the point itself may be what is looked for.
-                straight = pair.u[0] + f * row
-                if np.linalg.norm(self.problem.residual(straight)[0]) < 1e-12:
+                straight = ends[0] + f * row
+                if np.linalg.norm(problem.residual(straight)[0]) < 1e-12:
                     u = straight
                     break
                 f += 1e-3 * (high - low)
-                new = self.project(pair.u[0] + f * row, row)
-            m = np.nan if new is None else mean(new)
+                new = project_to(ends[0] + f * row, row)
+            m = np.nan if new is None else self.mean_margin(label, new.spectra[0], number)
             if new is None or not np.isfinite(m):
                 break
             u = new.u[0]
@@ -210,6 +211,41 @@ class Locator:
                 high, b, a, side = f, m, a * (0.5 if side == 1 else 1.0), 1
             else:
                 low, a, b, side = f, m, b * (0.5 if side == -1 else 1.0), -1
+        if problem is not self.problem:
+            values = dict(zip(problem.free, problem.values(u), strict=True))
+            u = self.problem.pack(problem.states(u), values=values)
         group = self.group(label, self.problem.spectrum(u), number)
         critical = complex(group[0]) if len(group) else complex(np.nan)
         return replace(make_point(self.problem, u, label, critical, ""), multiplicity=number, note=note)
+
+    def mean_margin(self, label: str, spectrum: ComplexArray, number: int) -> float:
+        """The mean distance from the boundary of a label's nearest eigenvalues, with its sign."""
+        group = self.group(label, spectrum, number)
+        return float(np.mean(margins(self.kind, group))) if len(group) else np.nan
+
+    def _regular(
+        self, label: str, pair: Strip, number: int
+    ) -> tuple[CurveProblem, Callable[[FloatArray, FloatArray], Strip | None], FloatArray]:
+        """Equations that determine the branch where several real eigenvalues vanish, how to solve them, and both ends.
+
+        The critical directions are held: by symmetry the branch has no part in them.
+        """
+        problem = self.problem
+        if label != "BP" or number < 2 or problem.k:
+            return problem, self.project, pair.u
+        nearer = int(np.argmin([abs(self.mean_margin(label, spectrum, number)) for spectrum in pair.spectra]))
+        u, spectrum = pair.u[nearer], pair.spectra[nearer]
+        scale = problem.scale[:, None]
+        matrix = problem.jacobian_states(u) * (problem.scale / scale)
+        matrix.flat[:: len(matrix) + 1] -= float(np.mean(self.group(label, spectrum, number).real))
+        left, _, right = np.linalg.svd(matrix)
+        held = CurveProblem(
+            problem.system, problem.free, pins=np.ascontiguousarray(right[-number:].T / scale),
+            unfolding=np.ascontiguousarray(left[:, -number:] * scale), scale=problem.scale,
+        )  # fmt: skip
+        held.set_reference(problem.states(u))
+        ends = np.array([
+            held.pack(problem.states(v), values=dict(zip(problem.free, problem.values(v), strict=True)))
+            for v in pair.u
+        ])  # fmt: skip
+        return held, partial(project, held), ends

@@ -17,6 +17,7 @@ from gan_bifurcation.continuation._coefficients import FLIP, FOLD, HOPF, NEIMARK
 from gan_bifurcation.continuation.codimension_two_spectra import LABELS
 from gan_bifurcation.continuation.defect import balanced
 from gan_bifurcation.continuation.forms import Derivatives, Forms
+from gan_bifurcation.continuation.problem import ON_MANIFOLD
 from gan_bifurcation.continuation.spectra import together
 from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.evaluation import make_evaluator
@@ -310,6 +311,8 @@ def normal_form(point: Point) -> dict[str, Any]:
         from gan_bifurcation.continuation.cycle_forms import cycle_form
 
         return cycle_form(point)
+    if point.condition == ON_MANIFOLD:
+        raise MisuseError(point.note)
     if point.label == "BP":
         from gan_bifurcation.continuation.branch_points import branch_point_form
 
@@ -396,6 +399,8 @@ def eigenvalue_slope(forms: Derivatives, name: str, q: Any, p: Any) -> complex:
 def with_normal_form(point: Point) -> Point:
     """The point with its coefficients, or with a note why there are none."""
     if point.label not in (*_KINDS, "BP", "LPC", "BPC") or point.multiplicity > 1 or point.level:
+        return point
+    if point.condition == ON_MANIFOLD:
         return point
     try:
         form = normal_form(point)

@@ -38,6 +38,8 @@ CONDITION_OF: Final[dict[str, dict[str, Condition]]] = {
 }
 # A neutral saddle, no bifurcation: two real eigenvalues of sum 0 or multipliers of product 1.
 NEUTRAL: Final = "NSS"
+# The condition of a point on a manifold of equilibria, where the normal forms of isolated points do not apply.
+ON_MANIFOLD: Final = "manifold"
 # Of exponents whose exponential is a number.
 _LARGEST: Final = 700.0
 

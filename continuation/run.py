@@ -24,6 +24,7 @@ from gan_bifurcation.errors import MisuseError, Outcome, unknown_name
 from gan_bifurcation.evaluation import make_evaluator, value
 from gan_bifurcation.observables import observable_tape
 from gan_bifurcation.ranges import Range, as_range
+from gan_bifurcation.switching import kink_at
 from gan_bifurcation.system import System
 from gan_bifurcation.tape import Tape
 
@@ -280,7 +281,15 @@ def follow(problem: CurveProblem, first: Strip, control: StepControl, scanner: S
         if scanner_stop := getattr(scanner, "end", None):
             outcome = scanner_stop
             break
-    return Run(join(strips), points, outcome, closed)
+    whole = join(strips)
+    if outcome.code == "step too small" and (kink := kink_at(problem.system, problem.joint(whole.u[-1]).tolist())):
+        outcome = Outcome(
+            "kink",
+            f"The equations have a kink near {_where(problem, whole.u[-1])}, where {kink} = 0: the curve breaks or "
+            "turns there; start on the other side of it.",
+            False,
+        )
+    return Run(whole, points, outcome, closed)
 
 
 def _cut_at_frame(problem: CurveProblem, before: Strip, chunk: Strip) -> list[Strip]:

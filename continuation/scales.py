@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from gan_bifurcation.ranges import Range
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
+
+# How a trace ends whose steps are too long for it, or in whose units nothing can be told from rounding.
+_FAILED: Final = frozenset({"step too small", "singular"})
 
 
 def natural_scale(system: System, x: FloatArray, free: dict[str, Range]) -> FloatArray:
@@ -45,14 +49,14 @@ def natural_scale(system: System, x: FloatArray, free: dict[str, Range]) -> Floa
 
 
 def in_natural_units(
-    attempt: Callable[[FloatArray, StepControl], Branch], scale: FloatArray, control: StepControl
+    attempt: Callable[[FloatArray, StepControl], Branch], scale: FloatArray, control: StepControl, x: FloatArray
 ) -> Branch:
     """Trace with these scales; those below one are raised, and the trace repeated, until its states fit.
 
     A branch that grows out of a scale chosen too small is given up early, so a repetition costs little.
     """
     cautious = replace(control, limit=min(control.limit, 1e3))
-    unknown = scale == 1.0
+    unknown = (scale == 1.0) | (x == 0.0)
     guesses = 3
     while True:
         small = bool((scale < 1.0).any())
@@ -65,7 +69,7 @@ def in_natural_units(
         if grown.any() or tiny.any():
             scale = np.where(grown, np.minimum(1.0, largest), np.where(tiny, largest, scale))
             unknown = unknown & ~tiny
-        elif len(branch) < 4 and "step too small" in codes and unknown.any() and guesses > 0:
+        elif len(branch) < 4 and _FAILED.intersection(codes) and unknown.any() and guesses > 0:
             # A side branch far smaller than what was assumed: the first step already leaves it.
             guesses -= 1
             scale = np.where(unknown, 1e-3 * scale, scale)

@@ -8,9 +8,6 @@ from typing import Any, Final
 import numpy as np
 
 from gan_bifurcation.branch import Branch, Point
-from gan_bifurcation.continuation.circle_curves import trace_curve
-from gan_bifurcation.continuation.circle_on_curve import MOST_MODES
-from gan_bifurcation.continuation.circle_steps import CONTROL
 from gan_bifurcation.continuation.curve_points import DEGENERATE
 from gan_bifurcation.continuation.problem import CONDITION_OF
 from gan_bifurcation.continuation.run import Ends
@@ -22,6 +19,7 @@ from gan_bifurcation.continuation.set_symmetry import Element, Group, inverse
 from gan_bifurcation.continuation.set_window import Window
 from gan_bifurcation.continuation.trace import trace
 from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.ranges import Range
 
 _logger = logging.getLogger(__name__)
 
@@ -45,7 +43,7 @@ class Lines:
         Largest distance of chords from a curve, in unit coordinates; 0 for the points of the trace alone.
     most_circles, most_modes : int
         Number of points of a curve of invariant circles to stop at, for each costs as much as a curve of fixed points;
-        and of the modes of one of them.
+        and of the modes of one of them, None for as many as there can be.
     group : Group
         A point lies on a curve if an image of it does.
     mirrors : Group
@@ -62,7 +60,7 @@ class Lines:
     base: int = 1
     tolerance: float = 0.0
     most_circles: int = _MOST_POINTS
-    most_modes: int = MOST_MODES
+    most_modes: int | None = None
     group: Group = field(default_factory=Group)
     mirrors: Group = field(default_factory=Group)
     curves: list[Any] = field(default_factory=list)
@@ -112,8 +110,7 @@ class Lines:
             # Where it depends on the curve whether they are wanted, it is traced without them first.
             at_once = signed and self.coefficients is True
             if point.kind == "circle":
-                ends = Ends.of(point.system, None, None, self.most_circles)
-                branch = trace_curve(point, window, ends, CONTROL, self.most_modes)
+                branch = self._of_circles(point, window)
             else:
                 branch = trace(point, window, coefficients=at_once, max_points=_MOST_POINTS)
             if signed and not at_once and callable(self.coefficients) and self.coefficients(branch):
@@ -126,6 +123,14 @@ class Lines:
             self.lost.append((point, branch.note or "The curve is a single point of the window."))
             return None
         return self._kept(point, branch)
+
+    def _of_circles(self, point: Point, window: dict[str, Range]) -> Branch:
+        # Most sets and maps have none, and their modules take as long to import as a small map takes.
+        from gan_bifurcation.continuation.circle_curves import trace_curve
+        from gan_bifurcation.continuation.circle_steps import CONTROL
+
+        ends = Ends.of(point.system, None, None, self.most_circles)
+        return trace_curve(point, window, ends, CONTROL, self.most_modes)
 
     def _kept(self, point: Point, branch: Branch) -> int:
         curve: Curve | Course = Course(point.label, branch, self.window)

@@ -157,7 +157,7 @@ def _trace_branch(
     def attempt(scale: FloatArray, cautious: StepControl) -> Branch:
         return _trace_scaled(start, windows, at, ends, events, cautious, coefficients, scale)
 
-    return in_natural_units(attempt, natural_scale(start.system, start.x, windows), control)
+    return in_natural_units(attempt, natural_scale(start.system, start.x, windows), control, start.x)
 
 
 def _trace_scaled(

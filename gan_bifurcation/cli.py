@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -94,7 +95,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _how_to_go_on(given: list[str]) -> str:
     kept = given[:1] == ["run"] or (given[:1] in (["map"], ["noise"]) and any(w.startswith("--out") for w in given))
     if kept:
-        return f"Interrupted; finished parts are kept, and the same command goes on: gan-bifurcation {' '.join(given)}"
+        again = shlex.join(["gan-bifurcation", *given])
+        return f"Interrupted; finished parts are kept, and the same command goes on: {again}"
     return "Interrupted; nothing was written."
 
 

@@ -40,6 +40,8 @@ def assignments(pairs: tuple[str, ...], option: str) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not (name and equals and value):
             raise MisuseError(f"{option} takes name=value, such as sigma=0.5, but got '{pair}'.")
+        if name.strip() in found:
+            raise MisuseError(f"{option} has two values for '{name.strip()}'; give it once.")
         found[name.strip()] = value.strip()
     return found
 
@@ -82,7 +84,7 @@ def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
     for name, value in assignments(pairs, "--setting").items():
         try:
             found[name] = tomllib.loads(f"x = {value}")["x"]
-        except tomllib.TOMLDecodeError:
+        except (tomllib.TOMLDecodeError, RecursionError):
             found[name] = value
     return found
 

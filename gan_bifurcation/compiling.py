@@ -97,18 +97,23 @@ def _source(path: Path) -> str:
         return ""
 
 
-def _taken(path: Path) -> set[Path]:
-    """Files of modules that a file imports and that compiled code can hold a copy of: compiled functions, constants."""
+@cache
+def _is_taken(path: Path) -> bool:
+    """Whether compiled code can hold a copy of something of a file: compiled functions, or constants."""
+    text = _source(path)
+    return bool(text) and bool(_COMPILED.search(text) or not _DEFINES.search(text))
+
+
+@cache
+def _taken(path: Path) -> frozenset[Path]:
+    """Files of modules that a file imports and that its compiled functions can be built of."""
     root = Path(__file__).parent
-    found = set()
+    found: set[Path] = set()
     for module, names in _IMPORTS.findall(_source(path)):
         base = root.joinpath(*module.split(".")[1:])
         listed = [word.split()[0] for word in names.strip("()\n ").split(",") if word.split()]
-        for file in (base.with_suffix(".py"), *(base / f"{name}.py" for name in listed)):
-            text = _source(file)
-            if text and (_COMPILED.search(text) or not _DEFINES.search(text)):
-                found.add(file)
-    return found
+        found.update(f for f in (base.with_suffix(".py"), *(base / f"{name}.py" for name in listed)) if _is_taken(f))
+    return frozenset(found)
 
 
 @cache

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Real
 
-from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.errors import MisuseError, quoted
 
 __all__ = ["Range", "as_range", "log_range"]
 
@@ -42,7 +42,7 @@ class Range:
             bound = getattr(self, name)
             # numpy's scalars are registered as Real; a bool is one too, and never meant.
             if isinstance(bound, bool) or not isinstance(bound, Real):
-                raise MisuseError(f"A range needs two numbers, but its {name} bound is {bound!r}.")
+                raise MisuseError(f"A range needs two numbers, but its {name} bound is {quoted(str(bound))}.")
             object.__setattr__(self, name, float(bound))
             if not math.isfinite(bound):
                 raise MisuseError(f"A range needs finite bounds, but its {name} bound is {float(bound)}.")
@@ -103,7 +103,7 @@ def as_range(pair: object) -> Range:
     if isinstance(pair, Range):
         return pair
     if isinstance(pair, (str, bytes, dict, set)) or not isinstance(pair, Iterable):
-        raise MisuseError(f"A range is a pair (low, high) or gb.log_range(low, high), but got {pair!r}.")
+        raise MisuseError(f"A range is a pair (low, high) or gb.log_range(low, high), but got {quoted(str(pair))}.")
     bounds = list(pair)
     if len(bounds) != 2:
         raise MisuseError(f"A range is a pair (low, high) or gb.log_range(low, high), but got {len(bounds)} values.")

@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,15 +97,26 @@ def system_from_record(text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any
     )  # fmt: skip
 
 
+def remember(systems: Iterable[System]) -> None:
+    """Systems whose equations need not be made out from their tapes when results of them are read."""
+    for system in systems:
+        if system.section is None:
+            _keep(system.tape, system.assignments, system.rhs_expressions)
+
+
+def _keep(tape: Tape, assignments: _Assignments, rhs: _Expressions) -> tuple[Tape, _Assignments, _Expressions]:
+    if len(_PROGRAMS) >= _MOST_PROGRAMS:
+        _PROGRAMS.clear()
+    return _PROGRAMS.setdefault((tape.digest, tape.prefix), (tape, assignments, rhs))
+
+
 def _program(tape: Tape) -> tuple[Tape, _Assignments, _Expressions]:
     """A tape, checked, and its equations; those of one that was read before."""
-    key = (tape.digest, tape.prefix)
-    if key not in _PROGRAMS:
-        check_tape(tape)
-        if len(_PROGRAMS) >= _MOST_PROGRAMS:
-            _PROGRAMS.clear()
-        _PROGRAMS[key] = (tape, *decompile(tape))
-    return _PROGRAMS[key]
+    known = _PROGRAMS.get((tape.digest, tape.prefix))
+    if known is not None:
+        return known
+    check_tape(tape)
+    return _keep(tape, *decompile(tape))
 
 
 def _return_map(text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> System:

@@ -18,10 +18,13 @@ from gan_bifurcation.tape import Tape
 if TYPE_CHECKING:
     from gan_bifurcation.system import System
 
-__all__ = ["Frozen", "frozen", "switching_functions"]
+__all__ = ["Frozen", "frozen", "kink_at", "switching_functions"]
 
 _KINKED: Final = (sympy.Abs, sympy.sign, sympy.Min, sympy.Max)
 _KEPT: Final = 64
+# How far from a place it is looked at what a switching function changes by, and the part of that which is zero.
+_BESIDE: Final = 1e-3
+_ON_KINK: Final = 1e-3
 _made: dict[tuple[str, tuple[str, ...], int], "Frozen"] = {}
 _found: dict[str, "tuple[sympy.Expr, ...]"] = {}
 
@@ -60,6 +63,25 @@ def switching_functions(system: "System") -> tuple[sympy.Expr, ...]:
             _found.pop(next(iter(_found)))
         _found[key] = () if system.smooth else tuple(_collect(system))
     return _found[key]
+
+
+def kink_at(system: "System", joint: Sequence[float]) -> str:
+    """The switching function that vanishes at states and parameters (n + m,), as a text; "" where none does.
+
+    Zero is what is small beside its own change when states and parameters change by a part of their size.
+    """
+    functions = switching_functions(system)
+    if not functions:
+        return ""
+    tape = build([*system.assignments], [*functions], system.tape.inputs)
+    here = tape.evaluate(list(joint))
+    changes = [0.0] * len(functions)
+    for i, value in enumerate(joint):
+        beside = list(joint)
+        beside[i] = value + _BESIDE * max(1.0, abs(value))
+        changes = [max(c, abs(a - b)) for c, a, b in zip(changes, tape.evaluate(beside), here, strict=True)]
+    nearest = min(range(len(functions)), key=lambda k: abs(here[k]) / changes[k] if changes[k] else float("inf"))
+    return str(functions[nearest]) if abs(here[nearest]) <= _ON_KINK * changes[nearest] else ""
 
 
 def frozen(system: "System", events: Sequence[str], surface: int = -1) -> Frozen:

@@ -190,6 +190,7 @@ def test_doctor_finds_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
         (["trace", "dirac_gan", "--free", "eta_d=1:0.1"], "For 'eta_d': The bounds 1 and 0.1 of a range are reversed"),
         (["trace", "dirac_gan", "--free", "eta_d=0:1:log"], "needs positive bounds"),
         (["trace", "dirac_gan", "--free", "eta_d=0.1"], "--free takes name=low:high"),
+        (["trace", "dirac_gan", "--free", "eta_d=0:1", "--free", "eta_d=0:2"], "--free has two values for 'eta_d'"),
         (["trace", "dirac_gan", "--free", "ete_d=0.1:1"], "Unknown parameter 'ete_d'. Did you mean 'eta_d'?"),
         (["trace", "dirac_gan", "--free", "eta_d=0.1:1", "--free", "gamma=0:1"], "--from NS1"),
         (["run", "no-such-study"], "Unknown study 'no-such-study'."),

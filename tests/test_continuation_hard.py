@@ -423,3 +423,51 @@ def test_a_newton_step_beyond_all_numbers_in_a_log_window_finds_nothing() -> Non
     assert problem.values(far) == [np.inf]
     assert not np.isfinite(problem.joint(far)).all()
     assert locate(problem, far, None, lambda strip, u: True) is None
+
+
+def test_modes_of_a_ring_cross_near_each_other() -> None:
+    """Brusselators in a ring, diffusion 0.4 and 2: mode k has equal pairs at (1 + D)(1 + E)/E, D = 0.4 s, E = 2 s."""
+    n = 13
+    equations = {}
+    for i in range(n):
+        left, right = (i - 1) % n, (i + 1) % n
+        equations[f"u{i}"] = f"1 - (b + 1)*u{i} + u{i}**2*v{i} + 0.4*(u{left} + u{right} - 2*u{i})"
+        equations[f"v{i}"] = f"b*u{i} - u{i}**2*v{i} + 2*(v{left} + v{right} - 2*v{i})"
+    ring = gb.System.from_equations("flow", equations, {"b": 1.2})
+    branch = gb.trace(gb.point(ring, [1, 1.2] * n), {"b": (1, 2.5)})
+    modes = [2 - 2 * np.cos(2 * np.pi * k / n) for k in range(1, (n + 1) // 2)]
+    expected = sorted((1 + 0.4 * s) * (1 + 2 * s) / (2 * s) for s in modes)
+    found = [p for p in branch.special_points if p.label == "BP"]
+    assert [p.parameters["b"] for p in found] == pytest.approx([b for b in expected if b < 2.5], rel=1e-12)
+    assert {p.multiplicity for p in found} == {2}
+
+
+def test_what_is_held_on_a_manifold_makes_no_branch_point() -> None:
+    """y = 0 is a line of equilibria of rate -(a + x): at x = 0.2 it is lost at a = -0.2 and nothing else happens."""
+    system = gb.System.from_equations("flow", {"x": "y*(a - x)", "y": "-y*(a + x)"}, {"a": 0.5})
+    (point,) = gb.trace(gb.point(system, [0.2, 0.0]), {"a": (-1, 1)}).special_points
+    assert point.parameters["a"] == pytest.approx(-0.2, abs=1e-12)
+    assert not point.normal_form
+    with pytest.raises(gb.MisuseError, match="manifold"):
+        gb.normal_form(point)
+
+
+@pytest.mark.parametrize("kind", ["flow", "map"])
+def test_a_branch_that_ends_on_a_kink_says_so(kind: str) -> None:
+    """-abs(x) + b: the equilibria x = b and x = -b meet in a corner at b = 0, the map's go on from it."""
+    step = "b - abs(x)" if kind == "flow" else "b + where(x < 0, 0.5*x, -1.5*x)"
+    system = gb.System.from_equations(kind, {"x": step}, {"b": 0.5})
+    branch = gb.trace(gb.point(system, [0.4]), {"b": (-1, 1)})
+    assert branch.outcome[0].code == "kink"
+    assert "where x = 0" in branch.outcome[0].message
+    assert branch.parameters[0, 0] == pytest.approx(0, abs=1e-6)
+
+
+def test_an_eigenvalue_that_comes_to_the_boundary_at_infinity_is_no_fold() -> None:
+    """Two-cycles (x, -x) of optimistic Dirac-GAN steps: eta = 1/3 + 3/4 (eta s)^2 at gamma = 2, s falls with |x|."""
+    system = gb.tie(gb.system(gb.models.dirac_gan(gamma=2.0), gb.Optimistic(), eta_d=0.2), eta_g="eta_d")
+    flip = gb.trace(gb.point(system), {"eta_d": (0.05, 3.0)})["PD1"]
+    cycles = gb.trace(gb.flip_to_period_two(flip), {"eta_d": (0.05, 3.0)})
+    assert cycles.outcome[1].code == "too large"
+    assert cycles.column("eta_d")[-1] == pytest.approx(1 / 3, abs=1e-9)
+    assert {p.label for p in cycles.special_points} == {"BP"}

@@ -372,3 +372,17 @@ def test_misuse_of_tables_is_one_sentence(dirac: gb.System) -> None:
 def test_names_become_mathematics() -> None:
     assert math_name("eta_g") == r"$\eta_{g}$"
     assert math_name("x1_2") == "$x_{1,2}$"
+
+
+def test_a_legend_says_what_the_fifth_order_decides() -> None:
+    """x -> -(1 + a) x + c x^5 flips at a = 0 with a vanishing cubic coefficient; two-cycles a = c x^4 lie beyond it."""
+    flip = gb.System.from_equations("map", {"x": "-(1 + a)*x + c*x**5"}, {"a": -0.1, "c": 1.0})
+    window = {"a": (-0.5, 0.5), "c": (0.5, 2.0)}
+    curve = gb.trace(gb.trace(gb.point(flip, {"x": 0.0}), {"a": (-0.5, 0.5)})["PD1"], window)
+    legend = gb.figures.bifurcation_set(curve, ax=new()).get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["flip (supercritical at fifth order)"]
+
+
+def test_a_path_with_a_suffix_is_a_path_without(fixed: gb.Branch, tmp_path: Path) -> None:
+    written = gb.figures.save(gb.figures.bifurcation_diagram(fixed, ax=new()), tmp_path / "a.b.png")
+    assert [path.name for path in written] == ["a.b.svg", "a.b.png"]

@@ -159,6 +159,10 @@ def test_a_file_and_the_command_line(tmp_path: Path, capsys: Any) -> None:
     with pytest.raises(SystemExit):
         main(["judge", str(path), "--columns", "loss"])
     assert capsys.readouterr().out.startswith("Converging: the oscillation dies out. One turn takes 18.8")
+    long = tmp_path / "long.csv"
+    long.write_text("loss\n" + 200_000 * "1", encoding="utf-8")
+    with pytest.raises(MisuseError, match="cannot be read as a CSV file"):
+        gb.judge(long)
     with pytest.raises(SystemExit) as stop:
         main(["judge", str(path), "--columns", "los"])
     assert stop.value.code == 2

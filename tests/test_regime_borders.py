@@ -176,3 +176,15 @@ def test_a_border_of_modes_beside_one_of_stability_keeps_to_its_own_condition():
     h, gamma = border.points.T
     exact = 2.0 * (np.sqrt(gamma**2 + 2.0) - gamma)
     assert np.max(np.abs(h - exact)) < 1e-3 * 5.95
+
+
+def test_a_kink_is_named_after_no_bifurcation_and_a_curve_that_ends_on_it_is_a_border() -> None:
+    """x+ = mu + a x (x < 0), mu + b x (x >= 0): the multiplier jumps from a = 0.5 to b at mu = 0; a flip at b = -1."""
+    system = gb.System.from_equations("map", {"x": "mu + where(x < 0, 0.5*x, b*x)"}, {"mu": -0.2, "b": -1.5})
+    rmap = gb.regime_map(system, {"mu": (-1, 1), "b": (-2, -0.5)}, steps=64, tolerance=1e-2)
+    (flip,) = (b for b in rmap.borders if b.label == "PD")
+    assert flip.how == "curve"
+    assert np.median(np.abs(flip.points[:, 1] + 1)) < 1e-2
+    kinks = [b for b in rmap.borders if b is not flip]
+    assert {b.label for b in kinks} == {"local"}
+    assert np.abs(np.concatenate([b.points[:, 0] for b in kinks])).max() < 5e-2

@@ -8,11 +8,13 @@ import networkx as nx
 import numpy as np
 import pytest
 import shapely
+from scipy.optimize import linprog
 
 import gan_bifurcation as gb
 from gan_bifurcation.models.kernel_theory import kernel_curvature
 from gan_bifurcation.regimes import RegimeMap, from_json
 from gan_bifurcation.regimes.arrangement import Line, arrange, merged
+from gan_bifurcation.regimes.questions import _push
 
 
 def rotation(name="rotation"):
@@ -108,6 +110,22 @@ def test_largest_circle_touches_the_arc_and_the_frame(disc):
     assert circle.centre["b"] == pytest.approx(0.75, abs=1e-8)
     assert set(circle.touches) == {"frame", "NS"}
     assert circle.extent["b"] == (pytest.approx(0.5, abs=1e-8), pytest.approx(1.0, abs=1e-8))
+
+
+def test_a_push_away_from_walls_is_the_best_one():
+    rng = np.random.default_rng(5)
+    for trust in (1e-2, 1e-5):
+        for count in (1, 2, 5, 12):
+            distances = 0.3 + trust * rng.uniform(0.0, 3.0, count)
+            angles = rng.uniform(0.0, 2.0 * np.pi, count)
+            normals = np.column_stack([np.cos(angles), np.sin(angles)])
+            step, promised = _push([("NS", float(d), n) for d, n in zip(distances, normals, strict=True)], trust)
+            # An independent solver of the same linear program, in units of the trust region.
+            ends = (distances - distances.min()) / trust
+            rows = np.column_stack([-normals, np.ones(count)])
+            solved = linprog([0.0, 0.0, -1.0], A_ub=rows, b_ub=ends, bounds=[(-1, 1), (-1, 1), (None, None)])
+            assert (promised - distances.min()) / trust == pytest.approx(solved.x[2], abs=1e-6)
+            assert np.min(distances + normals @ step) == pytest.approx(promised, abs=1e-12)
 
 
 def test_nearest_border_and_smallest_change(disc):

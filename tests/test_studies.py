@@ -1,6 +1,7 @@
 """Studies: read safely, run part by part, resumed after a kill, held against claims."""
 
 import json
+import os
 import shutil
 import time
 from multiprocessing import get_context
@@ -11,6 +12,7 @@ import pytest
 
 import gan_bifurcation as gb
 from gan_bifurcation.studies.plan import plan
+from gan_bifurcation.studies.pools import beside
 from gan_bifurcation.studies.reading import parse_study, read_study, shipped_studies
 from gan_bifurcation.studies.running import Progress
 from gan_bifurcation.studies.schema import MapSpec, SystemSpec
@@ -177,8 +179,13 @@ def _read(text: str) -> None:
         ),
         (
             changed("parameters = {a = 0.1, b = 0.3}", "parameters = {a = nan, b = 0.3}"),
-            "Parameter 'a' is nan, expected a finite number",
+            r"In 'system.parameters.a': input should be a finite number, got 'nan'",
         ),
+        (
+            changed("initial = {x = 0.5, y = 0.5}", "initial = {x = inf, y = 0.5}"),
+            r"In 'orbit\[1\].initial.x': input should be a finite number",
+        ),
+        (changed("free = {a = [-1, 2], b", f"free = {{a = '{'1' * 2000}', b"), r"In 'curve\[1\].free'"),
         (changed("y = 0.5}\nsteps = 200", 'y = 0.5}\nsteps = "many"'), r"In 'orbit\[1\].steps'"),
         (changed("y = 0.5}\nsteps = 200", "y = 0.5}\nsteps = 10000000000"), r"In 'orbit\[1\].steps'"),
         (
@@ -465,3 +472,22 @@ zero = "a + (1 - b)**2/4"
     (tmp_path / "wrong.toml").write_text(wrong)
     with pytest.raises(gb.StudyFileError, match="'fixed:LP1' is no curve"):
         gb.run_study(tmp_path / "wrong.toml", tmp_path / "other")
+
+
+def test_what_is_made_beside_is_made_here_where_that_fails():
+    with beside(lambda: os.getpid()) as number:
+        assert number() != os.getpid()
+    # Functions that are defined in a function do not go through a pipe.
+    with beside(lambda: lambda: 3) as three:
+        assert three()() == 3
+    with pytest.raises(ValueError, match="no such thing"), beside(_fails) as never:
+        never()
+    # What nobody asks for is given up.
+    began = time.perf_counter()
+    with beside(lambda: time.sleep(60.0)):
+        pass
+    assert time.perf_counter() - began < 30.0
+
+
+def _fails():
+    raise ValueError("no such thing")

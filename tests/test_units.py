@@ -106,3 +106,21 @@ def test_states_of_any_size(size: float) -> None:
         # -1/2 D2f of a fold, the second derivative of x - x^3 over 6, that of a x - x^2 over 2, in this unit.
         coefficient = found.normal_form["c" if expected == "pitchfork" else "a"]
         assert coefficient == pytest.approx(-1.0 / size ** (2 if expected == "pitchfork" else 1), rel=1e-9, abs=0.0)
+
+
+@pytest.mark.parametrize("guess", [1e16, 1e30, 1e150])
+def test_a_guess_that_is_far_off_says_nothing_of_units(guess: float) -> None:
+    """Of the Henon map: in units of the guess the residual is small long before its fixed point is near."""
+    henon = gb.System.from_equations("map", {"x": "a - x**2 + b*y", "y": "x"}, {"a": 0.1, "b": 0.3})
+    x = gb.point(henon, {"x": guess, "y": 0.1}).state["x"]
+    assert x**2 + 0.7 * x == pytest.approx(0.1, rel=1e-12)
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1e8])
+def test_the_other_branch_of_a_branch_point_in_any_units(unit: float) -> None:
+    """Lorenz' y in units of its own: all states are zero where the branch begins, and say nothing of them."""
+    equations = {"x": f"10*({unit}*y - x)", "y": f"x*(r - z)/{unit} - y", "z": f"{unit}*x*y - 8/3*z"}
+    system = gb.System.from_equations("flow", equations, {"r": 0.5})
+    start = gb.branch_point_to_branch(gb.trace(gb.point(system, [0, 0, 0]), {"r": (0.1, 30)})["BP1"])
+    # The Hopf point at sigma (sigma + b + 3)/(sigma - b - 1) = 470/19.
+    assert gb.trace(start, {"r": (0.1, 30)})["H1"].parameters["r"] == pytest.approx(470 / 19, rel=1e-12)

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.figures.sets import criticality_word
 from gan_bifurcation.figures.style import GREY, axes_or_new, mark_of, part_id, styled, verdict_kind, verdict_look
 
 
@@ -111,14 +112,14 @@ def _edges(ax: Axes, graph: Any, places: dict[Any, Any]) -> None:
         if u == v:
             continue
         key = (u, v) if (v, u) not in words else (v, u)
-        entry = (str(data.get("label", "")), str(data.get("criticality", "") or ""))
+        entry = (str(data.get("label", "")), criticality_word(str(data.get("criticality", "") or "")))
         if entry not in words.setdefault(key, []):
             words[key].append(entry)
     for (u, v), entries in words.items():
         (x0, y0), (x1, y1) = places[u], places[v]
         label = entries[0][0].split()[0] if entries[0][0] else ""
         colour = mark_of(label)[0] if label in ("LP", "BP", "H", "NS", "PD") else GREY
-        dashed = any(c == "subcritical" for _, c in entries)
+        dashed = any(c.startswith("subcritical") for _, c in entries)
         ax.plot([x0, x1], [y0, y1], color=colour, lw=1.3, ls=(0, (4, 1.6)) if dashed else "-", zorder=1)
         shown = "\n".join(dict.fromkeys(_short(*entry) for entry in entries))
         ax.text(
@@ -128,5 +129,5 @@ def _edges(ax: Axes, graph: Any, places: dict[Any, Any]) -> None:
 
 
 def _short(label: str, criticality: str) -> str:
-    words = {"supercritical": "super", "subcritical": "sub"}
-    return f"{label} ({words[criticality]})" if criticality in words else label
+    short = criticality.replace("critical at fifth order", ", order 5").removesuffix("critical")
+    return f"{label} ({short})" if short != criticality else label

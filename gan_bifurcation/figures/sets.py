@@ -46,6 +46,7 @@ _CURVES: Final[Mapping[str, tuple[str, str]]] = {
 # Borders at which no attractor changes.
 _NO_CHANGE: Final[Mapping[str, Any]] = {"focus": (0, (1, 1.3)), "mode": (0, (9, 2.2, 1, 2.2, 1, 2.2))}
 _WORDS: Final = ("supercritical", "subcritical", "structural")
+_FIFTH: Final = " at fifth order"
 _DASHES: Final[Mapping[str, Any]] = {
     "supercritical": "-",
     "subcritical": (0, (4, 1.6)),
@@ -161,10 +162,21 @@ def _draw(
 def _look(label: str, criticality: str) -> tuple[dict[str, Any], str]:
     """How a border or curve is drawn, and what the legend says of it."""
     colour, word = _CURVES.get(label, (BLACK, label))
-    words = f"{word} ({criticality})" if criticality in _WORDS else word
+    plain = criticality.removesuffix(_FIFTH)
+    words = f"{word} ({criticality})" if plain in _WORDS else word
     if label in _NO_CHANGE:
         return {"color": colour, "ls": _NO_CHANGE[label], "lw": 1.1}, words
-    return {"color": colour, "ls": _DASHES.get(criticality, _DASHES["undecided"]), "lw": 1.6}, words
+    return {"color": colour, "ls": _DASHES.get(plain, _DASHES["undecided"]), "lw": 1.6}, words
+
+
+def criticality_word(text: str) -> str:
+    """The word of a criticality that a legend shows; "" where nothing is decided.
+
+    >>> criticality_word("degenerate: the cubic coefficient vanishes within rounding; supercritical at fifth order")
+    'supercritical at fifth order'
+    """
+    words = (*_WORDS, *(word + _FIFTH for word in _WORDS[:2]))
+    return next((w for w in words if text.startswith(w) or text.endswith(f"; {w}")), "")
 
 
 def _numbered(ax: Axes, rmap: Any, numbers: bool | Sequence[int]) -> list[tuple[float, float]]:
@@ -229,9 +241,22 @@ def _pieces_of(given: Sequence[Branch], names: Sequence[str] = ()) -> list[tuple
         words = np.array(["supercritical" if s < 0 else "subcritical" if s > 0 else "undecided" for s in sign])
         cuts = np.flatnonzero(words[1:] != words[:-1]) + 1
         for a, b in zip([0, *cuts], [*cuts, len(points)], strict=True):
+            word = str(words[a])
+            if word == "undecided" and b - a > 1:
+                word = _decided(branch, (a + b) // 2) or word
             # Neighbours share a point, so that the line has no gap.
-            pieces.append((branch.curve, str(words[a]), points[a : b + 1]))
+            pieces.append((branch.curve, word, points[a : b + 1]))
     return pieces
+
+
+def _decided(branch: Branch, k: int) -> str:
+    """What the terms beyond those of third order say at a point of a curve along which these vanish."""
+    from gan_bifurcation.continuation.normal_forms import normal_form
+
+    try:
+        return criticality_word(str(normal_form(branch.point(k)).get("criticality", "")))
+    except MisuseError:
+        return ""
 
 
 def _filled(coefficient: Any) -> Any:
@@ -249,7 +274,7 @@ def _pieces_of_borders(rmap: Any) -> list[tuple[str, str, Any, str | None]]:
     for number, border in enumerate(rmap.borders):
         points = np.asarray(border.points, dtype=float)
         if len(points) > 1:
-            word = next((w for w in _WORDS if str(border.criticality).startswith(w)), "")
+            word = criticality_word(str(border.criticality))
             pieces.append((str(border.label), word, points, part_id("border", number)))
     return pieces
 
@@ -307,7 +332,7 @@ def _intervals(rmap: Any, ax: Axes, numbers: bool, legend: bool) -> Axes:
     known: dict[tuple[str, str], Any] = {}
     for number, border in enumerate(rmap.borders):
         x = float(np.ravel(border.points)[0])
-        criticality = next((w for w in _WORDS if str(border.criticality).startswith(w)), "")
+        criticality = criticality_word(str(border.criticality))
         look, words = _look(border.label, criticality)
         ax.axvline(x, **look, gid=part_id("border", number))
         known.setdefault((border.label, criticality), Line2D([], [], **look, label=words))

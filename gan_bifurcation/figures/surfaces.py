@@ -392,7 +392,7 @@ def _borders(ax: Axes, curves: Sequence[Branch], plane: _Plane) -> dict[str, Any
         order = [branch.free.index(plane.x), branch.free.index(plane.y)]
         for label, criticality, points in _pieces_of([branch]):
             colour = _CURVES.get(label, (BLACK, label))[0]
-            dashes: Any = (0, (4, 1.6)) if criticality == "subcritical" else "-"
+            dashes: Any = (0, (4, 1.6)) if criticality.startswith("subcritical") else "-"
             ax.plot(points[:, order[0]], points[:, order[1]], color="white", lw=2.6, zorder=5)
             ax.plot(points[:, order[0]], points[:, order[1]], color=colour, lw=1.4, ls=dashes, zorder=6)
             word = _CURVES.get(label, (BLACK, label))[1]

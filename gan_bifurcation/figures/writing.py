@@ -65,7 +65,7 @@ def save(drawn: Axes | Figure, path: str | Path) -> tuple[Path, Path]:
     ----------
     drawn : Axes or Figure
     path : path
-        Without a suffix; ``.svg`` and ``.png`` are added.
+        ``.svg`` and ``.png`` are added, or take the place of one another.
 
     Returns
     -------
@@ -78,6 +78,8 @@ def save(drawn: Axes | Figure, path: str | Path) -> tuple[Path, Path]:
     """
     whole = drawn if isinstance(drawn, Figure) else figure_of(drawn)
     base = Path(path)
+    if base.suffix in (".svg", ".png"):
+        base = base.with_suffix("")
     svg, png = _rendered(whole, pixels=True)
     written = base.with_name(f"{base.name}.svg"), base.with_name(f"{base.name}.png")
     for target, data in zip(written, (svg, png), strict=True):

@@ -47,7 +47,11 @@ def borders_between(
         a, b = sorted(numbers[f] for f in piece.faces)
         if a != b:
             line = arrangement.lines[piece.line]
-            if line.source >= len(curves):
+            label = line.label
+            if line.source < 0 and line.label in _HOW:
+                source = _lying_on(curves, piece.points, shortest)
+                label = curves[source].label if source >= 0 else line.label
+            elif line.source >= len(curves):
                 middle = piece.points[len(piece.points) // 2]
                 explained = traced[line.source - len(curves)].explains(middle)
                 source = line.source if explained else -1
@@ -56,7 +60,7 @@ def borders_between(
                 if source >= 0 and line.label not in _WITH_CRITICALITY and verdicts[a] != verdicts[b]:
                     # Where a node becomes a focus, what is found by runs to change the verdict only runs along.
                     source = -1
-            key = (a, b, source, line.label) if source >= 0 or line.source < 0 else (a, b, -1, "global")
+            key = (a, b, source, label) if source >= 0 or line.source < 0 else (a, b, -1, "global")
             groups[key].append(shapely.LineString(piece.points))
     borders = []
     for (a, b, source, label), strings in sorted(groups.items(), key=lambda g: g[0]):
@@ -114,6 +118,19 @@ def _explaining(curves: Sequence[Curve], source: int, unit: FloatArray) -> int:
             distance, u, _ = curve.nearest(middle)
             if distance < _TWIN and u is not None and explains(curve, unit):
                 return k
+    return -1
+
+
+def _lying_on(curves: Sequence[Curve], unit: FloatArray, near: float) -> int:
+    """The number of the curve that a border by spectra runs along; -1 if there is none.
+
+    A curve that ends inside the window, as at a kink, divides nothing by itself.
+    """
+    places = [_along(unit, part) for part in (0.25, 0.5, 0.75)]
+    for k, curve in enumerate(curves):
+        along = all(nearest_on_polyline(curve.unit, place)[0] < near for place in places)
+        if along and curve.label in _WITH_CRITICALITY and explains(curve, unit):
+            return k
     return -1
 
 
@@ -179,7 +196,11 @@ def _in_words(point: Callable[[int], Point], k: int, size: int) -> str:
 
 def _middle(unit: FloatArray) -> FloatArray:
     """A point near the middle of a border."""
-    lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(unit, axis=0), axis=1))])
     # Off the middle: symmetric windows have strong resonances there.
-    part = 0.47 if len(unit) > 2 else 0.5
+    return _along(unit, 0.47 if len(unit) > 2 else 0.5)
+
+
+def _along(unit: FloatArray, part: float) -> FloatArray:
+    """The point at a part of a polyline's length."""
+    lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(unit, axis=0), axis=1))])
     return np.array([np.interp(part * lengths[-1], lengths, unit[:, k]) for k in range(unit.shape[1])])

@@ -287,9 +287,12 @@ class _Judge:
         # What swings irregularly is now larger, now smaller.
         steady = _trend(moves, scale, middle.x).clean
         growing = left & (moves.growth > 0.02) & middle.found & ~middle.stable & steady
-        self.columns.set(cells[growing], "diverges", "growing", "It was still growing at the end of the budget.", 0.5)
+        more = "give more steps" if self.is_map else "run longer"
+        # It may end on something bounded further out, as beside every supercritical bifurcation.
+        reason = f"It was still leaving an equilibrium that does not attract at the end of the budget: {more}."
+        self.columns.set(cells[growing], "diverges", "growing", reason, 0.5)
         left &= ~growing
-        reason = f"No decision in the budget: {'give more steps' if self.is_map else 'run longer'}."
+        reason = f"No decision in the budget: {more}."
         self.columns.set(cells[left], "diverges", "no decision", reason, 0.2)
 
     def _winds(self, cells: IntArray, records: FloatArray, stride: int) -> None:

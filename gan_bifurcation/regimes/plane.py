@@ -297,7 +297,8 @@ def _disagreement(
     if spectra:
         # The same equilibria attract, by another slowest mode; or something that has no curve happened to one.
         same = len({len(c.stable) for c in inside}) == 1
-        label = "mode" if same else min((p.label for p in collected.points), default="local")
+        untraced = {p.label for p in collected.points} - {c.label for c in collected.curves}
+        label = "mode" if same else min(untraced, default="local")
     return [Line(points, -1, label) for points in found], finished
 
 

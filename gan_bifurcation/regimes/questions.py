@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,9 @@ from gan_bifurcation.regimes.regime import Border, Regime, RegimeMap, regime_of
 FloatArray = NDArray[np.float64]
 
 _CLOSE: Final = 1e-3
+# Walls that a step looks at; it counts for what all of them leave it.
+_MOST_WALLS: Final = 16
+_PARALLEL: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -285,16 +289,19 @@ def _walls(
 
 def _push(walls: Sequence[tuple[str, float, FloatArray]], trust: float) -> tuple[FloatArray, float]:
     """The step, at most `trust`, that takes the nearest wall farthest away (walls taken as straight)."""
-    from scipy.optimize import linprog
-
-    a = np.array([[-n[0], -n[1], 1.0] for _, _, n in walls])
-    b = np.array([d for _, d, _ in walls])
-    # In units of the trust region, because the solver's tolerance is absolute.
-    least = float(min(b))
-    found = linprog([0.0, 0.0, -1.0], A_ub=a, b_ub=(b - least) / trust, bounds=[(-1.0, 1.0), (-1.0, 1.0), (None, None)])
-    if not found.success:
-        return np.zeros(2), least
-    return trust * np.asarray(found.x[:2]), least + trust * float(found.x[2])
+    nearest = sorted(walls, key=lambda wall: wall[1])[:_MOST_WALLS]
+    least = nearest[0][1]
+    # In units of the trust region: step and gain (x, y, g) with rows @ (x, y, g) <= ends.
+    box = [(1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, -1.0, 0.0)]
+    rows = np.array([*((-n[0], -n[1], 1.0) for _, _, n in nearest), *box])
+    ends = np.array([*((d - least) / trust for _, d, _ in nearest), *[1.0] * len(box)])
+    # The most gain is at a corner, where three hold with equality; so few corners are all looked at.
+    threes = np.array(list(combinations(range(len(rows)), 3)))
+    threes = threes[np.abs(np.linalg.det(rows[threes])) > _PARALLEL]
+    corners = np.linalg.solve(rows[threes], ends[threes][..., None])[..., 0]
+    corners = corners[np.all(corners @ rows.T <= ends + _PARALLEL, axis=1)]
+    x, y, gain = corners[corners[:, 2].argmax()]
+    return trust * np.array([x, y]), least + trust * float(gain)
 
 
 def _largest_interval(rmap: RegimeMap, safe: set[int], outer: Sequence[Border], verdict: str) -> Circle:

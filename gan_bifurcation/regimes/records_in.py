@@ -166,12 +166,16 @@ def _from_csv(path: Path) -> dict[str, FloatArray]:
             raise MisuseError(f"'{path.name}' has more than {_MOST_BYTES // 10**6} MB; judge every tenth line of it.")
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise MisuseError(f"'{path.name}' cannot be read as a CSV file: {error.__class__.__name__}.") from error
+        why = getattr(error, "strerror", None) or "no text in UTF-8"
+        raise MisuseError(f"{quoted(str(path))} cannot be read as a CSV file ({why}).") from error
     try:
         dialect: Any = csv.Sniffer().sniff(text[:4096], delimiters=",;\t ")
     except csv.Error:
         dialect = csv.excel
-    rows = [row for row in csv.reader(text.splitlines(), dialect) if row]
+    try:
+        rows = [row for row in csv.reader(text.splitlines(), dialect) if row]
+    except csv.Error as error:
+        raise MisuseError(f"{quoted(str(path))} cannot be read as a CSV file ({error}).") from error
     if not rows:
         raise MisuseError(f"'{path.name}' is empty; give a CSV file with a column for each loss or parameter.")
     headed = any(_cell(cell) is None for cell in rows[0])

@@ -1,9 +1,11 @@
 """What a report says, as plain values; templates only lay it out."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
+from sympy import preorder_traversal
 
 from gan_bifurcation.branch import Branch, Point
 from gan_bifurcation.figures.polylines import is_tongue
@@ -19,6 +21,8 @@ _COEFFICIENTS: Final[Mapping[str, str]] = {
     "LP": "a", "H": "l1", "PD": "b", "NS": "d", "BP": "kind", "CP": "c", "GH": "l2", "GPD": "c", "CH": "c", "BT": "b",
     "R1": "b", "R2": "c", "R3": "c1", "R4": "A0", "Hom": "saddle_quantity",
 }  # fmt: skip
+# Of the expression of a loss that is short.
+_MOST_NODES: Final = 64
 _MOST_ROWS: Final = 400
 _MOST_IN_TABLE: Final = 40
 
@@ -100,8 +104,11 @@ def _rule_words(system: Any) -> str:
 def _losses(system: Any) -> str:
     if system.game is None or system.game.discriminator.loss is None:
         return ""
-    size = len(str(system.game.discriminator.loss))
-    return "" if size <= 200 else "Both players descend their losses; the equations below are what follows from them."
+    # Printing a long one takes longer than all else that is said of a system.
+    nodes = islice(preorder_traversal(system.game.discriminator.loss), _MOST_NODES + 1)
+    if sum(1 for _ in nodes) <= _MOST_NODES:
+        return ""
+    return "Both players descend their losses; the equations below are what follows from them."
 
 
 def _points(name: str, points: Sequence[Point], badges: Mapping[str, str]) -> list[dict[str, str]]:

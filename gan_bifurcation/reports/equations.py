@@ -19,7 +19,7 @@ _DIGITS: Final = 6
 _MOST_OPERATIONS: Final = 24
 _MOST_LETTERS: Final = 240
 # Larger programs are shown step by step, as they are evaluated, and never substituted.
-_MOST_SUBSTITUTED: Final = 3000
+_MOST_SUBSTITUTED: Final = 2000
 _NAMES: Final[Mapping[str, str]] = {"lam": "lambda"}
 
 
@@ -62,10 +62,9 @@ def as_latex(system: System) -> list[str]:
 def _rows(system: System) -> list[tuple[str, str, Any]]:
     """Left sides, what says that a state's rate or next value is meant, and right sides."""
     mark = "'" if system.kind == "flow" else "+"
-    size = sum(e.count_ops() for _, e in system.assignments) + sum(e.count_ops() for e in system.rhs_expressions)
     # Expectations inside of expectations are hard to read: such steps stay steps.
     nested = any(e.has(Mean) for _, e in system.assignments)
-    if size <= _MOST_SUBSTITUTED and not nested:
+    if len(system.tape.code) <= _MOST_SUBSTITUTED and not nested:
         return [(state, mark, e) for state, e in system.equations().items()]
     # Parameters that are tied to others, and intermediate values, are what they are at this step.
     return [

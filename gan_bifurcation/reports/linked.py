@@ -92,13 +92,13 @@ class Group:
 Drawings = Mapping[str, Sequence[Linked]]
 
 
-def groups(results: Results, drawn: Callable[[], Drawings] | None = None) -> dict[str, Group]:
+def groups(results: Results, drawn: Callable[[], Drawings]) -> dict[str, Group]:
     """The groups of a study's maps, by the names of the maps.
 
     Parameters
     ----------
     results : Results
-    drawn : callable, optional
+    drawn : callable
         Gives what :func:`drawings` gives, which is asked for last: another process may still be drawing.
     """
     made = {}
@@ -108,7 +108,7 @@ def groups(results: Results, drawn: Callable[[], Drawings] | None = None) -> dic
         cards_left -= len(shown)
         cards = tuple(_card(rmap, face) for face in sorted(shown, key=lambda f: f.number))
         made[name] = (cards, len(rmap.faces) - len(cards), _about(rmap))
-    of_maps = drawings(results) if drawn is None else drawn()
+    of_maps = drawn()
     return {name: Group(name, tuple(of_maps[name]), *rest) for name, rest in made.items()}
 
 

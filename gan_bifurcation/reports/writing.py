@@ -3,14 +3,10 @@
 import base64
 import hashlib
 import json
-import sys
-import threading
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import nullcontext
+from functools import partial
 from importlib import resources
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +17,8 @@ from gan_bifurcation.errors import ResultsError
 from gan_bifurcation.records import write_atomically
 from gan_bifurcation.reports.content import content
 from gan_bifurcation.reports.drawings import slim
-from gan_bifurcation.reports.linked import Drawings, Group, drawings, groups
+from gan_bifurcation.reports.linked import Group, drawings, groups
+from gan_bifurcation.studies.pools import beside
 from gan_bifurcation.studies.results import Figure, Results
 
 # Larger drawings are shown as pixels, and so are those that come after this much.
@@ -52,7 +49,8 @@ def write_report(results: Results, folder: str | Path | None = None, jobs: int =
         If the folder cannot be written, or a figure is missing.
     """
     where = Path(folder) if folder is not None else results.folder
-    with _beside_this(results, jobs) as drawn:
+    draw = partial(drawings, results)
+    with beside(draw) if jobs > 1 and results.maps else nullcontext(draw) as drawn:
         said = content(results)
         linked = groups(results, drawn)
     html = _environment(escape=True).get_template("report.html.jinja")
@@ -68,30 +66,6 @@ def write_report(results: Results, folder: str | Path | None = None, jobs: int =
     write_atomically(where / "report.html", page.encode())
     write_atomically(where / "report.md", markdown.render(**said, beside=_beside(results, where, "figures")).encode())
     return where / "report.html"
-
-
-# What a forked process shares.
-_shared: dict[str, Results] = {}
-
-
-def _shared_drawings() -> Drawings:
-    return drawings(_shared["results"])
-
-
-@contextmanager
-def _beside_this(results: Results, jobs: int) -> Iterator[Callable[[], Drawings] | None]:
-    """The drawings of the page, made by a second process that has all that is loaded here; None without one."""
-    if jobs < 2 or not results.maps or sys.platform != "linux" or threading.active_count() > 1:
-        yield None
-        return
-    _shared["results"] = results
-    try:
-        with warnings.catch_warnings(), ProcessPoolExecutor(1, get_context("fork")) as pool:
-            # Python also counts the idle threads of the linear algebra, which do not mind.
-            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-            yield pool.submit(_shared_drawings).result
-    finally:
-        _shared.clear()
 
 
 def _live(linked: Mapping[str, Group], results: Results) -> dict[str, Any]:

@@ -1,19 +1,24 @@
-"""What one process does on a machine where nothing is compiled yet, while another traces the first branch.
+"""What processes of a study load once for all, and what one does on a machine where nothing is compiled yet.
 
 Processes share what they compile, each function once (`gan_bifurcation.compiling`). Were all to begin at the beginning,
 they would need the same function at the same time, and all but one would wait. So one of them begins at the end: it
 does, on a map with two states, what a study needs last.
 """
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection
+from importlib import import_module
+from typing import Final
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from gan_bifurcation.system import System
+__all__ = ["is_needed", "load", "rehearse"]
 
-__all__ = ["is_needed", "load_compiled", "rehearse"]
-
+# What takes long to import and several processes would, by kinds of parts.
+_MODULES: Final = {
+    "": ("gan_bifurcation.studies.claims", "gan_bifurcation.studies.computing"),
+    "figure": ("gan_bifurcation.studies.drawing",),
+    "map": ("gan_bifurcation.regimes.regime_map", "gan_bifurcation.regimes.storage"),
+}
 _CELLS: Final = 2
 _STEPS: Final = 64
 
@@ -26,10 +31,21 @@ def is_needed() -> bool:
     return not is_kept(sweep)
 
 
-def load_compiled(system: "System | None") -> None:
-    """Load what every process of a study uses of the compiled functions, so that forked ones have it."""
-    if system is not None:
-        system.jacobian(np.zeros(system.n))
+def load(kinds: Collection[str]) -> None:
+    """Load what processes of a study use, modules and compiled functions, so that forked ones have it.
+
+    Parameters
+    ----------
+    kinds : collection of str
+        Of the study's parts.
+    """
+    from gan_bifurcation.system import System
+
+    for kind in ("", *kinds):
+        for module in _MODULES.get(kind, ()):
+            import_module(module)
+    if not is_needed():
+        System.from_equations("map", {"x": "x"}).jacobian([0.0])
 
 
 def rehearse() -> None:

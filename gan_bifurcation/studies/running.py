@@ -5,30 +5,34 @@ import json
 import logging
 import platform
 import signal
-import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import gan_bifurcation
 from gan_bifurcation.errors import GanBifurcationError, MisuseError, ResultsError, StudyFileError
-from gan_bifurcation.records import write_atomically
-from gan_bifurcation.studies.claims import check_claims
-from gan_bifurcation.studies.computing import Workshop
-from gan_bifurcation.studies.drawing import Drawer
+from gan_bifurcation.records import remember, write_atomically
+from gan_bifurcation.studies import rehearsal
 from gan_bifurcation.studies.plan import FORMAT, Part, plan
+from gan_bifurcation.studies.pools import beside, can_fork
 from gan_bifurcation.studies.reading import StudyFile, read_study
-from gan_bifurcation.studies.rehearsal import is_needed, load_compiled, rehearse
 from gan_bifurcation.studies.results import Claim, Results, load, part_base, read_json, text_hash
 from gan_bifurcation.studies.systems import all_systems, game_files
 from gan_bifurcation.system import System
+
+if TYPE_CHECKING:
+    from gan_bifurcation.studies.computing import Workshop
+
+# Modules that compute and draw are imported inside functions: for as long as that takes, another process derives the
+# systems.
 
 _logger = logging.getLogger(__name__)
 
@@ -102,11 +106,18 @@ def run_study(
         raise MisuseError(f"The number of jobs is a whole number from 1 to 256, but got {jobs!r}.")
     file = read_study(source)
     folder = Path(out) if out is not None else Path(file.name)
-    systems = all_systems(file.study, file.folder)
-    parts = plan(file.study, systems, file.folder)
+    several = jobs > 1 and executor is None
+    derive = partial(_derived, file)
+    with beside(derive) if several else nullcontext(derive) as derived:
+        if several and can_fork():
+            rehearsal.load({kind for kind, _ in file.study.sections()})
+        systems, parts = derived()
+    remember(systems.values())
     report = progress or (lambda _: None)
     _keep_study(folder, file, report, len(parts))
     finished = {p.identifier for p in parts if _is_done(folder, p)}
+    from gan_bifurcation.studies.computing import Workshop
+
     workshop = Workshop(systems, folder, file.study.seed, executor)
     for p in parts:
         if p.identifier in finished:
@@ -114,19 +125,26 @@ def run_study(
     left = [p for p in parts if p.identifier not in finished]
     claims: list[Claim] | None = None
     counter = _Counter(report, len(parts), len(finished))
-    if jobs == 1 or len(left) < 2 or executor is not None:
+    if not several or len(left) < 2:
         for part in left:
             counter.begins(part)
             _make(workshop, parts, part, counter.within(part))
             counter.done(part)
     else:
-        claims = _make_in_processes(file, systems, left, finished, folder, jobs, counter)
+        claims = _make_in_processes(file, systems, parts, left, folder, jobs, counter)
     if claims is None:
+        from gan_bifurcation.studies.claims import check_claims
+
         claims = check_claims(file.study, systems, _getter(workshop, parts))
     _summarise(folder, file, systems, parts, [asdict(c) for c in claims])
     loaded = load(folder)
     # What is in memory need not be read again.
     return Results(loaded.folder, loaded.file, loaded.summary, systems, workshop.known(parts))
+
+
+def _derived(file: StudyFile) -> tuple[dict[str, System], tuple[Part, ...]]:
+    systems = all_systems(file.study, file.folder)
+    return systems, plan(file.study, systems, file.folder)
 
 
 class _Counter:
@@ -165,7 +183,7 @@ class _Named:
             raise StudyFileError(f"In {self.part.kind} '{self.part.name}': {error}") from error
 
 
-def _getter(workshop: Workshop, parts: Sequence[Part]) -> Callable[[str], Any]:
+def _getter(workshop: "Workshop", parts: Sequence[Part]) -> Callable[[str], Any]:
     by_name = {p.name: p for p in parts if p.kind != "figure"}
 
     def get(name: str) -> Any:
@@ -174,11 +192,15 @@ def _getter(workshop: Workshop, parts: Sequence[Part]) -> Callable[[str], Any]:
     return get
 
 
-def _make(workshop: Workshop, parts: Sequence[Part], part: Part, tell: Callable[[int, int, str], bool] | None) -> None:
+def _make(
+    workshop: "Workshop", parts: Sequence[Part], part: Part, tell: Callable[[int, int, str], bool] | None
+) -> None:
     """Compute or draw a part, and mark it as finished."""
     began = time.perf_counter()
     with _Named(part):
         if part.kind == "figure":
+            from gan_bifurcation.studies.drawing import Drawer
+
             system_of = {p.name: workshop.systems[p.system] for p in parts if p.system in workshop.systems}
             Drawer(_getter(workshop, parts), system_of.__getitem__, workshop.folder).draw(part.section)
         else:
@@ -189,8 +211,8 @@ def _make(workshop: Workshop, parts: Sequence[Part], part: Part, tell: Callable[
 def _make_in_processes(
     file: StudyFile,
     systems: Mapping[str, System],
+    parts: tuple[Part, ...],
     left: Sequence[Part],
-    finished: set[str],
     folder: Path,
     jobs: int,
     counter: _Counter,
@@ -200,22 +222,20 @@ def _make_in_processes(
     These are checked while figures are drawn.
     """
     waiting = {p.identifier: p for p in sorted(left, key=_haste)}
-    ready = set(finished)
+    ready = {p.identifier for p in parts} - set(waiting)
     running: dict[Future[Any], Part | None] = {}
     claims: Future[list[Claim]] | None = None
-    # A forked process has all that is loaded and built here; starting one from nothing takes as long as many parts. It
-    # is safe only while no other thread runs.
-    forked = sys.platform == "linux" and threading.active_count() == 1
-    begin = (file, str(folder), dict(systems) if forked else None)
-    if forked and not is_needed():
-        load_compiled(next(iter(systems.values()), None))
+    # Starting a process from nothing takes as long as many parts.
+    forked = can_fork()
+    begin = (file, str(folder), (dict(systems), parts) if forked else None)
+    compiles = rehearsal.is_needed()
     context = get_context("fork" if forked else "spawn")
     with warnings.catch_warnings(), ProcessPoolExecutor(jobs, context, _prepare, begin) as pool:
         # Python also counts the idle threads of the linear algebra, which do not mind.
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
         try:
-            if is_needed() and any(p.kind != "figure" for p in left):
-                running[pool.submit(rehearse)] = None
+            if compiles and any(p.kind != "figure" for p in left):
+                running[pool.submit(rehearsal.rehearse)] = None
             while waiting or running or claims is None:
                 # No more than can be worked on: what becomes ready later may be more urgent.
                 able = [p for p in waiting.values() if set(p.needs) <= ready]
@@ -258,14 +278,16 @@ def _haste(part: Part) -> int:
 _there: dict[str, Any] = {}
 
 
-def _prepare(file: StudyFile, folder: str, known: dict[str, System] | None) -> None:
-    """In another process, once: the systems and the plan."""
+def _prepare(file: StudyFile, folder: str, known: tuple[dict[str, System], tuple[Part, ...]] | None) -> None:
+    """In another process, once: the systems and the plan, which a forked process has."""
     # An interrupt reaches every process of the terminal; only the first one answers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    systems = all_systems(file.study, file.folder) if known is None else known
+    from gan_bifurcation.studies.computing import Workshop
+
+    systems, _there["parts"] = known or _derived(file)
+    remember(systems.values())
     _there["study"] = file.study
     _there["workshop"] = Workshop(systems, Path(folder), file.study.seed)
-    _there["parts"] = plan(file.study, systems, file.folder)
 
 
 def _make_there(identifier: str) -> None:
@@ -276,6 +298,8 @@ def _make_there(identifier: str) -> None:
 
 def _check_there() -> list[Claim]:
     """In another process: the claims."""
+    from gan_bifurcation.studies.claims import check_claims
+
     workshop: Workshop = _there["workshop"]
     return check_claims(_there["study"], workshop.systems, _getter(workshop, _there["parts"]))
 

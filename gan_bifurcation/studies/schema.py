@@ -23,9 +23,9 @@ TableSetting = bool | Number | str | list[Number | str] | list[list[Number | str
 
 
 class Section(BaseModel):
-    """A table of the file: keys that are not known are refused."""
+    """A table of the file: keys that are not known and numbers that are not finite are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
 
 def read_range(value: Any) -> Range:
