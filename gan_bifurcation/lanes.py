@@ -6,7 +6,7 @@ between runs in vector registers. One orbit is a single lane. Operations of one 
 the end: both cost as much as the arithmetic of a few lanes.
 """
 
-from math import cos, sin
+from math import cos, exp, sin
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -16,7 +16,8 @@ from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import VALUE, address, call_python
 from gan_bifurcation.compiling import entry, leaf
 from gan_bifurcation.elementary import integer_power, unary_value
-from gan_bifurcation.kernels import FloatArray, TapeData, newton_verdict
+from gan_bifurcation.kernels import INDEX, MATRIX, TAPE, VECTOR, FloatArray, TapeData, newton_verdict, types
+from gan_bifurcation.linking import linked
 from gan_bifurcation.tape import Tape
 
 IntArray = NDArray[np.int64]
@@ -75,6 +76,9 @@ class Rows(NamedTuple):
     part: FloatArray  # (lanes,)
     bits: IntArray  # (lanes,)
     power: FloatArray  # (lanes,): the memory of `bits` read as floating point numbers
+
+
+_ROWS: Final[Any] = types.NamedTuple([VECTOR, INDEX, VECTOR], Rows)
 
 
 class LaneScratch(NamedTuple):
@@ -158,7 +162,8 @@ def _exponential(code: int, a: FloatArray, y: FloatArray, rows: Rows) -> None:
     if far > 0:
         for j in range(lanes):
             if not abs(a[j]) < _LARGE:
-                y[j] = unary_value(code, a[j])
+                e = exp(-abs(a[j])) if sigmoid else (exp(a[j]) if a[j] < 709.78 else np.inf)
+                y[j] = (1.0 if a[j] >= 0.0 else e) / (1.0 + e) if sigmoid else e
 
 
 @leaf
@@ -187,7 +192,7 @@ def _arithmetic(kind: int, code: Any, v: FloatArray, begin: int, end: int, base:
                 y[j] = a[j] / b[j]
 
 
-@entry
+@linked("lanes", types.void(TAPE, MATRIX, _ROWS, types.int64), _nrt=False)
 def run_lanes(tape: TapeData, v: FloatArray, rows: Rows, start: int) -> None:
     """Evaluate all slots (slots, lanes); see `kernels.run_value`, whose operations these are."""
     base = tape.n_inputs + tape.constants.shape[0]
@@ -213,13 +218,12 @@ def run_lanes(tape: TapeData, v: FloatArray, rows: Rows, start: int) -> None:
             if o == op.NEG:
                 for j in range(lanes):
                     y[j] = -a[j]
-            elif o == op.SIN:
-                # The cosine of the same, if it is wanted, comes next.
-                both = i + 1 < n and code[i + 1, 0] == op.COS and code[i + 1, 1] == code[i, 1]
-                i += both
-                _waves(a, y, v[_unsigned(base + i)] if both else rows.part)
-            elif o == op.COS:
-                _waves(a, rows.part, y)
+            elif o == op.SIN or o == op.COS:
+                # The cosine of the same, if it is wanted, comes next to the sine.
+                if o == op.SIN and i + 1 < n and code[i + 1, 0] == op.COS and code[i + 1, 1] == code[i, 1]:
+                    i += 1
+                cosine = v[_unsigned(base + i)]
+                _waves(a, y if o == op.SIN else rows.part, cosine if code[i, 0] == op.COS else rows.part)
             elif o == op.EXP or o == op.SIGMOID:
                 _exponential(o, a, y, rows)
             elif o == op.POWER_INTEGER:
