@@ -14,14 +14,14 @@ import click
 
 from gan_bifurcation import __version__
 from gan_bifurcation.cli_arguments import (
+    Asked,
+    about_system,
     game_of,
     is_file,
     numbers,
     put_json,
     ranges,
     say,
-    system_of,
-    system_options,
 )
 from gan_bifurcation.cli_maps import ask, map_command
 from gan_bifurcation.cli_measures import measure
@@ -155,24 +155,14 @@ def studies(as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("model")
-@system_options
+@about_system
 @click.option("--latex", is_flag=True, help="Equations in LaTeX.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def show(
-    model: str,
-    rule: str,
-    settings: tuple[str, ...],
-    values: tuple[str, ...],
-    ties: tuple[str, ...],
-    latex: bool,
-    as_json: bool,
-) -> None:
+def show(asked: Asked, latex: bool, as_json: bool) -> None:
     """Show a model (or a game file): equations under an update rule, parameters, and what is known of it."""
     from gan_bifurcation.reports.facts import about, as_lines
 
-    made = system_of(model, rule, settings, values, ties)
-    known = about(made, "" if is_file(model) else model, latex)
+    known = about(asked.system(), "" if is_file(asked.model) else asked.model, latex)
     if as_json:
         put_json(known)
         return
@@ -275,8 +265,7 @@ def _bars() -> Iterator[Callable[[Any], None]]:
 
 
 @cli.command()
-@click.argument("model")
-@system_options
+@about_system
 @click.option(
     "--free",
     "free",
@@ -317,7 +306,7 @@ def _bars() -> Iterator[Callable[[Any], None]]:
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def trace(
-    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
+    asked: Asked,
     free: tuple[str, ...], begin: str, switches: tuple[str, ...], initial: tuple[str, ...], length: float | None,
     figure: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
@@ -332,7 +321,7 @@ def trace(
         raise MisuseError(
             "Give one --free for a branch; for a curve give two, and --from with the label where it begins: --from NS1."
         )
-    made = system_of(model, rule, settings, values, ties)
+    made = asked.system()
     for name in windows:
         made.parameter_index(name)
     made = inside(made, {}, windows)

@@ -5,13 +5,12 @@ from typing import Any
 
 import click
 
-from gan_bifurcation.cli_arguments import FREE, put_json, ranges, say, system_of, system_options
+from gan_bifurcation.cli_arguments import FREE, Asked, about_system, put_json, ranges, say
 from gan_bifurcation.errors import MisuseError
 
 
 @click.command("set")
-@click.argument("model")
-@system_options
+@about_system
 @click.option("--free", "free", multiple=True, required=True, metavar=FREE, help="Two free parameters.")
 @click.option("--depth", default=0, show_default=True, help="Switches in a row; from 1 on curves of cycles as well.")
 @click.option("--box", "box", multiple=True, metavar="STATE=LOW:HIGH", help="Where equilibria are sought.")
@@ -21,7 +20,7 @@ from gan_bifurcation.errors import MisuseError
 @click.option("--figure", type=click.Path(path_type=Path), default=None, help="Write a figure under this name.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def set_command(
-    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
+    asked: Asked,
     free: tuple[str, ...], depth: int, box: tuple[str, ...], seed: int, proofs: bool, out: Path | None,
     figure: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
@@ -29,7 +28,7 @@ def set_command(
     from gan_bifurcation.continuation.bifurcation_set import bifurcation_set
     from gan_bifurcation.studies.computing import inside
 
-    made = system_of(model, rule, settings, values, ties)
+    made = asked.system()
     windows = ranges(free)
     for name in windows:
         made.parameter_index(name)

@@ -187,6 +187,8 @@ def test_doctor_finds_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
         (["show", "dirac_gan", "--set", "eta_d=nan"], "needs a finite number, but got 'nan'"),
         (["show", "dirac_gan", "--setting", "gama=1"], "Did you mean 'gamma'?"),
         (["show", "dirac_gan", "--tie", "eta_g=__import__('os')"], "__import__"),
+        (["show", "dirac_gan", "--rule", "alternating,discriminator_step=2"], "Did you mean 'discriminator_steps'?"),
+        (["show", "dirac_gan", "--setting", "gamma=" + 5000 * "["], "gamma"),
         (["trace", "dirac_gan", "--free", "eta_d=1:0.1"], "For 'eta_d': The bounds 1 and 0.1 of a range are reversed"),
         (["trace", "dirac_gan", "--free", "eta_d=0:1:log"], "needs positive bounds"),
         (["trace", "dirac_gan", "--free", "eta_d=0.1"], "--free takes name=low:high"),
