@@ -368,7 +368,7 @@ def trace(
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def judge(file: Path, columns: str, as_json: bool) -> None:
     """Judge a recorded training run (a CSV file of losses or parameters): converging, rotating, diverging, ..."""
-    from gan_bifurcation.regimes.recorded import judge as judged
+    from gan_bifurcation.regimes.judged_records import judge as judged
 
     found = judged(file, [name.strip() for name in columns.split(",") if name.strip()] or None)
     if as_json:
