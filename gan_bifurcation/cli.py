@@ -22,6 +22,7 @@ from gan_bifurcation.cli_arguments import (
     put_json,
     ranges,
     say,
+    start_option,
 )
 from gan_bifurcation.cli_maps import ask, map_command
 from gan_bifurcation.cli_measures import measure
@@ -274,6 +275,7 @@ def _bars() -> Iterator[Callable[[Any], None]]:
     metavar="NAME=LOW:HIGH[:log]",
     help="One free parameter, or two with --from.",
 )
+@start_option
 @click.option(
     "--from",
     "begin",
@@ -306,15 +308,14 @@ def _bars() -> Iterator[Callable[[Any], None]]:
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def trace(
-    asked: Asked,
-    free: tuple[str, ...], begin: str, switches: tuple[str, ...], initial: tuple[str, ...], length: float | None,
-    figure: Path | None, as_json: bool,
+    asked: Asked, free: tuple[str, ...], start: tuple[str, ...], begin: str, switches: tuple[str, ...],
+    initial: tuple[str, ...], length: float | None, figure: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Trace the model's equilibrium over a parameter, what begins at its special points, or their curve over two."""
     from gan_bifurcation.continuation.equilibria import point
     from gan_bifurcation.continuation.trace import trace as follow
     from gan_bifurcation.studies.beginnings import begin_at, begin_on
-    from gan_bifurcation.studies.computing import inside, settle
+    from gan_bifurcation.studies.computing import guess, inside, settle
 
     windows = ranges(free)
     if len(windows) > 2 or (len(windows) == 2) != bool(begin):
@@ -331,7 +332,7 @@ def trace(
     elif length is not None:
         raise MisuseError("--length belongs to --orbit, the state that a run begins at; give both or neither.")
     else:
-        branches = [follow(point(made), first)]
+        branches = [follow(point(made, guess(made, numbers(start, "--start") or None)), first)]
     for label in switches:
         branches.append(follow(begin_at(branches[-1][label]), first))
     found = follow(branches[-1][begin], windows) if begin else branches[-1]

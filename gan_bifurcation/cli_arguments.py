@@ -12,6 +12,13 @@ import click
 from gan_bifurcation.errors import MisuseError
 
 FREE: Final = "NAME=LOW:HIGH[:log]"
+start_option = click.option(
+    "--start",
+    "start",
+    multiple=True,
+    metavar="STATE=NUMBER",
+    help="Near which equilibrium to begin; the known one by default.",
+)
 
 
 def say(text: str) -> None:

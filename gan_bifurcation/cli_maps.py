@@ -6,7 +6,17 @@ from typing import Any
 
 import click
 
-from gan_bifurcation.cli_arguments import FREE, Asked, about_system, assignments, numbers, put_json, ranges, say
+from gan_bifurcation.cli_arguments import (
+    FREE,
+    Asked,
+    about_system,
+    assignments,
+    numbers,
+    put_json,
+    ranges,
+    say,
+    start_option,
+)
 from gan_bifurcation.cli_folders import Making, making
 from gan_bifurcation.errors import MisuseError, unknown_name
 
@@ -17,6 +27,7 @@ from gan_bifurcation.errors import MisuseError, unknown_name
 @click.option(
     "--over", default="", metavar="NAME=V,V,...", help="One map at each of these values of a third parameter."
 )
+@start_option
 @click.option("--steps", default=2000, show_default=True, help="Iterations of a run; of a flow its duration.")
 @click.option("--seed", default=0, show_default=True)
 @click.option(
@@ -46,14 +57,14 @@ from gan_bifurcation.errors import MisuseError, unknown_name
 @making
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def map_command(
-    asked: Asked, making: Making, free: tuple[str, ...], over: str, steps: int, seed: int, attractors: int | None,
-    box: tuple[str, ...], initial: tuple[str, ...], endings: tuple[str, ...], tolerance: float, depth: int,
-    as_json: bool,
+    asked: Asked, making: Making, free: tuple[str, ...], over: str, start: tuple[str, ...], steps: int, seed: int,
+    attractors: int | None, box: tuple[str, ...], initial: tuple[str, ...], endings: tuple[str, ...],
+    tolerance: float, depth: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Divide a window of parameters into regimes, or go on with it."""
     from gan_bifurcation.regimes.regime import RegimeMap
     from gan_bifurcation.regimes.regime_map import regime_map
-    from gan_bifurcation.studies.computing import inside
+    from gan_bifurcation.studies.computing import guess, inside
 
     made = asked.system()
     windows = ranges(free)
@@ -63,6 +74,7 @@ def map_command(
     options: dict[str, Any] = {
         "steps": steps, "seed": seed, "attractors": attractors, "depth": depth, "tolerance": tolerance,
         "box": ranges(box, "--box") or None, "initial": numbers(initial, "--initial") or None,
+        "start": guess(made, numbers(start, "--start") or None),
         "endings": [(text, name) for name, text in assignments(endings, "--ending").items()],
     }  # fmt: skip
     if over:

@@ -290,9 +290,9 @@ def _regime_map(
     from gan_bifurcation.regimes.regime_map import regime_map
 
     system = inside(system, section.parameters, section.free)
-    initial = guess(system, section.initial)
     return regime_map(
-        system, dict(section.free), initial=initial, steps=section.steps, tolerance=section.tolerance,
+        system, dict(section.free), start=guess(system, section.start), initial=guess(system, section.initial),
+        steps=section.steps, tolerance=section.tolerance,
         box=dict(section.box) or None, seed=seed if section.seed is None else section.seed, progress=tell,
         attractors=section.attractors, curves=lines, depth=section.depth, executor=executor,
         endings=tuple(section.endings.items()), work=work,
