@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import numpy as np
-import scipy.optimize
+import scipy
 from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Point

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
-import scipy.fft
-import scipy.linalg.lapack
+import scipy
 from numpy.typing import NDArray
 
 from gan_bifurcation.continuation.circle_waves import highest_mode

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import scipy.fft
-import scipy.linalg
-import scipy.sparse.linalg
+import scipy  # Its parts load when they are first asked for, and most processes never come to circles.
 from numpy.typing import NDArray
 
 from gan_bifurcation.continuation.circle_frames import Frames

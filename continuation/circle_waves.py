@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]

@@ -1,10 +1,12 @@
 """Many orbits of a map at once: the tape's operations run over lanes of cells, each with its own state and parameters.
 
 One pass of the interpreter serves all lanes, so that what it costs to read an operation is shared, and the arithmetic
-between runs in vector registers. One orbit is a single lane.
+between runs in vector registers. One orbit is a single lane. Operations of one kind follow one another
+(`Tape.by_kind`), and run in one loop; rows are taken by unsigned numbers, which need no look whether they count from
+the end: both cost as much as the arithmetic of a few lanes.
 """
 
-from math import cos, sin
+from math import cos, exp, sin
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -12,12 +14,15 @@ from numpy.typing import NDArray
 
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import VALUE, address, call_python
-from gan_bifurcation.compiling import entry
+from gan_bifurcation.compiling import entry, leaf
 from gan_bifurcation.elementary import integer_power, unary_value
-from gan_bifurcation.kernels import FloatArray, TapeData, newton_verdict
+from gan_bifurcation.kernels import INDEX, MATRIX, TAPE, VECTOR, FloatArray, TapeData, newton_verdict, types
+from gan_bifurcation.linking import linked
 from gan_bifurcation.tape import Tape
 
 IntArray = NDArray[np.int64]
+
+_unsigned: Any = np.uint64
 
 # Numba compiles a function once more for a literal 0 among its arguments; this is none.
 ZERO: Any = np.int64(0)
@@ -50,6 +55,9 @@ _C: Final = (
     -1.38888888888730564116e-3,
     4.16666666666665929218e-2,
 )
+# What is larger in size goes to the library, lane by lane: what an orbit does must not depend on its neighbours.
+_FAR: Final = 1e5
+_LARGE: Final = 700.0
 _LOG2_E: Final = 1.4426950408889634074
 _LOG_2: Final = 6.93145751953125e-1
 _LOG_2_REST: Final = 1.42860682030941723212e-6
@@ -68,6 +76,9 @@ class Rows(NamedTuple):
     part: FloatArray  # (lanes,)
     bits: IntArray  # (lanes,)
     power: FloatArray  # (lanes,): the memory of `bits` read as floating point numbers
+
+
+_ROWS: Final[Any] = types.NamedTuple([VECTOR, INDEX, VECTOR], Rows)
 
 
 class LaneScratch(NamedTuple):
@@ -93,29 +104,33 @@ def make_lane_scratch(tape: Tape, states: int, cells: int) -> LaneScratch:
 
 
 @entry
-def _waves(a: FloatArray, y: FloatArray, cosine: bool) -> None:
-    """Sine or cosine of a row, written so that it runs in vector registers; to about one unit in the last place."""
+def _waves(a: FloatArray, sine: FloatArray, cosine: FloatArray) -> None:
+    """Sines and cosines of a row, written so that it runs in vector registers; to about one unit in the last place."""
     lanes = a.shape[0]
     far = 0
     for j in range(lanes):
-        far += not abs(a[j]) < 1e5
-    if far > 0:
-        for j in range(lanes):
-            finite = abs(a[j]) < np.inf
-            y[j] = (cos(a[j]) if cosine else sin(a[j])) if finite else np.nan
-        return
-    shift = 1 if cosine else 0
-    for j in range(lanes):
-        quarters = np.rint(a[j] * 0.63661977236758134308)
-        r = (a[j] - quarters * _QUARTER) - quarters * _QUARTER_REST
+        near = abs(a[j]) < _FAR
+        far += not near
+        angle = a[j] if near else 0.0
+        quarters = np.rint(angle * 0.63661977236758134308)
+        r = (angle - quarters * _QUARTER) - quarters * _QUARTER_REST
         z = r * r
         s = ((((_S[0] * z + _S[1]) * z + _S[2]) * z + _S[3]) * z + _S[4]) * z + _S[5]
         c = ((((_C[0] * z + _C[1]) * z + _C[2]) * z + _C[3]) * z + _C[4]) * z + _C[5]
         s = r + r * z * s
         c = 1.0 - 0.5 * z + z * z * c
-        turn = np.int64(quarters) + shift
+        turn = np.int64(quarters)
         value = c if turn & 1 else s
-        y[j] = -value if turn & 2 else value
+        sine[j] = -value if turn & 2 else value
+        turn += 1
+        value = c if turn & 1 else s
+        cosine[j] = -value if turn & 2 else value
+    if far > 0:
+        for j in range(lanes):
+            if not abs(a[j]) < _FAR:
+                finite = abs(a[j]) < np.inf
+                sine[j] = sin(a[j]) if finite else np.nan
+                cosine[j] = cos(a[j]) if finite else np.nan
 
 
 @entry
@@ -126,13 +141,10 @@ def _exponential(code: int, a: FloatArray, y: FloatArray, rows: Rows) -> None:
     part, bits, power = rows.part, rows.bits, rows.power
     far = 0
     for j in range(lanes):
-        far += not abs(a[j]) < 700.0
-    if far > 0:
-        for j in range(lanes):
-            y[j] = unary_value(code, a[j])
-        return
-    for j in range(lanes):
-        x = -abs(a[j]) if sigmoid else a[j]
+        near = abs(a[j]) < _LARGE
+        far += not near
+        x = a[j] if near else 0.0
+        x = -abs(x) if sigmoid else x
         n = np.rint(x * _LOG2_E)
         r = (x - n * _LOG_2) - n * _LOG_2_REST
         z = r * r
@@ -147,9 +159,40 @@ def _exponential(code: int, a: FloatArray, y: FloatArray, rows: Rows) -> None:
     else:
         for j in range(lanes):
             y[j] = part[j] * power[j]
+    if far > 0:
+        for j in range(lanes):
+            if not abs(a[j]) < _LARGE:
+                e = exp(-abs(a[j])) if sigmoid else (exp(a[j]) if a[j] < 709.78 else np.inf)
+                y[j] = (1.0 if a[j] >= 0.0 else e) / (1.0 + e) if sigmoid else e
 
 
-@entry
+@leaf
+def _arithmetic(kind: int, code: Any, v: FloatArray, begin: int, end: int, base: int) -> None:
+    """Operations of one kind, from `begin` to before `end`."""
+    lanes = v.shape[1]
+    if kind == op.MUL:
+        for i in range(begin, end):
+            y, a, b = v[_unsigned(base + i)], v[_unsigned(code[i, 1])], v[_unsigned(code[i, 2])]
+            for j in range(lanes):
+                y[j] = a[j] * b[j]
+    elif kind == op.ADD:
+        for i in range(begin, end):
+            y, a, b = v[_unsigned(base + i)], v[_unsigned(code[i, 1])], v[_unsigned(code[i, 2])]
+            for j in range(lanes):
+                y[j] = a[j] + b[j]
+    elif kind == op.SUB:
+        for i in range(begin, end):
+            y, a, b = v[_unsigned(base + i)], v[_unsigned(code[i, 1])], v[_unsigned(code[i, 2])]
+            for j in range(lanes):
+                y[j] = a[j] - b[j]
+    else:
+        for i in range(begin, end):
+            y, a, b = v[_unsigned(base + i)], v[_unsigned(code[i, 1])], v[_unsigned(code[i, 2])]
+            for j in range(lanes):
+                y[j] = a[j] / b[j]
+
+
+@linked("lanes", types.void(TAPE, MATRIX, _ROWS, types.int64), _nrt=False)
 def run_lanes(tape: TapeData, v: FloatArray, rows: Rows, start: int) -> None:
     """Evaluate all slots (slots, lanes); see `kernels.run_value`, whose operations these are."""
     base = tape.n_inputs + tape.constants.shape[0]
@@ -160,32 +203,27 @@ def run_lanes(tape: TapeData, v: FloatArray, rows: Rows, start: int) -> None:
     n = code.shape[0]
     while i < n:
         o = code[i, 0]
-        y = v[base + i]
+        if o <= op.DIV:
+            end = max(code[i, 3], i + 1)
+            _arithmetic(o, code, v, i, end, base)
+            i = end
+            continue
+        y = v[_unsigned(base + i)]
         a = (
-            v[code[i, 1]]
+            v[_unsigned(code[i, 1])]
             if o < op.LOOP_BEGIN or o in (op.ACCUMULATE, op.UNKNOWN, op.UPDATE, op.ARGUMENT, op.CALL)
             else y
         )
-        if o <= op.DIV:
-            b = v[code[i, 2]]
-            if o == op.MUL:
-                for j in range(lanes):
-                    y[j] = a[j] * b[j]
-            elif o == op.ADD:
-                for j in range(lanes):
-                    y[j] = a[j] + b[j]
-            elif o == op.SUB:
-                for j in range(lanes):
-                    y[j] = a[j] - b[j]
-            else:
-                for j in range(lanes):
-                    y[j] = a[j] / b[j]
-        elif o <= op.SIGN:
+        if o <= op.SIGN:
             if o == op.NEG:
                 for j in range(lanes):
                     y[j] = -a[j]
             elif o == op.SIN or o == op.COS:
-                _waves(a, y, o == op.COS)
+                # The cosine of the same, if it is wanted, comes next to the sine.
+                if o == op.SIN and i + 1 < n and code[i + 1, 0] == op.COS and code[i + 1, 1] == code[i, 1]:
+                    i += 1
+                cosine = v[_unsigned(base + i)]
+                _waves(a, y if o == op.SIN else rows.part, cosine if code[i, 0] == op.COS else rows.part)
             elif o == op.EXP or o == op.SIGMOID:
                 _exponential(o, a, y, rows)
             elif o == op.POWER_INTEGER:
@@ -371,7 +409,7 @@ def sweep(
                 for i in range(n):
                     for j in range(count):
                         x[first + j, i] = v[i, j]
-            for _ in range(iterations):
+            for iterate in range(iterations):
                 run_lanes(tape, v, scratch.rows, start)
                 start = tape.prefix
                 for j in range(lanes):
@@ -392,25 +430,27 @@ def sweep(
                     stopping += outside[j] if alive[j] else ZERO
                 if stopping > 0:
                     living -= _stop(tape, n, v, f, bound, k, k == steps, alive, first, exits)
+                step_taken = iterate == iterations - 1 and k < steps
                 for i in range(n):
                     y = v[i]
                     z = f[i]
-                    if living == count:
+                    if living < count:
                         for j in range(lanes):
-                            y[j] = z[j]
+                            z[j] = z[j] if alive[j] else y[j]
+                    if step_taken:
+                        smallest = box[0, i]
+                        largest = box[1, i]
+                        for j in range(lanes):
+                            state = z[j]
+                            y[j] = state
+                            smallest[j] = min(smallest[j], state)
+                            largest[j] = max(largest[j], state)
                     else:
                         for j in range(lanes):
-                            y[j] = z[j] if alive[j] else y[j]
+                            y[j] = z[j]
             if k == steps:
                 break
             k += 1
-            for i in range(n):
-                y = v[i]
-                smallest = box[0, i]
-                largest = box[1, i]
-                for j in range(lanes):
-                    smallest[j] = min(smallest[j], y[j])
-                    largest[j] = max(largest[j], y[j])
         for j in range(count):
             cell = first + j
             if alive[j]:

@@ -183,7 +183,7 @@ def _run_map(system: System, start: FloatArray, steps: int, samples: int | None,
     for done in range(0, max(steps, 1), piece):
         part = record if steps <= piece else np.zeros((1, system.n, piece // stride + 1))
         lanes.sweep(
-            tape.data, system.iterations, x, p, min(piece, steps - done), _BOUND, scratch, low, high, ahead, exits,
+            tape.by_kind, system.iterations, x, p, min(piece, steps - done), _BOUND, scratch, low, high, ahead, exits,
             part, stride,
         )  # fmt: skip
         if part is not record:
@@ -255,7 +255,7 @@ def outside(system: System, states: FloatArray, p: FloatArray) -> NDArray[np.int
     record = np.zeros((len(states), system.n, 0))
     scratch = lanes.make_lane_scratch(tape, system.n, len(states))
     lanes.sweep(
-        tape.data, 1, states.copy(), np.ascontiguousarray(p), 0, np.inf, scratch, low, high, ahead, exits, record, 1
+        tape.by_kind, 1, states.copy(), np.ascontiguousarray(p), 0, np.inf, scratch, low, high, ahead, exits, record, 1
     )
     codes: NDArray[np.int64] = exits[:, 1]
     return codes

@@ -238,7 +238,7 @@ class _Look:
         record = np.zeros((cells, n, self.steps + 1))
         for kept in (np.zeros((cells, n, 0)), record):
             lanes.sweep(
-                self.tape.data, self.system.iterations, x, p, self.steps, _BOUND, scratch, low, high, ahead, exits,
+                self.tape.by_kind, self.system.iterations, x, p, self.steps, _BOUND, scratch, low, high, ahead, exits,
                 kept, 1,
             )  # fmt: skip
         rotation, error = np.full((2, cells), np.nan)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation import opcodes as op
 from gan_bifurcation.calls import value_of
+from gan_bifurcation.grouping import grouped
 from gan_bifurcation.kernels import NEWTON_FLOOR, NEWTON_MOST, TapeData
 
 FloatArray = NDArray[np.float64]
@@ -82,6 +83,11 @@ class Tape:
             np.array(layout, dtype=np.int64).reshape(-1, 3),
             self.prefix,
         )
+
+    @cached_property
+    def by_kind(self) -> TapeData:
+        """The same for interpreters that run operations of one kind together."""
+        return grouped(self.data)
 
     @cached_property
     def digest(self) -> str:

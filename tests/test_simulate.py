@@ -8,12 +8,14 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+import sympy
 
 from gan_bifurcation import lanes
 from gan_bifurcation.derived import iterate, tie
 from gan_bifurcation.errors import MisuseError, UnknownNameError
-from gan_bifurcation.expressions import Mean, NodeTable, symbol
+from gan_bifurcation.expressions import Mean, NodeTable, parse, symbol
 from gan_bifurcation.observables import guarded_tape
+from gan_bifurcation.roots import roots
 from gan_bifurcation.simulate import simulate
 from gan_bifurcation.system import System
 
@@ -29,7 +31,7 @@ def in_lanes(system: System, x: Any) -> Any:
     p = np.repeat(system.parameter_vector()[None], len(x), axis=0)
     scratch = lanes.make_lane_scratch(tape, system.n, len(x))
     record = np.zeros((len(x), system.n, 0))
-    lanes.sweep(tape.data, system.iterations, x, p, 0, np.inf, scratch, low, high, ahead, exits, record, 1)
+    lanes.sweep(tape.by_kind, system.iterations, x, p, 0, np.inf, scratch, low, high, ahead, exits, record, 1)
     return ahead
 
 
@@ -93,6 +95,33 @@ def test_lanes_at_the_ends_of_the_range(text: str, values: dict[float, float]) -
     system = System.from_equations("map", {"x": text})
     found = in_lanes(system, [[v] for v in values])
     np.testing.assert_allclose(found[:, 0], list(values.values()), rtol=1e-15)
+
+
+@pytest.mark.parametrize("text", ["exp(x)", "sigmoid(x)", "sin(x)", "cos(x) + sin(x)"])
+def test_what_a_lane_computes_does_not_depend_on_its_neighbours(text: str) -> None:
+    # One that is out of the range of the vectorised function goes to the library; the others must not change by a bit.
+    system = System.from_equations("map", {"x": text})
+    x = np.random.default_rng(5).uniform(-3, 3, (9, 1))
+    expected = in_lanes(system, x)
+    for far in (1e7, -1e7, math.inf, math.nan):
+        np.testing.assert_array_equal(in_lanes(system, [*x, [far]])[:-1], expected)
+
+
+def test_operations_of_one_kind_together_are_the_same_program() -> None:
+    x, y, t, u = (symbol(name) for name in "xytu")
+    table = NodeTable("two points", (t,), np.array([-1.0, 2.0]), np.array([0.4, 0.6]))
+    text = "sin(x) + cos(x)*y - where(x > y, x*y - y, x/(1 + y**2)) + x*x*y - y*y*x + sin(x*y)"
+    plain = parse(text, {"x": x, "y": y})
+    root = roots([u], [u**3 + u - x * y], [x])[0]
+    system = System("map", "all", ("x", "y"), {}, (), (plain + root * y, Mean(sympy.sin(x * t) * y + x * t, table) * x))
+    code, again = system.tape.data.code, system.tape.by_kind.code
+    assert sorted(code[:, 0]) == sorted(again[:, 0])
+    # Fewer changes from one kind to another, which is what it is for.
+    assert np.count_nonzero(np.diff(again[:, 0])) < np.count_nonzero(np.diff(code[:, 0]))
+    starts = np.random.default_rng(6).uniform(-2, 2, (7, 2))
+    # The interpreter of one orbit takes the operations as they came.
+    expected = [[float(v) for v in system.tape.evaluate(row)] for row in starts.tolist()]
+    np.testing.assert_allclose(in_lanes(system, starts), expected, rtol=1e-14)
 
 
 def test_expectations_loop_over_their_nodes_in_lanes() -> None:

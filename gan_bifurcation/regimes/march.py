@@ -98,9 +98,9 @@ class Cells:
         window, kept = self._sweep(cells, stride * samples, samples + 1, stride)
         return np.ascontiguousarray(kept[:, :, 1:]), window
 
-    def alone(self, cell: int) -> "Cells":
-        """One cell where it is now, to be run on while it stays here."""
-        return Cells(self.system, self.x[[cell]], self.p[[cell]], self.tick, self.bound, self.tolerance)
+    def apart(self, cells: IntArray) -> "Cells":
+        """Some cells where they are now, to be run on while they stay here."""
+        return Cells(self.system, self.x[cells], self.p[cells], self.tick, self.bound, self.tolerance)
 
     def stretch(self, cells: IntArray, size: FloatArray, ticks: IntArray) -> FloatArray:
         """How much small distances grow over the second half of so many ticks, as a logarithm.
@@ -148,7 +148,7 @@ class Cells:
         kept = np.zeros((len(cells), n, rows))
         scratch = lanes.make_lane_scratch(self._tape, n, len(cells))
         lanes.sweep(
-            self._tape.data, self.system.iterations, x, p, ticks, self.bound, scratch, low, high, ahead, exits, kept,
+            self._tape.by_kind, self.system.iterations, x, p, ticks, self.bound, scratch, low, high, ahead, exits, kept,
             stride,
         )  # fmt: skip
         self.x[cells], self.ticks[cells], self.codes[cells] = x, exits[:, 0], exits[:, 1]

@@ -132,18 +132,21 @@ def look_closer(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swin
         return Oscillations(detail, period, rotation, confidence, exponent)
     turn = 2.0 * samples * stride[rest] / np.maximum(crossings[rest], 1)
     growth, ticks = _growth(orbits, cells[rest], amplitude[rest], _rounded(np.maximum(_TURNS * turn, _STEPS)))
-    for k, cell in enumerate(rest.tolist()):
-        if growth[k] > SENSITIVE:
-            detail[cell], confidence[cell] = CHAOTIC, _LIKELY
-            exponent[cell] = growth[k] / (0.5 * ticks[k])
-            period[cell], rotation[cell] = turn[k], np.nan
-            continue
-        further = _further(orbits.alone(int(cells[cell])), int(ticks[k]), max(int(_TURNS * turn[k] / _LATER), 1))
-        if further.back:
-            detail[cell], confidence[cell], period[cell] = CYCLE, _SURE, further.back
-            rotation[cell] = np.rint(rotation[cell] * further.back) / further.back
-        elif further.fills and abs(growth[k]) < _FLAT:
-            detail[cell], confidence[cell] = CIRCLE if further.breadth < _LINE else TORUS, _LIKELY
+    wild = growth > SENSITIVE
+    here = rest[wild]
+    detail[here], confidence[here], exponent[here] = CHAOTIC, _LIKELY, growth[wild] / (0.5 * ticks[wild])
+    period[here], rotation[here] = turn[wild], np.nan
+    calm = np.flatnonzero(~wild)
+    strides = np.maximum((_TURNS * turn[calm] / _LATER).astype(np.int64), 1)
+    for lead, stride in np.unique(np.stack([ticks[calm], strides], axis=1), axis=0).tolist():
+        alike = calm[(ticks[calm] == lead) & (strides == stride)]
+        back, breadth = _further(orbits.apart(cells[rest[alike]]), lead, stride)
+        cycles, regular = back > 0, np.isfinite(breadth) & (np.abs(growth[alike]) < _FLAT)
+        here = rest[alike[cycles]]
+        detail[here], confidence[here], period[here] = CYCLE, _SURE, back[cycles]
+        rotation[here] = np.rint(rotation[here] * period[here]) / period[here]
+        here = rest[alike[regular & ~cycles]]
+        detail[here], confidence[here] = np.where(breadth[regular & ~cycles] < _LINE, CIRCLE, TORUS), _LIKELY
     return Oscillations(detail, period.astype(float), rotation, confidence, exponent)
 
 
@@ -153,31 +156,35 @@ def _heard(records: FloatArray, moves: Swing, noise: float) -> tuple[FloatArray,
     return heard, moves if heard is records else swing(heard, np.maximum(moves.amplitude, 1e-300))
 
 
-class _Further(NamedTuple):
-    """What an orbit of a map shows when it is run on."""
+def _further(orbits: Cells, lead: int, stride: int) -> tuple[IntArray, FloatArray]:
+    """Run orbits of a map on and look again, step by step or by strides; then by longer ones: turns may close slowly.
 
-    back: int = 0  # the period of the cycle that it is on; 0 for none
-    fills: bool = False
-    breadth: float = np.inf
-
-
-def _further(orbit: Cells, lead: int, stride: int) -> _Further:
-    """Run one orbit on and look again, step by step or by strides; then by longer ones, as turns may close slowly."""
-    one = np.arange(1)
-    orbit.advance(one, lead)
-    for spacing in (stride, _STRIDE * stride):
-        record = audible(orbit.record(one, spacing * _LATER, _LATER), _ROUNDING)
-        single = record if spacing == 1 else audible(orbit.record(one, _LATER, _LATER), _ROUNDING)
-        if orbit.codes[0] != lanes.INSIDE:
+    Returns
+    -------
+    back : int array (cells,)
+        The period of the cycle that each is on; 0 for none.
+    breadth : array (cells,)
+        Of what each fills again and again with regular motion; infinite where it does not.
+    """
+    left = np.arange(len(orbits.x))
+    back, breadth = np.zeros(len(left), dtype=np.int64), np.full(len(left), np.inf)
+    orbits.advance(left, lead)
+    # Most show in a third of the longest look what they are.
+    for spacing, samples in ((stride, _LATER), (_STRIDE * stride, _LATER // 3), (_STRIDE * stride, _LATER)):
+        records = audible(orbits.record(left, spacing * samples, samples), _ROUNDING)
+        singles = records if spacing == 1 else audible(orbits.record(left, _LATER, _LATER), _ROUNDING)
+        inside = orbits.codes[left] == lanes.INSIDE
+        back[left[inside]] = periods(singles[inside], np.ptp(singles[inside], axis=2), _LATER // 3)
+        vague = inside & (back[left] == 0)
+        left, records = left[vague], records[vague]
+        if len(left) == 0:
             break
-        back = int(periods(single, np.ptp(single, axis=2), _LATER // 3)[0])
-        if back:
-            return _Further(back)
-        amplitude = np.ptp(record, axis=2)
-        fills, breadth = filling(record, amplitude)
-        if fills[0] and irregularity(record, amplitude)[0] < _STEADY:
-            return _Further(0, True, float(breadth[0]))
-    return _Further()
+        amplitude = np.ptp(records, axis=2)
+        fills, breadths = filling(records, amplitude)
+        regular = fills & (irregularity(records, amplitude) < _STEADY)
+        breadth[left[regular]] = breadths[regular]
+        left = left[~regular]
+    return back, breadth
 
 
 def _growth(orbits: Cells, cells: IntArray, amplitude: FloatArray, ticks: IntArray) -> tuple[FloatArray, IntArray]:
@@ -241,7 +248,7 @@ def _of_flow(orbits: Cells, cells: IntArray, records: FloatArray, moves: Swing, 
             detail[k], confidence[k] = CHAOTIC, _LIKELY
             exponent[k] = growth / (0.5 * length[0] * orbits.tick)
             continue
-        orbit, one = orbits.alone(int(cells[k])), np.arange(1)
+        orbit, one = orbits.apart(cells[k : k + 1]), np.arange(1)
         orbit.advance(one, int(length[0]))
         ticks = max(int(samples / _PER_TURN * turn / orbits.tick), 1)
         seen = returns(audible(orbit.record(one, ticks, samples), noise)[0], int(moves.lead[k]))
