@@ -24,7 +24,7 @@ from gan_bifurcation.continuation.circle_critical import Shifted, resampled_comp
 from gan_bifurcation.continuation.circle_linear import ByFrames, Conditions, Linear, direct, iterated
 from gan_bifurcation.continuation.circle_newton import Circle, CircleProblem
 from gan_bifurcation.continuation.circle_waves import derivative, resampled, shifted, smoothed
-from gan_bifurcation.continuation.dense import factors_of
+from gan_bifurcation.continuation.factors import factors_of
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]

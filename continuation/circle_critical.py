@@ -14,7 +14,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from gan_bifurcation.continuation.circle_waves import SIZES, highest_mode
-from gan_bifurcation.continuation.dense import factors_of
+from gan_bifurcation.continuation.factors import factors_of
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]

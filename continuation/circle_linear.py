@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.continuation.circle_frames import Frames
 from gan_bifurcation.continuation.circle_waves import circulant, derivative, shifted, smoothed, turns
-from gan_bifurcation.continuation.dense import factors_of
+from gan_bifurcation.continuation.factors import factors_of
 
 FloatArray = NDArray[np.float64]
 

@@ -15,6 +15,10 @@ _LEAST_DAMPING: Final = 1e-3
 _LONGEST: Final = 0.5
 _SHORTEST: Final = 1e-6
 _FARTHEST: Final = 1e12
+# Rounding of a state, the part of a state that it may change by this in Newton's step, and the digits beyond that.
+_ROUNDING: Final = 1e-16
+_BLURRED: Final = 1e-8
+_DIGITS: Final = 40
 
 
 def _solve(j: FloatArray, right: FloatArray, unit: FloatArray) -> FloatArray | None:
@@ -34,7 +38,31 @@ def newton_step(defect: Defect, x: FloatArray) -> FloatArray | None:
     f, j = defect.value(x), defect.derivative(x)
     if not (np.isfinite(f).all() and np.isfinite(j).all()):
         return None
-    return _solve(j, -f, np.abs(x) + 1e-8 * float(np.max(np.abs(x))) + 1e-12)
+    unit = np.abs(x) + 1e-8 * float(np.max(np.abs(x))) + 1e-12
+    if defect.is_map:
+        noise = _solve(j, _ROUNDING * np.abs(x), unit)
+        if noise is not None and bool(np.any(np.abs(noise) > _BLURRED * unit)):
+            # A map's step that is less than rounding of the state is nothing in f(x) - x, and may be much to Newton.
+            f = _exactly(defect, x)
+    return _solve(j, -f, unit)
+
+
+def _exactly(defect: Defect, x: FloatArray) -> FloatArray:
+    """What a map moves a state by, computed with so many digits that those of the state do not hide it."""
+    import mpmath
+
+    system = defect.system
+    with mpmath.workdps(_DIGITS):
+        state = [mpmath.mpf(v) for v in (x * defect.units).tolist()]
+        parameters = [mpmath.mpf(v) for v in system.parameter_vector().tolist()]
+        moved = state
+        try:
+            for _ in range(system.iterations):
+                moved = system.tape.evaluate([*moved, *parameters], mpmath)
+            change = np.array([float(b - a) for a, b in zip(state, moved, strict=True)])
+        except (TypeError, ValueError, ArithmeticError):
+            return defect.value(x)
+    return np.asarray(change / (defect.units * defect.rates))
 
 
 # A start may run off to where numbers overflow; then it finds nothing.

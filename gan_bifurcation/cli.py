@@ -14,14 +14,15 @@ import click
 
 from gan_bifurcation import __version__
 from gan_bifurcation.cli_arguments import (
+    Asked,
+    about_system,
     game_of,
     is_file,
     numbers,
     put_json,
     ranges,
     say,
-    system_of,
-    system_options,
+    start_option,
 )
 from gan_bifurcation.cli_maps import ask, map_command
 from gan_bifurcation.cli_measures import measure
@@ -155,24 +156,14 @@ def studies(as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("model")
-@system_options
+@about_system
 @click.option("--latex", is_flag=True, help="Equations in LaTeX.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def show(
-    model: str,
-    rule: str,
-    settings: tuple[str, ...],
-    values: tuple[str, ...],
-    ties: tuple[str, ...],
-    latex: bool,
-    as_json: bool,
-) -> None:
+def show(asked: Asked, latex: bool, as_json: bool) -> None:
     """Show a model (or a game file): equations under an update rule, parameters, and what is known of it."""
     from gan_bifurcation.reports.facts import about, as_lines
 
-    made = system_of(model, rule, settings, values, ties)
-    known = about(made, "" if is_file(model) else model, latex)
+    known = about(asked.system(), "" if is_file(asked.model) else asked.model, latex)
     if as_json:
         put_json(known)
         return
@@ -275,8 +266,7 @@ def _bars() -> Iterator[Callable[[Any], None]]:
 
 
 @cli.command()
-@click.argument("model")
-@system_options
+@about_system
 @click.option(
     "--free",
     "free",
@@ -285,6 +275,7 @@ def _bars() -> Iterator[Callable[[Any], None]]:
     metavar="NAME=LOW:HIGH[:log]",
     help="One free parameter, or two with --from.",
 )
+@start_option
 @click.option(
     "--from",
     "begin",
@@ -317,22 +308,21 @@ def _bars() -> Iterator[Callable[[Any], None]]:
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def trace(
-    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
-    free: tuple[str, ...], begin: str, switches: tuple[str, ...], initial: tuple[str, ...], length: float | None,
-    figure: Path | None, as_json: bool,
+    asked: Asked, free: tuple[str, ...], start: tuple[str, ...], begin: str, switches: tuple[str, ...],
+    initial: tuple[str, ...], length: float | None, figure: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Trace the model's equilibrium over a parameter, what begins at its special points, or their curve over two."""
     from gan_bifurcation.continuation.equilibria import point
     from gan_bifurcation.continuation.trace import trace as follow
     from gan_bifurcation.studies.beginnings import begin_at, begin_on
-    from gan_bifurcation.studies.computing import inside, settle
+    from gan_bifurcation.studies.computing import guess, inside, settle
 
     windows = ranges(free)
     if len(windows) > 2 or (len(windows) == 2) != bool(begin):
         raise MisuseError(
             "Give one --free for a branch; for a curve give two, and --from with the label where it begins: --from NS1."
         )
-    made = system_of(model, rule, settings, values, ties)
+    made = asked.system()
     for name in windows:
         made.parameter_index(name)
     made = inside(made, {}, windows)
@@ -342,7 +332,7 @@ def trace(
     elif length is not None:
         raise MisuseError("--length belongs to --orbit, the state that a run begins at; give both or neither.")
     else:
-        branches = [follow(point(made), first)]
+        branches = [follow(point(made, guess(made, numbers(start, "--start") or None)), first)]
     for label in switches:
         branches.append(follow(begin_at(branches[-1][label]), first))
     found = follow(branches[-1][begin], windows) if begin else branches[-1]
@@ -379,7 +369,7 @@ def trace(
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def judge(file: Path, columns: str, as_json: bool) -> None:
     """Judge a recorded training run (a CSV file of losses or parameters): converging, rotating, diverging, ..."""
-    from gan_bifurcation.regimes.recorded import judge as judged
+    from gan_bifurcation.regimes.judged_records import judge as judged
 
     found = judged(file, [name.strip() for name in columns.split(",") if name.strip()] or None)
     if as_json:

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +12,13 @@ import click
 from gan_bifurcation.errors import MisuseError
 
 FREE: Final = "NAME=LOW:HIGH[:log]"
+start_option = click.option(
+    "--start",
+    "start",
+    multiple=True,
+    metavar="STATE=NUMBER",
+    help="Near which equilibrium to begin; the known one by default.",
+)
 
 
 def say(text: str) -> None:
@@ -76,12 +85,12 @@ def ranges(pairs: tuple[str, ...], option: str = "--free") -> dict[str, Any]:
     return found
 
 
-def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Settings of a model: TOML values where they are, text otherwise."""
+def _settings(pairs: tuple[str, ...], option: str = "--setting") -> dict[str, Any]:
+    """Settings of a model or rule: TOML values where they are, text otherwise."""
     import tomllib
 
     found: dict[str, Any] = {}
-    for name, value in assignments(pairs, "--setting").items():
+    for name, value in assignments(pairs, option).items():
         try:
             found[name] = tomllib.loads(f"x = {value}")["x"]
         except (tomllib.TOMLDecodeError, RecursionError):
@@ -106,23 +115,48 @@ def game_of(model: str, settings: tuple[str, ...] = ()) -> Any:
     return make_game(model, _settings(settings))
 
 
-def system_of(
-    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
-    masses: Mapping[str, list[str]] | None = None,
-) -> Any:  # fmt: skip
-    from gan_bifurcation.derived import tie
-    from gan_bifurcation.rules import system
+def _rule(text: str) -> Any:
+    """``alternating`` or ``alternating,discriminator_steps=5`` as a rule."""
+    from gan_bifurcation.rules import rule_from_table
 
-    game = game_of(model, settings)
-    if masses:
-        from gan_bifurcation.regimes.noise_draws import sampled_masses
-
-        game = sampled_masses(game, masses)
-    made = system(game, rule, **numbers(values, "--set"))
-    return tie(made, **assignments(ties, "--tie")) if ties else made
+    name, *settings = text.split(",")
+    return rule_from_table({"rule": name.strip(), **_settings(tuple(settings), "--rule")})
 
 
-def system_options(command: Callable[..., Any]) -> Callable[..., Any]:
+@dataclass(frozen=True)
+class Asked:
+    """The system that a command is about: a model or a game file under a rule, with what its options say of both."""
+
+    model: str
+    rule: str
+    settings: tuple[str, ...]
+    values: tuple[str, ...]
+    ties: tuple[str, ...]
+
+    def system(self, masses: Mapping[str, list[str]] | None = None) -> Any:
+        """The system; with the `masses` of its terms, of the sampled form of its game."""
+        from gan_bifurcation.derived import tie
+        from gan_bifurcation.rules import system
+
+        game = game_of(self.model, self.settings)
+        if masses:
+            from gan_bifurcation.regimes.noise_draws import sampled_masses
+
+            game = sampled_masses(game, masses)
+        made = system(game, _rule(self.rule), **numbers(self.values, "--set"))
+        return tie(made, **assignments(self.ties, "--tie")) if self.ties else made
+
+
+def about_system(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command's argument MODEL and the options that make it a system; the command gets them as `Asked`."""
+
+    @wraps(command)
+    def asking(
+        model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...], **others: Any
+    ) -> Any:
+        return command(Asked(model, rule, settings, values, ties), **others)
+
+    asked = asking
     for option in (
         click.option(
             "--tie", "ties", multiple=True, metavar="NAME=EXPRESSION", help="Tie a parameter, as eta_g=eta_d."
@@ -137,8 +171,11 @@ def system_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--rule",
             default="simultaneous",
             show_default=True,
-            help="The update rule: flow, simultaneous, alternating, extragradient, optimistic, momentum, implicit, ...",
+            metavar="NAME[,SETTING=VALUE]",
+            help="The update rule: flow, simultaneous, alternating, extragradient, optimistic, momentum, implicit, "
+            "...; with settings as alternating,discriminator_steps=5.",
         ),
+        click.argument("model"),
     ):
-        command = option(command)
-    return command
+        asked = option(asked)
+    return asked

@@ -1,9 +1,13 @@
-"""The folder of a command that can be killed and goes on: what was asked for, finished pieces, the result."""
+"""Commands that can be killed and go on: what was asked for, finished pieces and the result are in a folder."""
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any, Final
+
+import click
 
 from gan_bifurcation.cli_arguments import say
 from gan_bifurcation.errors import ResultsError
@@ -70,3 +74,70 @@ class Folder:
 
         clear(self.folder / "work")
         figures.save(draw(figures), self.folder / figure)
+
+
+@dataclass(frozen=True)
+class Making:
+    """Where the runs of a command are made, and where their result is kept."""
+
+    jobs: int
+    dask: str
+    out: Path | None
+
+    def result(
+        self, kind: str, system: Any, options: dict[str, Any], make: Callable[..., Any], load: Callable[[Path], Any],
+        figure: str, draw: Callable[[Any, Any], Any],
+    ) -> Any:  # fmt: skip
+        """The finished result in the folder; or what is made, which goes there with its figure.
+
+        Parameters
+        ----------
+        kind : str
+            What is made: its file is ``KIND.json``.
+        system : System
+        options : dict
+            All else that the result depends on.
+        make : callable
+            Makes it with an ``executor`` and a folder for pieces of ``work``, or None.
+        load : callable
+            Reads it from a folder.
+        figure : str
+            The name of its figure.
+        draw : callable
+            Draws it: the module of figures, and what was made.
+        """
+        from gan_bifurcation.studies.pools import pool
+
+        folder = None if self.out is None else Folder(self.out, kind, system, options)
+        found = None if folder is None else folder.finished(load)
+        if found is None:
+            with pool(self.jobs, self.dask) as executor:
+                found = make(executor=executor, work=None if self.out is None else self.out / "work")
+            if folder is not None:
+                found.save(folder.folder)
+                folder.finish(figure, lambda figures: draw(figures, found))
+        return found
+
+
+def making(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options --jobs, --dask and --out of a command, which gets them as `Making`."""
+
+    @wraps(command)
+    def with_making(*arguments: Any, jobs: int, dask: str, out: Path | None, **others: Any) -> Any:
+        return command(*arguments, making=Making(jobs, dask, out), **others)
+
+    made = with_making
+    for option in (
+        click.option(
+            "--out",
+            type=click.Path(path_type=Path),
+            default=None,
+            help="Folder to save the result and its figure in; a killed run goes on from it.",
+        ),
+        click.option("--dask", default="", metavar="ADDRESS", help="Make the runs on this Dask cluster."),
+        click.option(
+            "--jobs", default=1, show_default=True, help="Processes for runs; the result does not depend on it."
+        ),
+    ):
+        made = option(made)
+    return made

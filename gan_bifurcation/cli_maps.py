@@ -1,22 +1,33 @@
 """The commands that make a regime map and ask one."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gan_bifurcation.cli_arguments import FREE, assignments, numbers, put_json, ranges, say, system_of, system_options
-from gan_bifurcation.cli_folders import Folder
+from gan_bifurcation.cli_arguments import (
+    FREE,
+    Asked,
+    about_system,
+    assignments,
+    numbers,
+    put_json,
+    ranges,
+    say,
+    start_option,
+)
+from gan_bifurcation.cli_folders import Making, making
 from gan_bifurcation.errors import MisuseError, unknown_name
 
 
 @click.command("map")
-@click.argument("model")
-@system_options
+@about_system
 @click.option("--free", "free", multiple=True, required=True, metavar=FREE, help="One or two free parameters.")
 @click.option(
     "--over", default="", metavar="NAME=V,V,...", help="One map at each of these values of a third parameter."
 )
+@start_option
 @click.option("--steps", default=2000, show_default=True, help="Iterations of a run; of a flow its duration.")
 @click.option("--seed", default=0, show_default=True)
 @click.option(
@@ -43,28 +54,19 @@ from gan_bifurcation.errors import MisuseError, unknown_name
     show_default=True,
     help="Flips in a row whose curves are borders; 1 adds those of cycles and circles.",
 )
-@click.option("--jobs", default=1, show_default=True, help="Processes for runs; the result does not depend on it.")
-@click.option("--dask", default="", metavar="ADDRESS", help="Make the runs of regime maps on this Dask cluster.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Folder to save the map in, for `ask`; a killed run goes on from it.",
-)
+@making
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def map_command(
-    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
-    free: tuple[str, ...], over: str, steps: int, seed: int, attractors: int | None, box: tuple[str, ...],
-    initial: tuple[str, ...], endings: tuple[str, ...], tolerance: float, depth: int, jobs: int, dask: str,
-    out: Path | None, as_json: bool,
+    asked: Asked, making: Making, free: tuple[str, ...], over: str, start: tuple[str, ...], steps: int, seed: int,
+    attractors: int | None, box: tuple[str, ...], initial: tuple[str, ...], endings: tuple[str, ...],
+    tolerance: float, depth: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Divide a window of parameters into regimes, or go on with it."""
     from gan_bifurcation.regimes.regime import RegimeMap
     from gan_bifurcation.regimes.regime_map import regime_map
-    from gan_bifurcation.studies.computing import inside
-    from gan_bifurcation.studies.pools import pool
+    from gan_bifurcation.studies.computing import guess, inside
 
-    made = system_of(model, rule, settings, values, ties)
+    made = asked.system()
     windows = ranges(free)
     for name in windows:
         made.parameter_index(name)
@@ -72,20 +74,16 @@ def map_command(
     options: dict[str, Any] = {
         "steps": steps, "seed": seed, "attractors": attractors, "depth": depth, "tolerance": tolerance,
         "box": ranges(box, "--box") or None, "initial": numbers(initial, "--initial") or None,
+        "start": guess(made, numbers(start, "--start") or None),
         "endings": [(text, name) for name, text in assignments(endings, "--ending").items()],
     }  # fmt: skip
     if over:
-        _make_slices(made, windows, _slices(over), options, jobs, dask, out, as_json)
+        _make_slices(made, windows, _slices(over), options, making, as_json)
         return
-    begun = None if out is None else Folder(out, "map", made, {"free": windows, **options})
-    rmap = None if begun is None else begun.finished(RegimeMap.load)
-    if rmap is None:
-        with pool(jobs, dask) as executor:
-            work = None if out is None else out / "work"
-            rmap = regime_map(made, windows, executor=executor, work=work, **options)
-        if begun is not None:
-            rmap.save(begun.folder)
-            begun.finish("regimes", lambda figures: figures.regime_map(rmap, ax=figures.figure(aspect=0.95)[1]))
+    rmap = making.result(
+        "map", made, {"free": windows, **options}, partial(regime_map, made, windows, **options), RegimeMap.load,
+        "regimes", lambda figures, found: figures.regime_map(found, ax=figures.figure(aspect=0.95)[1]),
+    )  # fmt: skip
     if as_json:
         click.echo(rmap.to_json())
         return
@@ -113,21 +111,16 @@ def _slices(text: str) -> dict[str, list[float]]:
 
 
 def _make_slices(
-    made: Any, windows: dict[str, Any], over: dict[str, list[float]], options: dict[str, Any], jobs: int, dask: str,
-    out: Path | None, as_json: bool,
+    made: Any, windows: dict[str, Any], over: dict[str, list[float]], options: dict[str, Any], making: Making,
+    as_json: bool,
 ) -> None:  # fmt: skip
     from gan_bifurcation.regimes.stack import RegimeStack, regime_stack
-    from gan_bifurcation.studies.pools import pool
 
-    begun = None if out is None else Folder(out, "stack", made, {"free": windows, "over": over, **options})
-    stack = None if begun is None else begun.finished(RegimeStack.load)
-    if stack is None:
-        with pool(jobs, dask) as executor:
-            work = None if out is None else out / "work"
-            stack = regime_stack(made, windows, over, executor=executor, work=work, **options)
-        if begun is not None:
-            stack.save(begun.folder)
-            begun.finish("slices", lambda figures: figures.slices(stack))
+    stack = making.result(
+        "stack", made, {"free": windows, "over": over, **options},
+        partial(regime_stack, made, windows, over, **options), RegimeStack.load,
+        "slices", lambda figures, found: figures.slices(found),
+    )  # fmt: skip
     if as_json:
         click.echo(stack.to_json())
         return

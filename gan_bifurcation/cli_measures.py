@@ -7,13 +7,12 @@ from typing import Any
 
 import click
 
-from gan_bifurcation.cli_arguments import FREE, numbers, put_json, ranges, system_of, system_options
+from gan_bifurcation.cli_arguments import FREE, Asked, about_system, numbers, put_json, ranges
 from gan_bifurcation.errors import MisuseError
 
 
 @click.command("measure")
-@click.argument("model")
-@system_options
+@about_system
 @click.option("--orbit", "initial", multiple=True, required=True, metavar="STATE=NUMBER", help="Where the run begins.")
 @click.option("--length", type=float, default=None, help="Steps of the run (20000), of a flow its duration (1000).")
 @click.option("--count", type=int, default=None, help="How many Lyapunov exponents, the largest first; all by default.")
@@ -24,7 +23,7 @@ from gan_bifurcation.errors import MisuseError
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def measure(
-    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
+    asked: Asked,
     initial: tuple[str, ...], length: float | None, count: int | None, free: tuple[str, ...], points: int | None,
     figure: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
@@ -33,7 +32,7 @@ def measure(
     from gan_bifurcation.rotation import rotation_number
     from gan_bifurcation.studies.computing import settle
 
-    made = system_of(model, rule, settings, values, ties)
+    made = asked.system()
     if free:
         if count is not None:
             raise MisuseError("--count asks for Lyapunov exponents, which are those of one run; leave --free out.")

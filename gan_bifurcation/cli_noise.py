@@ -1,18 +1,17 @@
 """The command that says how far training on minibatches stays from where it converges."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import click
 
-from gan_bifurcation.cli_arguments import FREE, assignments, numbers, put_json, ranges, system_of, system_options
-from gan_bifurcation.cli_folders import Folder
+from gan_bifurcation.cli_arguments import FREE, Asked, about_system, assignments, numbers, put_json, ranges
+from gan_bifurcation.cli_folders import Making, making
 from gan_bifurcation.errors import MisuseError
 
 
 @click.command()
-@click.argument("model")
-@system_options
+@about_system
 @click.option(
     "--masses",
     "masses",
@@ -37,44 +36,30 @@ from gan_bifurcation.errors import MisuseError
 @click.option("--step", default=1.0, show_default=True, help="Of a flow: for how long a minibatch is used.")
 @click.option("--cells", default=24, show_default=True, help="Of the grid on which lines are connected.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--jobs", default=1, show_default=True, help="Processes for runs; the result does not depend on it.")
-@click.option("--dask", default="", metavar="ADDRESS", help="Make the runs on this Dask cluster.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Folder to save the result and its figure in; a killed run goes on from it.",
-)
+@making
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def noise(
-    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
-    masses: tuple[str, ...], free: tuple[str, ...], batch: int, radius: float, states: tuple[str, ...], draws: str,
-    at: tuple[str, ...], batches: str, points: int, runs: int, steps: int | None, step: float, cells: int, seed: int,
-    jobs: int, dask: str, out: Path | None, as_json: bool,
+    asked: Asked, making: Making, masses: tuple[str, ...], free: tuple[str, ...], batch: int, radius: float,
+    states: tuple[str, ...], draws: str, at: tuple[str, ...], batches: str, points: int, runs: int, steps: int | None,
+    step: float, cells: int, seed: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Where training on minibatches stays within a radius of its fixed point, by linear theory and by simulation."""
     from gan_bifurcation.regimes.noise_map import NoiseMap, noise_map
     from gan_bifurcation.studies.computing import inside
-    from gan_bifurcation.studies.pools import pool
 
-    drawn = {name: text.split(",") for name, text in assignments(masses, "--masses").items()}
-    made = system_of(model, rule, settings, values, ties, drawn)
     windows = ranges(free)
-    made = inside(made, {}, windows)
+    made = inside(
+        asked.system({name: text.split(",") for name, text in assignments(masses, "--masses").items()}), {}, windows
+    )
     options: dict[str, Any] = {
         "batch": batch, "radius": radius, "states": states, "draws": draws, "at": numbers(at, "--at") or None,
         "batches": _sizes(batches), "points": points, "runs": runs, "steps": steps, "step": step, "cells": cells,
         "seed": seed,
     }  # fmt: skip
-    begun = None if out is None else Folder(out, "noise", made, {"free": windows, **options})
-    found = None if begun is None else begun.finished(NoiseMap.load)
-    if found is None:
-        with pool(jobs, dask) as executor:
-            work = None if out is None else out / "work"
-            found = noise_map(made, windows, executor=executor, work=work, **options)
-        if begun is not None:
-            found.save(begun.folder)
-            begun.finish("window", lambda figures: figures.noise_map(found, ax=figures.figure(aspect=0.85)[1]))
+    found = making.result(
+        "noise", made, {"free": windows, **options}, partial(noise_map, made, windows, **options), NoiseMap.load,
+        "window", lambda figures, noisy: figures.noise_map(noisy, ax=figures.figure(aspect=0.85)[1]),
+    )  # fmt: skip
     if as_json:
         tables = {name: getattr(found, name).rows for name in ("parts", "spreads", "check")}
         put_json({"at": found.at, "crossings": found.crossings, "numbers": found.numbers, **tables})

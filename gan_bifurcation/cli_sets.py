@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from gan_bifurcation.cli_arguments import FREE, put_json, ranges, say, system_of, system_options
+from gan_bifurcation.cli_arguments import FREE, Asked, about_system, numbers, put_json, ranges, say, start_option
 from gan_bifurcation.errors import MisuseError
 
 
 @click.command("set")
-@click.argument("model")
-@system_options
+@about_system
 @click.option("--free", "free", multiple=True, required=True, metavar=FREE, help="Two free parameters.")
+@start_option
 @click.option("--depth", default=0, show_default=True, help="Switches in a row; from 1 on curves of cycles as well.")
 @click.option("--box", "box", multiple=True, metavar="STATE=LOW:HIGH", help="Where equilibria are sought.")
 @click.option("--seed", default=0, show_default=True)
@@ -21,20 +21,21 @@ from gan_bifurcation.errors import MisuseError
 @click.option("--figure", type=click.Path(path_type=Path), default=None, help="Write a figure under this name.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def set_command(
-    model: str, rule: str, settings: tuple[str, ...], values: tuple[str, ...], ties: tuple[str, ...],
-    free: tuple[str, ...], depth: int, box: tuple[str, ...], seed: int, proofs: bool, out: Path | None,
-    figure: Path | None, as_json: bool,
+    asked: Asked, free: tuple[str, ...], start: tuple[str, ...], depth: int, box: tuple[str, ...], seed: int,
+    proofs: bool, out: Path | None, figure: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Find all curves over two parameters, the points that organise them, and which knob moves each curve most."""
     from gan_bifurcation.continuation.bifurcation_set import bifurcation_set
-    from gan_bifurcation.studies.computing import inside
+    from gan_bifurcation.studies.computing import guess, inside
 
-    made = system_of(model, rule, settings, values, ties)
+    made = asked.system()
     windows = ranges(free)
     for name in windows:
         made.parameter_index(name)
+    made = inside(made, {}, windows)
     found = bifurcation_set(
-        inside(made, {}, windows), windows, depth=depth, box=ranges(box, "--box") or None, seed=seed
+        made, windows, start=guess(made, numbers(start, "--start") or None), depth=depth,
+        box=ranges(box, "--box") or None, seed=seed,
     )  # fmt: skip
     badges = {p.name: _proved(p) for p in found.points} if proofs else {}
     knobs = {name: _knob(curve) for name, curve in zip(found.names, found.curves, strict=True)}

@@ -187,6 +187,8 @@ def test_doctor_finds_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
         (["show", "dirac_gan", "--set", "eta_d=nan"], "needs a finite number, but got 'nan'"),
         (["show", "dirac_gan", "--setting", "gama=1"], "Did you mean 'gamma'?"),
         (["show", "dirac_gan", "--tie", "eta_g=__import__('os')"], "__import__"),
+        (["show", "dirac_gan", "--rule", "alternating,discriminator_step=2"], "Did you mean 'discriminator_steps'?"),
+        (["show", "dirac_gan", "--setting", "gamma=" + 5000 * "["], "gamma"),
         (["trace", "dirac_gan", "--free", "eta_d=1:0.1"], "For 'eta_d': The bounds 1 and 0.1 of a range are reversed"),
         (["trace", "dirac_gan", "--free", "eta_d=0:1:log"], "needs positive bounds"),
         (["trace", "dirac_gan", "--free", "eta_d=0.1"], "--free takes name=low:high"),
@@ -308,3 +310,21 @@ def test_set(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = call(capsys, *words)
     assert (code, out) == (2, "")
     assert "over two parameters, got eta_d" in err
+
+
+def test_a_game_whose_equilibrium_nobody_wrote_down_is_given_a_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """w descends (g^2 - 1) w + k w^2/2 and g descends (1 - g^2) w: they rest at w = 0, g = 1, and at no other g > 0."""
+    game = tmp_path / "mine.toml"
+    game.write_text(
+        'name = "mine"\n[discriminator]\nstates = ["w"]\nloss = "(g**2 - 1)*w + 0.5*k*w**2"\n'
+        '[generator]\nstates = ["g"]\nloss = "(1 - g**2)*w"\n[parameters]\nk = 0.5\n'
+    )
+    words = ["trace", str(game), "--rule", "flow", "--free", "k=-1:1"]
+    code, _, err = call(capsys, *words)
+    assert (code, "give a guess for w, g" in err) == (2, True)
+    _, out, _ = call(capsys, *words, "--start", "w=0.1", "--start", "g=0.9", "--json")
+    (point,) = json.loads(out)["special_points"]
+    # w' = 1 - g^2 - k w and g' = 2 g w there: the trace -k vanishes at k = 0, the determinant 4 does not.
+    assert (point["label"], point["parameters"]["k"]) == ("H", pytest.approx(0, abs=1e-12))

@@ -74,3 +74,9 @@ def test_the_bifurcation_set_of_lorenz_84_needs_neither_start_nor_units() -> Non
     assert where["CP"] == pytest.approx((0.292, 0.466), abs=5e-4)
     assert found.starts_of("ZH") == ["LP1", "H1"]
     assert any("no proof of completeness" in text for text in found.unexplored)
+
+
+def test_a_map_that_moves_a_state_by_less_than_its_rounding_does_not_rest_there() -> None:
+    """Simultaneous steps on the Dirac-GAN with a penalty rest at the origin alone: psi sigmoid(-psi theta) = 0."""
+    system = gb.system(gb.models.dirac_gan(gamma=1.025), gb.Simultaneous(), eta_d=0.1, eta_g=0.1)
+    assert [p.x.tolist() for p in gb.find_equilibria(system, starts=32).points] == [[0.0, 0.0]]

@@ -10,7 +10,7 @@ _HOMES: Final[dict[str, str]] = {
         "comparison": ("Comparison", "compare"),
         "following": ("AttractorPath", "follow_attractors"),
         "graph": ("from_graphml", "from_json"),
-        "recorded": ("Judgement", "judge"),
+        "judged_records": ("Judgement", "judge"),
         "regime": ("Border", "Regime", "RegimeMap"),
         "regime_map": ("regime_map",),
         "attractor_set": ("AttractorSet", "wilson"),

@@ -21,7 +21,6 @@ from gan_bifurcation.ranges import Range
 from gan_bifurcation.records import write_files
 from gan_bifurcation.simulate import Orbit
 from gan_bifurcation.studies.beginnings import begin_at, begin_on, hold_period
-from gan_bifurcation.studies.locking import make_tongues, save_tongues, tip_of
 from gan_bifurcation.studies.organising import make_certificates, make_set, reattached_set, special_of
 from gan_bifurcation.studies.plan import Part
 from gan_bifurcation.studies.results import load_part, part_base
@@ -36,6 +35,7 @@ from gan_bifurcation.studies.schema import (
 from gan_bifurcation.studies.stairs import make_staircase
 from gan_bifurcation.studies.systems import check_free
 from gan_bifurcation.studies.tabulating import make_table, save_table
+from gan_bifurcation.studies.tongues import make_tongues, save_tongues, tip_of
 from gan_bifurcation.system import System
 
 # How long a run is that is to settle on a cycle or circle.
@@ -290,9 +290,9 @@ def _regime_map(
     from gan_bifurcation.regimes.regime_map import regime_map
 
     system = inside(system, section.parameters, section.free)
-    initial = guess(system, section.initial)
     return regime_map(
-        system, dict(section.free), initial=initial, steps=section.steps, tolerance=section.tolerance,
+        system, dict(section.free), start=guess(system, section.start), initial=guess(system, section.initial),
+        steps=section.steps, tolerance=section.tolerance,
         box=dict(section.box) or None, seed=seed if section.seed is None else section.seed, progress=tell,
         attractors=section.attractors, curves=lines, depth=section.depth, executor=executor,
         endings=tuple(section.endings.items()), work=work,

@@ -158,7 +158,7 @@ def _check(systems: Mapping[str, System], name: str, section: Any, where: str) -
     try:
         for parameter in getattr(section, "parameters", {}):
             system.parameter_index(parameter)
-        named = getattr(section, "start", None) or getattr(section, "initial", None) or {}
+        named = {**(getattr(section, "start", None) or {}), **(getattr(section, "initial", None) or {})}
         watched = section.states if isinstance(section, NoiseSpec) else ()
         for state in (*named, *getattr(section, "box", {}), *getattr(section, "plane", {}), *watched):
             if state not in system.states:

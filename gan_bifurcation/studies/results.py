@@ -169,7 +169,7 @@ def load_part(folder: Path, kind: str, name: str) -> Any:
     if kind in ("branch", "curve"):
         return Branch.load(base)
     if kind == "tongues":
-        from gan_bifurcation.studies.locking import load_tongues
+        from gan_bifurcation.studies.tongues import load_tongues
 
         return load_tongues(base)
     if kind == "map":

@@ -325,7 +325,7 @@ def _keep_study(folder: Path, file: StudyFile, report: Report, total: int) -> No
         )
     if before is not None and before != file.text:
         text = "The study has changed since the folder was written: parts that it concerns are computed again."
-        _logger.warning(text)
+        _logger.info(text)
         report(Progress(0, total, "", "note", text))
     for name, data in game_files(file.study, file.folder).items():
         # Results are whole without the folder that the study came from.

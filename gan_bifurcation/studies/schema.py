@@ -172,6 +172,8 @@ class MapSpec(_Free):
     system: str = ""
     parameters: dict[str, float] = Field(default_factory=dict)
     free: dict[str, Range] = Field(min_length=1, max_length=2)
+    # Near which equilibrium to begin, besides the known one and what a search finds; and where runs begin.
+    start: dict[str, float] | None = None
     initial: dict[str, float] | None = None
     # What a run may end in that is no success: expressions that are positive there, and what it is called.
     endings: dict[Expression, Text] = Field(default_factory=dict, max_length=20)
