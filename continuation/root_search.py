@@ -6,12 +6,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bifurcation.continuation import _natural_newton
 from gan_bifurcation.continuation.defect import Defect
+from gan_bifurcation.evaluation import make_evaluator
 from gan_bifurcation.system import System
 
 FloatArray = NDArray[np.float64]
 
-_LEAST_DAMPING: Final = 1e-3
 _LONGEST: Final = 0.5
 _SHORTEST: Final = 1e-6
 _FARTHEST: Final = 1e12
@@ -65,8 +66,6 @@ def _exactly(defect: Defect, x: FloatArray) -> FloatArray:
     return np.asarray(change / (defect.units * defect.rates))
 
 
-# A start may run off to where numbers overflow; then it finds nothing.
-@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def natural_newton(system: System, x: FloatArray, iterations: int = 50) -> FloatArray | None:
     """Newton's method, damped until the next correction is shorter: the same in any units of states and equations.
 
@@ -76,45 +75,15 @@ def natural_newton(system: System, x: FloatArray, iterations: int = 50) -> Float
     -------
     A zero, or None.
     """
-    x = np.array(x, dtype=float)
-    damping, last = 1.0, np.inf
-    defect = Defect(system)
-    f = defect.value(x)
-    for _ in range(iterations):
-        if not np.isfinite(f).all():
-            return None
-        j = defect.derivative(x)
-        if not np.isfinite(j).all():
-            return None
-        unit = np.abs(x) + 1e-8 * float(np.max(np.abs(x))) + 1e-12
-        step = _solve(j, -f, unit)
-        if step is None:
-            return None
-        relative = float(np.max(np.abs(step) / np.maximum(np.abs(x), 1e-6)))
-        if relative < 1e-12 or 0.5 * last <= relative < 1e-9:
-            return np.asarray(x + step)
-        last = relative
-        length = np.abs(x) + np.abs(step) + 1e-300
-        size = float(np.linalg.norm(step / length))
-        while True:
-            trial = x + damping * step
-            ft = defect.value(trial)
-            shorter = _solve(j, -ft, unit) if np.isfinite(ft).all() else None
-            if shorter is not None:
-                off = float(np.linalg.norm((shorter - (1.0 - damping) * step) / length))
-                fitting = min(1.0, 0.5 * size * damping**2 / max(off, 1e-300))
-                if np.linalg.norm(shorter / length) <= (1.0 - 0.25 * damping) * size:
-                    damping = fitting
-                    break
-                damping = min(0.5 * damping, max(fitting, 0.1 * damping))
-            else:
-                damping *= 0.25
-            if damping < _LEAST_DAMPING:
-                return None
-        x, f = trial, ft
-    return None
+    n = system.n
+    evaluator = make_evaluator(system.tape.data, system.iterations, n, 1)
+    z = np.tile(np.concatenate([x, system.parameter_vector()]), (2, 1))
+    work, a, j, pivots = np.zeros((6, n)), np.zeros((n, n)), np.zeros((n, z.shape[1])), np.zeros(n, dtype=np.int64)
+    found = _natural_newton.natural_newton(evaluator, system.kind == "map", z, iterations, work, a, j, pivots)
+    return z[0, :n] if found else None
 
 
+# A path may run off to where numbers overflow; then it finds nothing.
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def follow_homotopy(
     system: System, x: FloatArray, keep: Callable[[FloatArray], None], steps: int = 150, forward: bool = True
