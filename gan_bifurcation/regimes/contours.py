@@ -9,6 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 # Keys of many points at once; None where there is no decision.
 Keys = Callable[[FloatArray, str], list[Hashable | None]]
 
@@ -17,6 +18,8 @@ _FINE: Final = 32
 _MOST_POINTS: Final = 1200
 # What is as near to the frame as this lies on it.
 _FRAME: Final = 1e-9
+# Of so many brackets or fewer, all places that two halvings may need are looked at together.
+_FEW: Final = 10
 # How often a chord is halved.
 _BENDS: Final = 4
 
@@ -246,30 +249,31 @@ def _offsets(grid: _Grid, chords: Sequence[_Chord], tolerance: float) -> FloatAr
         if above[k] == below[k] and above[k] in (c.key, c.other):
             sign[k] = -1.0 if above[k] == c.key else 1.0
     near, far = np.full(len(chords), tolerance), np.zeros(len(chords))
+    wanted = [c.other if s < 0.0 else c.key for c, s in zip(chords, sign, strict=True)]
     searched = np.flatnonzero(sign).tolist()
-    step = 4.0 * tolerance
-    while searched:
-        searched = [k for k in searched if step < reach[k]]
-        if not searched:
-            break
-        found = keys(searched, sign[searched] * step)
-        for k, key in zip(searched, found, strict=True):
-            wanted = chords[k].other if sign[k] < 0.0 else chords[k].key
-            if key == wanted:
+    steps = [4.0 * tolerance]
+    while searched := [k for k in searched if far[k] == 0.0 and steps[0] < reach[k]]:
+        if len(searched) <= _FEW:
+            steps = [steps[0], 4.0 * steps[0]]
+        asked = [(k, step) for step in steps for k in searched if step < reach[k]]
+        which, places = [k for k, _ in asked], np.array([sign[k] * step for k, step in asked])
+        for (k, step), key in zip(asked, keys(which, places), strict=True):
+            if far[k] == 0.0 and key == wanted[k]:
                 far[k] = step
-            else:
+            elif far[k] == 0.0:
                 near[k] = step
-        searched = [k for k in searched if far[k] == 0.0]
-        step *= 4.0
-    bracketed = np.flatnonzero(far).tolist()
-    while bracketed and float(np.max(far[bracketed] - near[bracketed])) > tolerance:
-        half = 0.5 * (near[bracketed] + far[bracketed])
-        for k, place, key in zip(bracketed, half, keys(bracketed, sign[bracketed] * half), strict=True):
-            if key == (chords[k].other if sign[k] < 0.0 else chords[k].key):
-                far[k] = place
-            else:
-                near[k] = place
-    return np.where(far > 0.0, sign * 0.5 * (near + far), 0.0)
+        steps = [4.0 * steps[-1]]
+    bracketed = np.flatnonzero(far)
+
+    def before(which: IntArray, places: FloatArray) -> list[bool]:
+        numbers = bracketed[which].tolist()
+        return [key != wanted[k] for k, key in zip(numbers, keys(numbers, sign[numbers] * places), strict=True)]
+
+    near, far = near[bracketed], far[bracketed]
+    _halved(before, near, far, tolerance)
+    offsets = np.zeros(len(chords))
+    offsets[bracketed] = sign[bracketed] * 0.5 * (near + far)
+    return offsets
 
 
 def _nearest(face: Any, point: Any) -> FloatArray:
@@ -283,12 +287,39 @@ def _bisect(grid: _Grid, sides: Sequence[tuple[Any, Any]], tolerance: float) -> 
     a = np.array([s[0] for s in sides]) / grid.fine
     b = np.array([s[1] for s in sides]) / grid.fine
     first = [grid.known[s[0]] for s in sides]
-    while float(np.max(np.linalg.norm(b - a, axis=1))) > tolerance:
-        middle = 0.5 * (a + b)
-        found = grid.at(middle)
-        for k, key in enumerate(found):
-            if key == first[k]:
-                a[k] = middle[k]
-            else:
-                b[k] = middle[k]
+
+    def before(which: IntArray, places: FloatArray) -> list[bool]:
+        return [key == first[k] for k, key in zip(which.tolist(), grid.at(places), strict=True)]
+
+    _halved(before, a, b, tolerance)
     return list(0.5 * (a + b))
+
+
+def _halved(
+    before: Callable[[IntArray, FloatArray], list[bool]], near: FloatArray, far: FloatArray, tolerance: float
+) -> None:
+    """Halve brackets, in place, until all are at most as wide as the tolerance.
+
+    Whether places are `before` the border is asked of many at once, since runs at many places cost little more than at
+    few: where few brackets are left, for what both outcomes of the next halving need as well.
+
+    Parameters
+    ----------
+    before : callable
+        Of numbers of brackets and places in them.
+    near, far : array (brackets,) or (brackets, 2)
+    """
+    everyone = np.arange(len(near))
+    while len(near):
+        width = float(np.max(np.linalg.norm((far - near).reshape(len(near), -1), axis=1)))
+        if width <= tolerance:
+            break
+        twice = len(near) <= _FEW and width > 2.0 * tolerance
+        middle = 0.5 * (near + far)
+        places = [middle, 0.5 * (near + middle), 0.5 * (middle + far)] if twice else [middle]
+        answers = np.array(before(np.tile(everyone, len(places)), np.concatenate(places))).reshape(-1, len(near))
+        late = answers[0]
+        near[late], far[~late] = middle[late], middle[~late]
+        if twice:
+            quarter, late = 0.5 * (near + far), np.where(late, answers[2], answers[1])
+            near[late], far[~late] = quarter[late], quarter[~late]
