@@ -146,6 +146,8 @@ def checked_parameters(parameters: Mapping[str, Any], owner: str) -> dict[str, f
     >>> checked_parameters({"sigma": 1}, "the game 'g'")
     {'sigma': 1.0}
     """
+    if not isinstance(parameters, Mapping):
+        raise MisuseError(f"Parameters are a mapping such as {{'a': 0.1}}, got {type(parameters).__name__}.")
     values: dict[str, float] = {}
     for name, value in parameters.items():
         try:
@@ -158,6 +160,19 @@ def checked_parameters(parameters: Mapping[str, Any], owner: str) -> dict[str, f
             )
         values[name] = number
     return values
+
+
+def as_number(name: str, value: Any) -> float:
+    """A number that was given for a state or parameter.
+
+    Raises
+    ------
+    MisuseError
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise MisuseError(f"'{name}' needs a number, but got {quoted(str(value))}.") from None
 
 
 def checked_periods(periods: Mapping[str, Any], states: Sequence[str], owner: str) -> dict[str, float]:

@@ -43,9 +43,13 @@ class Range:
             # numpy's scalars are registered as Real; a bool is one too, and never meant.
             if isinstance(bound, bool) or not isinstance(bound, Real):
                 raise MisuseError(f"A range needs two numbers, but its {name} bound is {quoted(str(bound))}.")
-            object.__setattr__(self, name, float(bound))
-            if not math.isfinite(bound):
-                raise MisuseError(f"A range needs finite bounds, but its {name} bound is {float(bound)}.")
+            try:
+                number = float(bound)
+            except OverflowError:
+                number = math.inf
+            object.__setattr__(self, name, number)
+            if not math.isfinite(number):
+                raise MisuseError(f"A range needs finite bounds, but its {name} bound is {number}.")
         if not self.low < self.high:
             fault = "are equal" if self.low == self.high else "are reversed"
             raise MisuseError(

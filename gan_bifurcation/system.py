@@ -15,9 +15,9 @@ import sympy
 from numpy.typing import NDArray
 
 from gan_bifurcation import evaluation
-from gan_bifurcation.errors import MisuseError, few, unknown_name
+from gan_bifurcation.errors import MisuseError, few, quoted, unknown_name
 from gan_bifurcation.expressions import parse, symbol
-from gan_bifurcation.facts import checked_periods
+from gan_bifurcation.facts import as_number, checked_parameters, checked_periods
 from gan_bifurcation.linear_states import find_linear_states
 from gan_bifurcation.lowering import Assignment, build
 from gan_bifurcation.tape import Tape
@@ -157,7 +157,7 @@ class System:
         """
         if not isinstance(equations, Mapping):
             raise MisuseError(f"Equations are a mapping such as {{'x': 'a - x**2'}}, got {type(equations).__name__}.")
-        parameters = dict(parameters or {})
+        parameters = checked_parameters(parameters or {}, f"'{name}'")
         names = {n: symbol(n) for n in (*equations, *parameters)}
         rhs = tuple(parse(text, names) for text in equations.values())
         return cls(kind, name, tuple(equations), parameters, (), rhs, domain=tuple(domain), periods=periods or {})
@@ -367,13 +367,13 @@ class System:
                 raise MisuseError(
                     f"The state lacks a value for {', '.join(missing[:5])}; give all of {', '.join(self.states)}."
                 )
-            x = np.array([float(state[s]) for s in self.states])
+            x = np.array([as_number(s, state[s]) for s in self.states])
         else:
             try:
                 x = np.array(state, dtype=float).ravel()
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise MisuseError(
-                    f"A state is {self.n} numbers ({', '.join(self.states)}), but got {state!r}."
+                    f"A state is {self.n} numbers ({', '.join(self.states)}), but got {quoted(str(state))}."
                 ) from None
         if x.shape != (self.n,):
             raise MisuseError(f"Got a state of {x.size} numbers, expected {self.n}: {', '.join(self.states)}.")
@@ -463,7 +463,7 @@ class System:
         for name in values:
             if name not in self.parameters:
                 raise unknown_name("parameter", name, tuple(self.parameters))
-        changed = {**self.parameters, **{k: float(v) for k, v in values.items()}}
+        changed = {**self.parameters, **{k: as_number(k, v) for k, v in values.items()}}
         if type(self) is not System or not all(math.isfinite(changed[name]) for name in values):
             return replace(self, parameters=changed)
         # Regime maps ask for thousands of these: all else, what is cached included, does not depend on the values and

@@ -114,3 +114,18 @@ def test_what_is_no_system_no_branch_and_no_event_is_refused_in_a_sentence() -> 
     ):
         with pytest.raises(gb.MisuseError, match=words):
             wrong()
+
+
+def test_numbers_that_are_none_and_names_that_no_file_can_have() -> None:
+    henon = gb.System.from_equations("map", {"x": "a - x**2 + b*y", "y": "x"}, {"a": 0.1, "b": 0.3})
+    for attempt in (
+        lambda: gb.log_range(1, 10**400),
+        lambda: henon.with_parameters(a=(0, 1)),
+        lambda: henon.state_vector({"x": None, "y": 0.0}),
+        lambda: henon.state_vector([10**400, 0]),
+        lambda: gb.System.from_equations("map", {"x": "a*x"}, "a"),  # type: ignore[arg-type]
+        lambda: gb.run_study("s" * 5000, "out"),
+    ):
+        with pytest.raises(gb.GanBifurcationError) as caught:
+            attempt()
+        assert len(str(caught.value)) < 400

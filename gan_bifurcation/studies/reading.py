@@ -64,10 +64,15 @@ def read_study(source: str | Path) -> StudyFile:
         If it is no file and no shipped study has this name.
     """
     path = Path(source)
-    if path.suffix == ".toml" or path.is_file():
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except (OSError, ValueError):
+        # Such as one that is too long for a name.
+        is_file = is_folder = False
+    if path.suffix == ".toml" or is_file:
         return parse_study(_text_of(path), path.stem, path.parent)
     # A shipped study's results go to a folder of its name: the same command must go on with it.
-    if path.is_dir() and str(source) not in shipped_studies():
+    if is_folder and str(source) not in shipped_studies():
         raise StudyFileError(
             f"{quoted(str(source))} is a folder; give a study file (.toml) or the name of a shipped study."
         )
