@@ -84,4 +84,5 @@ def _search(system: "System") -> tuple[int, ...]:
     for i in group:
         if all(table[i][j] == 0 and table[j][i] == 0 for j in chosen):
             chosen.append(i)
-    return tuple(chosen) if len(chosen) > system.n - len(chosen) else ()
+    # Where all are, nothing is left to compute with, and the equilibria at c = 1 (flows: 0) are a manifold.
+    return tuple(chosen) if system.n - len(chosen) < len(chosen) < system.n else ()

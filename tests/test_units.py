@@ -108,6 +108,15 @@ def test_states_of_any_size(size: float) -> None:
         assert coefficient == pytest.approx(-1.0 / size ** (2 if expected == "pitchfork" else 1), rel=1e-9, abs=0.0)
 
 
+@pytest.mark.parametrize("size", [1.0, 1e8, 1e-8])
+def test_runs_of_a_map_may_go_as_far_as_its_states_are_large(size: float) -> None:
+    # The fixed point x = size has the multiplier a: from beside it runs come to it up to a = 1 and leave it beyond.
+    steps = gb.System.from_equations("map", {"x": f"{size} + a*(x - {size})"}, parameters={"a": 0.5})
+    found = gb.regime_map(steps, {"a": (0.5, 1.5)}, initial={"x": 1.001 * size}, steps=400)
+    assert {face.verdict for face in found.faces} == {"converges", "diverges"}
+    assert sum(face.area for face in found.faces if face.verdict == "converges") == pytest.approx(0.5, abs=1e-6)
+
+
 @pytest.mark.parametrize("guess", [1e16, 1e30, 1e150])
 def test_a_guess_that_is_far_off_says_nothing_of_units(guess: float) -> None:
     """Of the Henon map: in units of the guess the residual is small long before its fixed point is near."""

@@ -20,7 +20,7 @@ from gan_bifurcation.ranges import Range
 from gan_bifurcation.regimes.attractor_set import AttractorSet
 from gan_bifurcation.regimes.attractors import Attractor, Cell, attracting, from_run
 from gan_bifurcation.regimes.basins import find
-from gan_bifurcation.regimes.draws import Budget, drawn
+from gan_bifurcation.regimes.draws import BOUND, Budget, drawn
 from gan_bifurcation.regimes.limits import seen_states
 from gan_bifurcation.regimes.march import Cells
 from gan_bifurcation.regimes.solving import Solver
@@ -34,8 +34,6 @@ _logger = logging.getLogger(__name__)
 # Points are evaluated in groups of this size, whatever the number of workers.
 CHUNK: Final = 128
 _DISPLACEMENT: Final = 1e-2
-# As `classify_many` has them.
-_BOUND: Final = 1e6
 # Seconds: pieces of work that take less are made again sooner than they are written.
 _WORTH_KEEPING: Final = 0.1
 _TICKS: Final = 4096
@@ -117,7 +115,8 @@ class Sampler:
         runs: dict[int, Attractor] = {}
         if wanted:
             parameters = self._solver.parameters(units[wanted])
-            results = classify_many(self.system, np.array(starts), parameters, workers=1, **self._budget)
+            words = self.budget.words(self.system)
+            results = classify_many(self.system, np.array(starts), parameters, workers=1, **words)
             runs = {i: from_run(results[k]) for k, i in enumerate(wanted)}
         return [Cell(tuple(u.tolist()), s, runs.get(i)) for i, (u, s) in enumerate(zip(units, stable, strict=True))]
 
@@ -128,7 +127,7 @@ class Sampler:
             return [None] * len(units)
         is_map = self.system.kind == "map"
         ticks = self.steps if is_map else _TICKS
-        orbits = Cells(self.system, starts, parameters, 1.0 if is_map else self.steps / _TICKS, _BOUND, 1e-7)
+        orbits = Cells(self.system, starts, parameters, 1.0 if is_map else self.steps / _TICKS, self.bound, 1e-7)
         left, first = np.arange(len(wanted)), ticks // _FIRST
         # Many escape soon: the others are run on without them.
         for piece in (first, ticks - first) if is_map else (ticks,):
@@ -150,7 +149,7 @@ class Sampler:
         wanted, starts, parameters = self._places(units)
         if not wanted:
             return [None] * len(units)
-        results = classify_many(self.system, starts, parameters, workers=1, **self._budget)
+        results = classify_many(self.system, starts, parameters, workers=1, **self.budget.words(self.system))
         known = {i: from_run(results[k]) for k, i in enumerate(wanted)}
         return [known.get(i) for i in range(len(units))]
 
@@ -198,11 +197,14 @@ class Sampler:
 
     @property
     def budget(self) -> Budget:
-        return Budget(float(self.steps))
+        return Budget(float(self.steps), bound=self.bound)
 
-    @property
-    def _budget(self) -> dict[str, Any]:
-        return {"steps": self.steps} if self.system.kind == "map" else {"duration": float(self.steps)}
+    @cached_property
+    def bound(self) -> float:
+        """A larger state diverges: many times the states where training begins, in whatever units these are."""
+        begin = [self.initial] if self.initial is not None else [x for _, _, states in self.sheets for x in states]
+        sizes = [float(np.max(np.abs(x))) for x in begin]
+        return BOUND * max(1.0, float(np.median(sizes)) if sizes else 1.0)
 
     def _start(self, unit: FloatArray, found: list[FloatArray]) -> FloatArray:
         """Beside the equilibrium; where there is none, beside the nearest place at which there was one."""
