@@ -24,9 +24,9 @@ PENDULUM = S("flow", {"x": "y", "y": "-sin(x) - c*y + d"}, parameters={"c": 0.2,
 
 
 def test_the_command_line_measures_a_run(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["measure", "dirac_gan", "--set", "gamma=0.3", "--set", "eta_d=1.25", "--tie", "eta_g=eta_d"]
+    words = ["measure", "dirac_gan", "--set", "gamma=0.3", "--tie", "eta_g=eta_d"]
     with pytest.raises(SystemExit) as stopped:
-        main([*words, "--orbit", "psi=0.1", "--json"])
+        main([*words, "--set", "eta_d=1.25", "--orbit", "psi=0.1", "--json"])
     assert stopped.value.code == 0
     said = json.loads(capsys.readouterr().out)
     # On the circle beyond the Neimark-Sacker point at 1.2: near it the angle is that of the multiplier there.
