@@ -221,6 +221,10 @@ def _read(text: str) -> None:
             r"In 'figure\[1\].log': input should be '', 'x', 'y', 'z', 'xy'",
         ),
         (changed('kind = "bifurcation_diagram"', 'kind = "landscape"'), "needs a 'field'"),
+        (
+            HENON + '[[map]]\nname = "m"\nfree = {a = [0, 1]}\nsteps = 10\n',
+            "In map 'm': A run needs at least 64 steps of a map",
+        ),
         (changed('kind = "map"\nequations', 'game = "x.toml"\nequations'), "one of 'model', 'game' and 'equations'"),
     ],
 )

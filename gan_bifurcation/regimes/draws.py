@@ -15,6 +15,7 @@ FloatArray = NDArray[np.float64]
 
 MOST_SAMPLES: Final = 1_000_000
 BOUND: Final = 1e6
+_FEWEST_STEPS: Final = 64
 _STEPS: Final = 4000
 _DURATION: Final = 500.0
 # With more states, only the generator's vary unless a box says otherwise.
@@ -41,6 +42,19 @@ class Budget:
         """As `classify_many` takes it."""
         length = {"steps": int(self.length)} if system.kind == "map" else {"duration": float(self.length)}
         return {**length, "tolerance": self.tolerance, "bound": self.bound}
+
+
+def check_length(system: System, steps: float) -> None:
+    """Refuse runs of a regime map that are too short to show anything.
+
+    Raises
+    ------
+    MisuseError
+    """
+    if steps < (_FEWEST_STEPS if system.kind == "map" else 1):
+        raise MisuseError(
+            f"A run needs at least {_FEWEST_STEPS} steps of a map or a duration of 1, got steps={steps:g}."
+        )
 
 
 def budget_of(

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from gan_bifurcation.branch import Branch
 from gan_bifurcation.continuation.set_window import Window
-from gan_bifurcation.errors import MisuseError
 from gan_bifurcation.lanes import INSIDE
 from gan_bifurcation.ranges import Range
 from gan_bifurcation.regimes.attractor_set import AttractorSet
 from gan_bifurcation.regimes.attractors import Attractor, Cell, attracting, from_run
 from gan_bifurcation.regimes.basins import find
-from gan_bifurcation.regimes.draws import BOUND, Budget, drawn
+from gan_bifurcation.regimes.draws import BOUND, Budget, check_length, drawn
 from gan_bifurcation.regimes.limits import seen_states
 from gan_bifurcation.regimes.march import Cells
 from gan_bifurcation.regimes.solving import Solver
@@ -250,8 +249,7 @@ def make_sampler(
     MisuseError
         If `initial` is no state or `steps` is not positive.
     """
-    if steps < (64 if system.kind == "map" else 1):
-        raise MisuseError(f"A run needs at least 64 steps of a map or a duration of 1, got steps={steps}.")
+    check_length(system, steps)
     sheets = []
     folded = set()
     for branch, family in zip(branches, families, strict=True):

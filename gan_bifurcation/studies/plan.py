@@ -12,7 +12,7 @@ import gan_bifurcation
 from gan_bifurcation.errors import MisuseError, StudyFileError, unknown_name
 from gan_bifurcation.expressions import parse, symbol
 from gan_bifurcation.studies.reading import plain
-from gan_bifurcation.studies.schema import NoiseSpec, Study, TableSpec
+from gan_bifurcation.studies.schema import MapSpec, NoiseSpec, Study, TableSpec
 from gan_bifurcation.studies.systems import check_free, digest_of_game
 from gan_bifurcation.studies.tabulating import check_settings
 from gan_bifurcation.system import System
@@ -164,6 +164,10 @@ def _check(systems: Mapping[str, System], name: str, section: Any, where: str) -
             if state not in system.states:
                 raise unknown_name("state", state, system.states)
         check_free(system.with_parameters(**getattr(section, "parameters", {})), getattr(section, "free", {}))
+        if isinstance(section, MapSpec):
+            from gan_bifurcation.regimes.draws import check_length
+
+            check_length(system, section.steps)
         if isinstance(section, NoiseSpec):
             from gan_bifurcation.studies.noising import check_noise
 
