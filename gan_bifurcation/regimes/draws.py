@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 
 MOST_SAMPLES: Final = 1_000_000
 BOUND: Final = 1e6
-_FEWEST_STEPS: Final = 64
+FEWEST_STEPS: Final = 64
 _STEPS: Final = 4000
 _DURATION: Final = 500.0
 # With more states, only the generator's vary unless a box says otherwise.
@@ -51,9 +51,9 @@ def check_length(system: System, steps: float) -> None:
     ------
     MisuseError
     """
-    if steps < (_FEWEST_STEPS if system.kind == "map" else 1):
+    if steps < (FEWEST_STEPS if system.kind == "map" else 1):
         raise MisuseError(
-            f"A run needs at least {_FEWEST_STEPS} steps of a map or a duration of 1, got steps={steps:g}."
+            f"A run needs at least {FEWEST_STEPS} steps of a map or a duration of 1, got steps={steps:g}."
         )
 
 

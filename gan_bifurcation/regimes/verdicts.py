@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bifurcation.errors import MisuseError
+from gan_bifurcation.regimes.draws import FEWEST_STEPS, budget_of
 from gan_bifurcation.regimes.judging import KINDS, Options, judge_cells
 from gan_bifurcation.regimes.limits import seen_states, spectra
 from gan_bifurcation.system import System
@@ -304,12 +305,9 @@ def classify_many(
     ['converges', 'converges', 'oscillates', 'diverges']
     """
     is_map = system.kind == "map"
-    if (duration if is_map else steps) is not None:
-        wrong, right = ("duration", "steps") if is_map else ("steps", "duration")
-        raise MisuseError(f"'{system.name}' is a {system.kind}: its budget is given by {right}, not by {wrong}.")
-    budget = float((4000 if steps is None else steps) if is_map else (500.0 if duration is None else duration))
-    if not (np.isfinite(budget) and budget > 0.0 and (not is_map or budget >= 64)):
-        expected = "a whole number of steps, at least 64" if is_map else "a positive duration"
+    budget = budget_of(system, steps, duration).length
+    if not (np.isfinite(budget) and budget > 0.0 and (not is_map or budget >= FEWEST_STEPS)):
+        expected = f"a whole number of steps, at least {FEWEST_STEPS}" if is_map else "a positive duration"
         raise MisuseError(f"The budget of a verdict is {expected}, got {budget:g}.")
     if not (0.0 < tolerance < 0.1 and bound > 0.0):
         raise MisuseError(f"Expected a tolerance between 0 and 0.1 and a positive bound, got {tolerance!r}, {bound!r}.")
